@@ -1,0 +1,85 @@
+"""Owns the tool call as it is decided, approved, run and recorded."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal
+
+from bailiwick.policies.canonical import Json, digest, plain
+
+Effect = Literal["read", "write", "destructive"]
+"""What a tool does to the world: nothing, something that can be undone, something that cannot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolUse:
+    """Describe the tool of a call as far as rules and approvals need it.
+
+    Attributes:
+        name: The tool's name, as the model sees it.
+        version: A hash of the tool's schema, source and scope.
+        effect: What it does to the world.
+    """
+
+    name: str
+    version: str
+    effect: Effect
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolCall:
+    """State one exact call: who, on whose behalf, what, with which arguments.
+
+    Attributes:
+        id: The model's tool call id.
+        thread: The LangGraph thread.
+        namespace: Where in the thread the call arose; tells apart two calls with one id.
+        requester: The id of the principal who asked.
+        chain: The agents the request came through, from the supervisor down, without `agent`.
+        agent: The agent that calls.
+        tool: The tool it calls.
+        args: The arguments as they will be executed, validated by the tool's schema.
+        labels: Marks of where the arguments come from, such as `untrusted`.
+    """
+
+    id: str
+    thread: str
+    namespace: str = ""
+    requester: str
+    chain: tuple[str, ...] = ()
+    agent: str
+    tool: ToolUse
+    args: Mapping[str, object]
+    labels: frozenset[str] = field(default_factory=frozenset)
+
+    @cached_property
+    def plain_args(self) -> dict[str, Json]:
+        """The arguments as plain JSON values."""
+        return {name: plain(value) for name, value in self.args.items()}
+
+    def digest(self, policy_version: str) -> str:
+        """Bind this exact call to a policy version, as 64 hex digits of SHA-256.
+
+        Any change of thread, chain, agent, requester, tool, tool version, arguments or policy
+        version changes the digest; key order, number spelling and Unicode form do not.
+        """
+        return digest(
+            {
+                "thread": self.thread,
+                "requester": self.requester,
+                "chain": list(self.chain),
+                "agent": self.agent,
+                "tool": self.tool.name,
+                "tool_version": self.tool.version,
+                "args": self.plain_args,
+                "policy_version": policy_version,
+            }
+        )
+
+    def key(self, policy_version: str) -> str:
+        """Tell this call from every other, equal ones included, as 64 hex digits of SHA-256."""
+        return digest([self.namespace, self.id, self.digest(policy_version)])
+
+    def with_args(self, args: Mapping[str, object]) -> "ToolCall":
+        """Return the same call with other arguments: another call, to be decided anew."""
+        return replace(self, args=args)

@@ -1,0 +1,77 @@
+"""Owns the canonical form of a value: what digests and the ledger's hash chain are taken over."""
+
+import hashlib
+import unicodedata
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import Enum
+from typing import TypeAlias
+from uuid import UUID
+
+import rfc8785
+from pydantic import BaseModel
+
+# Integers beyond this are not exact in every JSON reader (RFC 7493, section 2.2).
+MAX_SAFE_INTEGER = 2**53 - 1
+
+Json: TypeAlias = "bool | int | str | list[Json] | dict[str, Json] | None"
+
+
+def plain(value: object) -> Json:  # noqa: C901, PLR0911, PLR0912 - one case a kind of value
+    """Return `value` as JSON values that mean the same wherever they are read.
+
+    Decimals, floats and integers over 53 bits become strings in their shortest spelling, so that
+    `40`, `40.0` and `4E+1` given as money are one value; text is put into Unicode's form NFC;
+    models, enums, dates, sets and tuples become their plain counterparts.
+
+    Raises:
+        TypeError: If the value has no plain form.
+    """
+    match value:
+        case None | bool():
+            return value
+        case Enum():
+            return plain(value.value)
+        case str():
+            return unicodedata.normalize("NFC", value)
+        case int():
+            return value if abs(value) <= MAX_SAFE_INTEGER else str(value)
+        case float():
+            return plain(Decimal(repr(value)))
+        case Decimal():
+            return _shortest(value)
+        case BaseModel():
+            return {k: plain(v) for k, v in value}
+        case Mapping():
+            return {unicodedata.normalize("NFC", str(k)): plain(v) for k, v in value.items()}
+        case AbstractSet():
+            return sorted((plain(item) for item in value), key=canonical)
+        case bytes() | bytearray():
+            return value.hex()
+        case Sequence():
+            return [plain(item) for item in value]
+        case datetime() | date() | time():
+            return value.isoformat()
+        case UUID():
+            return str(value)
+        case _:
+            raise TypeError(f"{type(value).__name__!r} has no canonical form: use JSON values")
+
+
+def canonical(value: Json) -> bytes:
+    """Return the canonical JSON of a plain value (RFC 8785)."""
+    return rfc8785.dumps(value)
+
+
+def digest(value: Json) -> str:
+    """Return the SHA-256 of a plain value's canonical JSON, as 64 hex digits."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def _shortest(number: Decimal) -> str:
+    if not number.is_finite():
+        return str(number)
+    text = format(number.normalize(), "f")
+    return "0" if text == "-0" else text
