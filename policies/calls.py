@@ -60,13 +60,14 @@ class ToolCall:
     def digest(self, policy_version: str) -> str:
         """Bind this exact call to a policy version, as 64 hex digits of SHA-256.
 
-        Any change of thread, chain, agent, requester, tool, tool version, arguments or policy
-        version changes the digest; key order, number spelling and Unicode form do not.
+        Any change of thread, chain, agent, tool, tool version, arguments or policy version changes
+        the digest; key order, number spelling and Unicode form do not. The requester is not part
+        of it: whoever resumes a thread is seen as its requester, so the one who asked stands in
+        the approval's record.
         """
         return digest(
             {
                 "thread": self.thread,
-                "requester": self.requester,
                 "chain": list(self.chain),
                 "agent": self.agent,
                 "tool": self.tool.name,

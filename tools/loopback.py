@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import uvicorn
@@ -15,7 +15,7 @@ HOST = "127.0.0.1"
 
 
 @contextmanager
-def serve(app: ASGIApp, *, port: int = 0) -> Iterator[str]:
+def serve(app: ASGIApp, *, port: int = 0) -> Generator[str]:
     """Serve an ASGI application from a thread of this process while the context lasts.
 
     Args:
@@ -33,7 +33,7 @@ def serve(app: ASGIApp, *, port: int = 0) -> Iterator[str]:
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
-        while not server.started:
+        while thread.is_alive() and not server.started:
             time.sleep(0.001)
         try:
             yield f"http://{HOST}:{listener.getsockname()[1]}"
