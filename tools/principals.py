@@ -1,0 +1,46 @@
+"""Owns the answer to: who is driving this run?"""
+
+import getpass
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from langgraph.runtime import get_runtime
+
+from bailiwick.policies.principals import Principal
+
+_acting: ContextVar[Principal | None] = ContextVar("bailiwick_principal", default=None)
+
+
+@contextmanager
+def acting_as(principal: Principal) -> Generator[Principal]:
+    """Run graphs as `principal` while the context lasts.
+
+    For hosts that have authenticated somebody themselves: a web application, a command line, a
+    notebook. LangGraph Server does it by its own authentication.
+    """
+    token = _acting.set(principal)
+    try:
+        yield principal
+    finally:
+        _acting.reset(token)
+
+
+def current_principal() -> Principal:
+    """Return who drives this run.
+
+    The host's word (`acting_as`) comes first, then the user LangGraph Server authenticated, whose
+    permissions are the roles, then the operating system's user, who has no role.
+    """
+    return _acting.get() or _server_user() or Principal(id=getpass.getuser())
+
+
+def _server_user() -> Principal | None:
+    try:
+        server = get_runtime().server_info
+    except (RuntimeError, KeyError):
+        # Not inside a graph's run.
+        return None
+    if server is None or server.user is None:
+        return None
+    return Principal(id=server.user.identity, roles=frozenset(server.user.permissions))

@@ -1,0 +1,262 @@
+"""Owns the scoped tool: a tool that says what it does to the world and which secret it needs."""
+
+import asyncio
+import hashlib
+import inspect
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from types import CodeType
+from typing import Any, NoReturn, cast, get_type_hints, overload
+
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import BaseTool
+from langchain_core.tools.base import create_schema_from_function
+from pydantic import BaseModel, ConfigDict
+
+from bailiwick.policies.calls import Effect, ToolUse
+from bailiwick.policies.errors import ScopeError
+from bailiwick.policies.scopes import Scope
+from bailiwick.tools.credentials import Credential
+
+Describe = Callable[[Mapping[str, Any]], str]
+
+
+class ScopedTool(BaseTool):
+    """Wrap a function or another tool so that only a guard can run it.
+
+    The model sees its name, description and arguments, without the credential. `invoke` and
+    `ainvoke` refuse: a guard runs it through `call` or `acall` after it has decided.
+
+    Attributes:
+        effect: What the tool does to the world.
+        scope: What one call may lease; `None` for a tool that needs no secret.
+        version: A hash of schema, source and scope: an approval of one version is none of another.
+        describe: Renders a call's arguments for the person who approves it.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    effect: Effect
+    scope: Scope | None = None
+    version: str
+    describe: Describe | None = None
+    function: Callable[..., Any] | BaseTool
+    credential_parameter: str | None = None
+
+    @property
+    def use(self) -> ToolUse:
+        """What rules and approvals need to know of the tool."""
+        return ToolUse(name=self.name, version=self.version, effect=self.effect)
+
+    @property
+    def is_async_only(self) -> bool:
+        """Whether the tool can be run by `acall` alone."""
+        match self.function:
+            case BaseTool():
+                return getattr(self.function, "func", self) is None
+            case _:
+                return inspect.iscoroutinefunction(self.function)
+
+    def validate_args(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments as the function will get them: checked, converted, complete.
+
+        Raises:
+            pydantic.ValidationError: If they do not fit the tool's schema.
+        """
+        schema = self.args_schema
+        if not (isinstance(schema, type) and issubclass(schema, BaseModel)):
+            return dict(args)
+        checked = schema.model_validate(args)
+        return {name: getattr(checked, name) for name in schema.model_fields}
+
+    def call(self, args: Mapping[str, Any], credential: Credential | None) -> Any:  # noqa: ANN401 - a tool returns what it likes
+        """Run the tool; only a guard does this.
+
+        Raises:
+            ScopeError: If the tool is asynchronous.
+        """
+        if self.is_async_only:
+            raise ScopeError(f"{self.name!r} is asynchronous: use ainvoke or astream")
+        if isinstance(self.function, BaseTool):
+            return self.function.invoke(self._inner_call(args), _UNTRACED)
+        return self.function(**args, **self._injected(credential))
+
+    async def acall(self, args: Mapping[str, Any], credential: Credential | None) -> Any:  # noqa: ANN401 - as above
+        """Run the tool without blocking the event loop; only a guard does this."""
+        if isinstance(self.function, BaseTool):
+            return await self.function.ainvoke(self._inner_call(args), _UNTRACED)
+        if inspect.iscoroutinefunction(self.function):
+            return await cast("Awaitable[Any]", self.function(**args, **self._injected(credential)))
+        return await asyncio.to_thread(self.call, args, credential)
+
+    def _injected(self, credential: Credential | None) -> dict[str, Credential | None]:
+        return {self.credential_parameter: credential} if self.credential_parameter else {}
+
+    def _inner_call(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        return {"type": "tool_call", "name": self.name, "args": dict(args), "id": self.name}
+
+    def _run(self, *_: object, **__: object) -> NoReturn:
+        self._refuse()
+
+    async def _arun(self, *_: object, **__: object) -> NoReturn:
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise ScopeError(
+            f"{self.name!r} runs only under a guard: give it to create_specialist(..., guard=...) "
+            "or bind it with guard.bind([...])"
+        )
+
+
+_UNTRACED: RunnableConfig = {"callbacks": []}
+"""A wrapped tool must not trace by itself: its raw result has not been redacted yet."""
+
+
+@overload
+def scoped_tool(
+    *,
+    effect: Effect,
+    credential: str | None = None,
+    ttl: int = 60,
+    mount: str = "secret",
+    name: str | None = None,
+    describe: Describe | None = None,
+) -> Callable[[Callable[..., Any]], ScopedTool]: ...
+
+
+@overload
+def scoped_tool(
+    tool: Callable[..., Any] | BaseTool,
+    /,
+    *,
+    effect: Effect,
+    credential: str | None = None,
+    ttl: int = 60,
+    mount: str = "secret",
+    name: str | None = None,
+    describe: Describe | None = None,
+) -> ScopedTool: ...
+
+
+def scoped_tool(  # noqa: PLR0913 - one declaration says everything about a tool
+    tool: Callable[..., Any] | BaseTool | None = None,
+    /,
+    *,
+    effect: Effect,
+    credential: str | None = None,
+    ttl: int = 60,
+    mount: str = "secret",
+    name: str | None = None,
+    describe: Describe | None = None,
+) -> ScopedTool | Callable[[Callable[..., Any]], ScopedTool]:
+    """Declare what a tool does to the world and which secret one call of it may lease.
+
+    Used as a decorator on a sync or async function, or called with a function or with any existing
+    tool. A function receives its secret in the parameter annotated `Credential`, which the model
+    never sees.
+
+    Args:
+        tool: The function or the tool.
+        effect: `read`, `write` or `destructive`; there is no default.
+        credential: The secret's path below its mount, such as `payments/refund`.
+        ttl: Seconds after which Vault ends the lease by itself.
+        mount: The mount of the KV version 2 secrets engine.
+        name: The tool's name; the function's or the tool's own where left out.
+        describe: Renders a call's arguments for the person who approves it.
+
+    Raises:
+        ScopeError: If the declaration and the function's parameters do not agree.
+    """
+    scope = None if credential is None else Scope(path=credential, ttl=ttl, mount=mount)
+
+    def declare(declared: Callable[..., Any] | BaseTool) -> ScopedTool:
+        if isinstance(declared, BaseTool):
+            fields = _fields_of_tool(declared, name, scope)
+        else:
+            fields = _fields_of_function(declared, name, scope)
+        return ScopedTool(
+            **fields,
+            effect=effect,
+            scope=scope,
+            describe=describe,
+            function=declared,
+            version=_version(fields, declared, effect, scope),
+        )
+
+    return declare if tool is None else declare(tool)
+
+
+def _fields_of_function(
+    function: Callable[..., Any], name: str | None, scope: Scope | None
+) -> dict[str, Any]:
+    name = name or function.__name__
+    parameter = _credential_parameter(function)
+    if (parameter is None) != (scope is None):
+        raise ScopeError(
+            f"{name!r} must have a parameter annotated `Credential` exactly where it declares "
+            "credential=...: add the one or the other"
+        )
+    if not (description := inspect.getdoc(function)):
+        raise ScopeError(f"{name!r} needs a docstring: it is what the model knows of the tool")
+    hidden = [parameter] if parameter else []
+    return {
+        "name": name,
+        "description": description,
+        "args_schema": create_schema_from_function(name, function, filter_args=hidden),
+        "credential_parameter": parameter,
+    }
+
+
+def _fields_of_tool(tool: BaseTool, name: str | None, scope: Scope | None) -> dict[str, Any]:
+    if isinstance(tool, ScopedTool):
+        raise ScopeError(f"{tool.name!r} is a scoped tool already")
+    if scope is not None:
+        raise ScopeError(
+            f"{tool.name!r} has no place for a credential: write a function with a `Credential` "
+            "parameter that uses it, and scope that"
+        )
+    return {
+        "name": name or tool.name,
+        "description": tool.description,
+        "args_schema": tool.tool_call_schema,
+        "response_format": tool.response_format,
+        "return_direct": tool.return_direct,
+    }
+
+
+def _credential_parameter(function: Callable[..., Any]) -> str | None:
+    hints = get_type_hints(function)
+    names = [name for name, hint in hints.items() if hint is Credential and name != "return"]
+    if len(names) > 1:
+        raise ScopeError(f"{function.__name__!r} has {len(names)} credentials: one call leases one")
+    return names[0] if names else None
+
+
+def _version(
+    fields: Mapping[str, Any],
+    declared: Callable[..., Any] | BaseTool,
+    effect: Effect,
+    scope: Scope | None,
+) -> str:
+    schema = fields["args_schema"]
+    arguments = schema if isinstance(schema, dict) else schema.model_json_schema()
+    described = [fields["name"], fields["description"], arguments, effect, repr(scope)]
+    source = _source(declared)
+    return hashlib.sha256(json.dumps([described, source], sort_keys=True).encode()).hexdigest()
+
+
+def _source(declared: Callable[..., Any] | BaseTool) -> str:
+    if isinstance(declared, BaseTool):
+        inner = getattr(declared, "func", None) or getattr(declared, "coroutine", None)
+        return _source(inner) if inner is not None else type(declared).__qualname__
+    try:
+        return inspect.getsource(declared)
+    except (OSError, TypeError):
+        # Typed at a prompt or built at run time: the compiled code stands for the source.
+        return _code(getattr(declared, "__code__", None)) or type(declared).__qualname__
+
+
+def _code(code: object) -> str:
+    if not isinstance(code, CodeType):
+        return "" if code is None else repr(code)
+    return " ".join([code.co_code.hex(), *code.co_names, *map(_code, code.co_consts)])
