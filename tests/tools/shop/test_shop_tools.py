@@ -1,0 +1,251 @@
+"""The shop's tools say in a sentence what the shop did, and never show the key."""
+
+import socket
+import threading
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from decimal import Decimal
+
+import pytest
+from langchain_core.messages import ToolMessage
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from bailiwick.policies.errors import ScopeError
+from bailiwick.tools.credentials import Credential
+from bailiwick.tools.loopback import serve
+from bailiwick.tools.scoped import ScopedTool
+from bailiwick.tools.shop import Shop, ShopTools, create_shop_tools
+from bailiwick.tools.shop.stock import INJECTED_NOTE
+from bailiwick.tools.shop.store import ShopScope
+from bailiwick.tools.shop.tools import OutcomeUnknownError
+
+Run = Callable[..., str | ToolMessage]
+
+
+@pytest.fixture
+def tools(shop: Shop) -> Generator[ShopTools]:
+    """Create the tools of the open shop."""
+    with create_shop_tools(shop.address) as tools:
+        yield tools
+
+
+@pytest.fixture
+def run(shop: Shop) -> Run:
+    """Return a function that runs a tool with a key as a guard would."""
+
+    def run(
+        tool: ScopedTool,
+        scopes: Iterable[ShopScope] = ("orders:read", "policy:read", "payments:refund"),
+        **args: object,
+    ) -> str | ToolMessage:
+        return call(tool, shop.issue_key(scopes), **args)
+
+    return run
+
+
+def call(tool: ScopedTool, key: str, **args: object) -> str | ToolMessage:
+    """Run a tool with a key."""
+    answer = tool.call(tool.validate_args(args), Credential("shop/key", {"key": key}))
+    assert isinstance(answer, str | ToolMessage)
+    return answer
+
+
+def error(answer: str | ToolMessage) -> str:
+    """Return the text of an answer that reports a failure."""
+    assert isinstance(answer, ToolMessage)
+    assert answer.status == "error"
+    return str(answer.content)
+
+
+@contextmanager
+def answering(status: int, body: str) -> Generator[ShopTools]:
+    """Create the tools of a shop that gives one answer to everything."""
+
+    def answer(_: object) -> PlainTextResponse:
+        return PlainTextResponse(body, status_code=status)
+
+    app = Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "POST"])])
+    with serve(app) as address, create_shop_tools(address) as tools:
+        yield tools
+
+
+@contextmanager
+def hanging_up() -> Generator[ShopTools]:
+    """Create the tools of a shop that takes one request and hangs up without an answer."""
+
+    def take_and_hang_up(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=take_and_hang_up, args=(listener,))
+        thread.start()
+        with create_shop_tools(f"http://127.0.0.1:{listener.getsockname()[1]}") as tools:
+            yield tools
+        thread.join()
+
+
+def test_the_declarations_say_effect_scope_and_arguments(tools: ShopTools) -> None:
+    """What each tool does to the world and may lease stands at its definition."""
+    declared = {
+        tool.name: (tool.effect, tool.scope and (tool.scope.path, tool.scope.ttl), set(tool.args))
+        for tool in (tools.look_up_order, tools.check_return_window, tools.issue_refund)
+    }
+    assert declared == {
+        "look_up_order": ("read", ("shop/orders", 60), {"order_id"}),
+        "check_return_window": ("read", ("shop/returns", 60), {"order_id"}),
+        "issue_refund": ("destructive", ("payments/refund", 60), {"order_id", "amount"}),
+    }
+
+
+def test_a_refund_describes_itself_to_the_person_who_approves(tools: ShopTools) -> None:
+    """The sentence names order and amount."""
+    describe = tools.issue_refund.describe
+    assert describe is not None
+    sentence = describe({"order_id": "A-1001", "amount": Decimal("42.00")})
+    assert sentence == "Refund 42.00 EUR on order A-1001."
+
+
+@pytest.mark.parametrize("amount", ["0", "-1", "1.005", "NaN", "Infinity", "99999999.99", "much"])
+def test_an_amount_that_is_no_money_does_not_reach_the_shop(tools: ShopTools, amount: str) -> None:
+    """The tool's own schema refuses it."""
+    with pytest.raises(ValidationError):
+        tools.issue_refund.validate_args({"order_id": "A-1001", "amount": amount})
+
+
+def test_an_order_is_told_in_a_sentence_with_its_note(tools: ShopTools, run: Run) -> None:
+    """The note stands in quotation marks, whatever it says."""
+    assert run(tools.look_up_order, order_id="A-1005") == (
+        "Order A-1005: headphones for customer 66, delivered on 2026-11-17. "
+        f'Total 64.90 EUR, paid 64.90, refunded 0.00. Customer\'s note: "{INJECTED_NOTE}"'
+    )
+
+
+def test_a_return_window_is_told_in_a_sentence(tools: ShopTools, run: Run) -> None:
+    """An open one says until when, a closed one since when."""
+    assert run(tools.check_return_window, order_id="A-1001") == (
+        "The return window of order A-1001 is open until 2026-12-15: "
+        "30 days from the delivery on 2026-11-15."
+    )
+    closed = run(tools.check_return_window, order_id="A-1003")
+    assert isinstance(closed, str)
+    assert closed.startswith("The return window of order A-1003 closed on 2026-10-06")
+
+
+def test_a_refund_moves_money_and_says_so(shop: Shop, tools: ShopTools, run: Run) -> None:
+    """The confirmation carries the refund's number."""
+    answer = run(tools.issue_refund, order_id="A-1001", amount="40")
+    (refund,) = shop.refunds("A-1001")
+    assert answer == f"Refunded 40.00 EUR on order A-1001 (R-{refund.id})."
+    assert refund.cents == 4000
+
+
+@pytest.mark.parametrize("order_id", ["Z-9", "", "..", "A-1001/return-window", "A 1", "é"])
+def test_an_unknown_order_gets_a_helpful_answer(tools: ShopTools, run: Run, order_id: str) -> None:
+    """The sentence names the id and shows a proper one."""
+    expected = f"There is no order {order_id!r}; order ids look like A-1001."
+    assert run(tools.look_up_order, order_id=order_id) == expected
+    assert run(tools.check_return_window, order_id=order_id) == expected
+
+
+def test_an_id_that_would_bend_the_path_is_not_sent(shop: Shop, tools: ShopTools, run: Run) -> None:
+    """An id is one segment of the path or nothing."""
+    run(tools.look_up_order, order_id="../orders/A-1001")
+    assert shop.requests == []
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        ({"order_id": "Z-9", "amount": "1"}, "There is no order 'Z-9'"),
+        ({"order_id": "A-1004", "amount": "18.50"}, "refunded in full already"),
+        ({"order_id": "A-1001", "amount": "42.01"}, "has 42.00 EUR left"),
+    ],
+    ids=["unknown", "again", "too-much"],
+)
+def test_a_refund_that_the_shop_refuses_is_a_failure(
+    shop: Shop, tools: ShopTools, run: Run, args: dict[str, str], sentence: str
+) -> None:
+    """The model reads that nothing was refunded, and why; the status tells the guard."""
+    before = shop.refunds()
+    answer = error(run(tools.issue_refund, **args))
+    assert answer.startswith("Nothing was refunded. ")
+    assert sentence in answer
+    assert shop.refunds() == before
+
+
+def test_a_key_without_the_scope_is_refused_by_the_shop(
+    shop: Shop, tools: ShopTools, run: Run
+) -> None:
+    """No tool gets further than its key."""
+    no_scopes: list[ShopScope] = []
+    order = {"order_id": "A-1001"}
+    for tool in (tools.look_up_order, tools.check_return_window):
+        assert error(run(tool, no_scopes, **order)) == "The shop refused the key."
+    refusal = error(run(tools.issue_refund, no_scopes, **order, amount="1"))
+    assert refusal == "Nothing was refunded. The shop refused the key."
+    assert {exchange.status for exchange in shop.requests} == {403}
+
+
+def test_a_shop_that_is_gone_is_told_as_such() -> None:
+    """A connection that never came about did nothing, and the model may know."""
+    with Shop() as shop:
+        address = shop.address
+    with create_shop_tools(address) as tools:
+        for tool, args in ((tools.look_up_order, {}), (tools.issue_refund, {"amount": "1"})):
+            answer = error(call(tool, "key", order_id="A-1001", **args))
+            assert "cannot be reached" in answer
+
+
+@pytest.mark.parametrize("status", [200, 302, 500, 503])
+def test_a_refund_with_no_readable_answer_has_an_unknown_outcome(status: int) -> None:
+    """Whatever is neither a receipt nor a refusal may have moved the money."""
+    with answering(status, "oops") as tools, pytest.raises(OutcomeUnknownError, match="A-1001"):
+        call(tools.issue_refund, "key", order_id="A-1001", amount="1")
+
+
+def test_a_refund_that_was_broken_off_has_an_unknown_outcome_and_holds_no_key() -> None:
+    """Neither the error nor what led to it carries the request with the key."""
+    with hanging_up() as tools, pytest.raises(OutcomeUnknownError, match="A-1001") as caught:
+        call(tools.issue_refund, "key", order_id="A-1001", amount="1")
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "sentence"),
+    [
+        (200, "oops", "The shop's answer cannot be read."),
+        (200, '{"id": "A-1001"}', "The shop's answer cannot be read."),
+        (500, "oops", "The shop answered with status 500."),
+        (400, '{"detail": "Not so."}', "Not so."),
+    ],
+)
+def test_a_look_up_with_no_readable_answer_fails(status: int, body: str, sentence: str) -> None:
+    """A failed reading did no harm, so the model may go on."""
+    with answering(status, body) as tools:
+        assert error(call(tools.look_up_order, "key", order_id="A-1001")) == sentence
+
+
+def test_a_look_up_that_was_broken_off_fails() -> None:
+    """A reading may be tried again."""
+    with hanging_up() as tools:
+        answer = error(call(tools.look_up_order, "key", order_id="A-1001"))
+    assert "cannot be reached" in answer
+
+
+@pytest.mark.parametrize("key", ["k\u00e9y", "two\nlines"])
+def test_a_key_that_no_header_can_carry_is_not_named(tools: ShopTools, key: str) -> None:
+    """The error says which secret is wrong and not what it is."""
+    with pytest.raises(ScopeError, match="shop/key") as caught:
+        call(tools.look_up_order, key, order_id="A-1001")
+    assert key not in str(caught.value)
+
+
+def test_a_line_break_after_the_key_is_forgiven(shop: Shop, tools: ShopTools) -> None:
+    """Secrets are often stored from a file that ends in one."""
+    key = shop.issue_key(["orders:read"]) + "\n"
+    assert isinstance(call(tools.look_up_order, key, order_id="A-1001"), str)
