@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
-from bailiwick.policies.canonical import Json, digest, plain
+from bailiwick.policies.canonical import Json, digest, plain_record
 
 Effect = Literal["read", "write", "destructive"]
 """What a tool does to the world: nothing, something that can be undone, something that cannot."""
@@ -55,7 +55,7 @@ class ToolCall:
     @cached_property
     def plain_args(self) -> dict[str, Json]:
         """The arguments as plain JSON values."""
-        return {name: plain(value) for name, value in self.args.items()}
+        return plain_record(self.args)
 
     def digest(self, policy_version: str) -> str:
         """Bind this exact call to a policy version, as 64 hex digits of SHA-256.

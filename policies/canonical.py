@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import rfc8785
@@ -15,6 +15,9 @@ from pydantic import BaseModel
 
 # Integers beyond this are not exact in every JSON reader (RFC 7493, section 2.2).
 MAX_SAFE_INTEGER = 2**53 - 1
+
+# Numbers with an exponent beyond this are spelled with it: 1E+999999999 must stay short.
+MAX_EXPONENT = 400
 
 Json: TypeAlias = "bool | int | str | list[Json] | dict[str, Json] | None"
 
@@ -28,6 +31,7 @@ def plain(value: object) -> Json:  # noqa: C901, PLR0911, PLR0912 - one case a k
 
     Raises:
         TypeError: If the value has no plain form.
+        ValueError: If two keys of a mapping have the same plain form.
     """
     match value:
         case None | bool():
@@ -37,15 +41,15 @@ def plain(value: object) -> Json:  # noqa: C901, PLR0911, PLR0912 - one case a k
         case str():
             return unicodedata.normalize("NFC", value)
         case int():
-            return value if abs(value) <= MAX_SAFE_INTEGER else str(value)
+            return value if abs(value) <= MAX_SAFE_INTEGER else _shortest(Decimal(value))
         case float():
             return plain(Decimal(repr(value)))
         case Decimal():
             return _shortest(value)
         case BaseModel():
-            return {k: plain(v) for k, v in value}
+            return plain_record(dict(value))
         case Mapping():
-            return {unicodedata.normalize("NFC", str(k)): plain(v) for k, v in value.items()}
+            return plain_record(value)
         case AbstractSet():
             return sorted((plain(item) for item in value), key=canonical)
         case bytes() | bytearray():
@@ -60,6 +64,21 @@ def plain(value: object) -> Json:  # noqa: C901, PLR0911, PLR0912 - one case a k
             raise TypeError(f"{type(value).__name__!r} has no canonical form: use JSON values")
 
 
+def plain_record(record: Mapping[Any, object]) -> dict[str, Json]:
+    """Return a mapping as a JSON object.
+
+    Raises:
+        TypeError: If a value has no plain form.
+        ValueError: If two keys have the same plain form, so that one value would be lost.
+    """
+    fields = {
+        unicodedata.normalize("NFC", str(name)): plain(value) for name, value in record.items()
+    }
+    if len(fields) != len(record):
+        raise ValueError("two keys of one mapping differ only in type or Unicode form: rename one")
+    return fields
+
+
 def canonical(value: Json) -> bytes:
     """Return the canonical JSON of a plain value (RFC 8785)."""
     return rfc8785.dumps(value)
@@ -71,7 +90,16 @@ def digest(value: Json) -> str:
 
 
 def _shortest(number: Decimal) -> str:
-    if not number.is_finite():
+    sign, figures, exponent = number.as_tuple()
+    if not isinstance(exponent, int):
         return str(number)
-    text = format(number.normalize(), "f")
-    return "0" if text == "-0" else text
+    if number.is_zero():
+        return "0"
+    # Not `normalize`: it rounds to the context's precision, and two numbers would share a digest.
+    spelled = "".join(map(str, figures))
+    shortest = spelled.rstrip("0")
+    exponent += len(spelled) - len(shortest)
+    text = f"{shortest}E{exponent:+d}"
+    if abs(exponent) <= MAX_EXPONENT:
+        text = format(Decimal(text), "f")
+    return f"-{text}" if sign else text

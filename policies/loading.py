@@ -1,0 +1,150 @@
+"""Owns the way from a policy folder to rule sets: everything that can be wrong is found here."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import get_args
+
+from bailiwick.policies.calls import Effect
+from bailiwick.policies.errors import PolicyError
+from bailiwick.policies.projection import Value, sample
+from bailiwick.policies.records import Declarations, Record, read_declarations, type_name
+from bailiwick.policies.rules import Rule, read_rules
+from bailiwick.policies.rulesets import Question, RuleSet
+from bailiwick.policies.sources import Source, line_of, read_folder, version
+
+_CONTEXT: Mapping[str, Value] = {"labels": [], "requester": "", "chain": []}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiled:
+    """Hold a policy ready to decide.
+
+    Attributes:
+        version: The SHA-256 over all file names and contents.
+        rules: Every rule, in the order they are written.
+        agents: The agents that the schema lists, or `None`.
+        tools: The rule set and the argument record of each tool, by the tool's name.
+        delegation: The rule set that decides hand-offs.
+    """
+
+    version: str
+    rules: tuple[Rule, ...]
+    agents: frozenset[str] | None
+    tools: Mapping[str, tuple[RuleSet, Record]]
+    delegation: RuleSet
+
+
+def compile_folder(folder: Path) -> Compiled:
+    """Read, parse, validate and compile the policy of a folder.
+
+    Raises:
+        PolicyError: If anything in it is missing, unreadable, ambiguous or invalid; the message
+            names file, line and remedy.
+    """
+    sources, schema = read_folder(folder)
+    rules = read_rules(sources)
+    declarations = read_declarations(schema)
+    loader = _Loader(folder=folder, schema=schema, declarations=declarations, rules=rules)
+    loader.refuse_undeclared()
+    delegation, tools = loader.delegation(), loader.tools()
+    loader.refuse_idle([delegation, *(ruleset for ruleset, _ in tools.values())])
+    return Compiled(
+        version=version([*sources, schema]),
+        rules=rules,
+        agents=declarations.agents,
+        tools=tools,
+        delegation=delegation,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Loader:
+    folder: Path
+    schema: Source
+    declarations: Declarations
+    rules: tuple[Rule, ...]
+
+    def delegation(self) -> RuleSet:
+        agent = self._agent
+        return self._compiled(
+            partial(RuleSet, action="delegate", schema=self.declarations.schema(None)),
+            [rule for rule in self.rules if rule.concerns("delegate", "Agent")],
+            Question(agent=agent, resource=agent, context=_CONTEXT),
+        )
+
+    def tools(self) -> dict[str, tuple[RuleSet, Record]]:
+        named = {rule.tool for rule in self.rules if rule.tool is not None}
+        return {tool: self._tool(tool) for tool in sorted(named | self.declarations.tools.keys())}
+
+    def _tool(self, tool: str) -> tuple[RuleSet, Record]:
+        name = type_name(tool)
+        record = self.declarations.tools[name]
+        effects: tuple[Effect, ...] = get_args(Effect)
+        ruleset = self._compiled(
+            partial(
+                RuleSet,
+                action="call",
+                schema=self.declarations.schema(name),
+                tool=tool,
+                effects=effects,
+            ),
+            [rule for rule in self.rules if rule.concerns("call", "Tool", tool)],
+            Question(
+                agent=self._agent,
+                resource=tool,
+                effect=effects[0],
+                context={**_CONTEXT, "args": sample(record)},
+            ),
+        )
+        return ruleset, record
+
+    def _compiled(
+        self, build: Callable[..., RuleSet], rules: Iterable[Rule], trial: Question
+    ) -> RuleSet:
+        try:
+            unruled = build(rules=())
+            errors = unruled.ask(trial, frozenset()).errors
+        except ValueError as error:
+            errors = (str(error),)
+        if errors:
+            raise PolicyError(
+                f"{self.schema.path}:1: does not describe the requests that are decided"
+                f" ({errors[0]}): declare entities, actions and contexts as the schema that comes"
+                " with bailiwick.policies does"
+            )
+        ruleset = build(rules=rules)
+        for rule, problem in ruleset.problems():
+            raise self._error(
+                rule, f"{problem}: correct the rule, or declare it in {self.schema.path.name}"
+            )
+        return ruleset
+
+    def refuse_undeclared(self) -> None:
+        for rule in self.rules:
+            if rule.tool is None or type_name(rule.tool) in self.declarations.tools:
+                continue
+            raise self._error(
+                rule,
+                f'nothing declares the arguments of `Tool::"{rule.tool}"`: correct the name, or'
+                f" add 'type {type_name(rule.tool)} = {{ ... }};' to {self.schema.path.name}",
+            )
+
+    def refuse_idle(self, rulesets: Iterable[RuleSet]) -> None:
+        busy = {rule.id for ruleset in rulesets for rule in ruleset.rules}
+        for rule in self.rules:
+            if rule.id not in busy:
+                raise self._error(
+                    rule,
+                    'decides nothing: bind it to action == Action::"call" and a Tool, or to'
+                    ' action == Action::"delegate" and an Agent',
+                )
+
+    @property
+    def _agent(self) -> str:
+        return min(self.declarations.agents or {"agent"})
+
+    def _error(self, rule: Rule, problem: str) -> PolicyError:
+        line = rule.line + (line_of(problem, rule.text) or 0)
+        return PolicyError(f"{self.folder / rule.file}:{line}: rule {rule.id!r}: {problem}")

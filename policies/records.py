@@ -1,0 +1,186 @@
+"""Owns the argument records that a schema declares, one for each tool."""
+
+import re
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import cedarpy
+
+from bailiwick.policies.sources import Source, line_of
+
+ARGS = "Args"
+"""The type that stands for the record of the tool being called."""
+
+Scalar = Literal["String", "Long", "Bool", "Cents"]
+"""What an argument without parts can be; `Cents` is a Long that money is projected into."""
+
+_ANNOTATION = re.compile(r'^\s*@\w+(?:\("(?:\\.|[^"\\])*"\))?\s*', re.MULTILINE)
+_TYPE = re.compile(r"^type (\w+) = (.*?);\n", re.DOTALL | re.MULTILINE)
+_TOKEN = re.compile(r'"[^"]*"|\w+(?:::\w+)*|\S')
+_AGENTS = re.compile(r"^entity Agent enum (\[.*\]);$", re.MULTILINE)
+_SYNTAX = "error parsing schema"
+
+
+@dataclass(frozen=True, slots=True)
+class SetOf:
+    """Declare a set of values of one type."""
+
+    element: "Type"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Declare a record by the types of its required and optional fields."""
+
+    required: Mapping[str, "Type"]
+    optional: Mapping[str, "Type"]
+
+
+Type: TypeAlias = Scalar | SetOf | Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declarations:
+    """Hold what a schema file declares, taken apart.
+
+    Attributes:
+        frame: Everything but its types.
+        types: The body of each declared type, by name.
+        tools: The declared records of tools, by the name of their type.
+        agents: The agents that the schema lists, or `None` where it has no list.
+    """
+
+    frame: str
+    types: Mapping[str, str]
+    tools: Mapping[str, Record]
+    agents: frozenset[str] | None
+
+    def schema(self, tool: str | None) -> cedarpy.Schema:
+        """Compile the schema with the arguments of one tool, by the name of its type, or of none.
+
+        Only what that needs is compiled, so that the time to load grows linearly with the tools.
+        """
+        needed = _reachable(f"{tool} {self.frame}", self.types)
+        types = {name: self.types[name] for name in needed if name != ARGS}
+        types[ARGS] = tool or "{}"
+        lines = (f"type {name} = {body};" for name, body in types.items())
+        return cedarpy.Schema.from_str("\n".join([*lines, self.frame]))
+
+
+def read_declarations(source: Source) -> Declarations:
+    """Take a schema file apart.
+
+    Raises:
+        PolicyError: If Cedar cannot read it, or a type holds what no argument can be.
+    """
+    try:
+        schema = str(cedarpy.Schema.from_str(f"{source.text}\ntype {ARGS} = {{}};"))
+    except ValueError as error:
+        raise source.error(
+            _line(source, str(error)),
+            f"{error}: correct the schema (do not declare {ARGS!r}: it stands for the arguments"
+            " of the tool being called)",
+        ) from None
+    schema = _ANNOTATION.sub("", schema)
+    types = dict(_TYPE.findall(schema))
+    frame = _TYPE.sub("", schema)
+    return Declarations(
+        frame=frame,
+        types=types,
+        tools=_tools(source, types),
+        agents=_agents(frame),
+    )
+
+
+def type_name(tool: str) -> str:
+    """Return the name of the type that declares a tool: its own, as a Cedar identifier."""
+    return re.sub(r"\W|^(?=\d)", "_", tool)
+
+
+def _agents(frame: str) -> frozenset[str] | None:
+    listed = _AGENTS.search(frame)
+    return frozenset(re.findall(r'"([^"]*)"', listed.group(1))) if listed else None
+
+
+def _tools(source: Source, types: Mapping[str, str]) -> dict[str, Record]:
+    tools: dict[str, Record] = {}
+    for name, body in types.items():
+        # A type that holds `Args` describes the context, not a tool.
+        if ARGS in _reachable(name, types):
+            continue
+        try:
+            kind = _type(deque(_TOKEN.findall(body)), types)
+        except ValueError as error:
+            declared = re.search(rf"\btype\s+{name}\b", source.text)
+            line = source.line(declared.start()) if declared else 1
+            raise source.error(line, f"type {name!r}: {error}") from None
+        if isinstance(kind, Record):
+            tools[name] = kind
+    return tools
+
+
+def _reachable(text: str, types: Mapping[str, str]) -> set[str]:
+    found: set[str] = set()
+    waiting = deque([text])
+    while waiting:
+        names = types.keys() & set(re.findall(r"\w+", waiting.popleft())) - found
+        waiting.extend(types[name] for name in names)
+        found |= names
+    return found
+
+
+def _type(tokens: deque[str], types: Mapping[str, str]) -> Type:
+    token = tokens.popleft()
+    match token.removeprefix("__cedar::"):
+        case "{":
+            return _record(tokens, types)
+        case "Set":
+            tokens.popleft()
+            element = _type(tokens, types)
+            tokens.popleft()
+            return SetOf(element)
+        case "Cents" if types.get("Cents") in {"Long", "__cedar::Long"}:
+            return "Cents"
+        case "String" | "Long" | "Bool" as scalar:
+            return scalar
+        case name if name in types:
+            return _type(deque(_TOKEN.findall(types[name])), types)
+        case name:
+            raise ValueError(
+                f"no argument can be projected into {name!r}:"
+                " use String, Long, Cents, Bool, Set or a record of these"
+            )
+
+
+def _record(tokens: deque[str], types: Mapping[str, str]) -> Record:
+    required: dict[str, Type] = {}
+    optional: dict[str, Type] = {}
+    while (name := tokens.popleft().strip('"')) != "}":
+        if "\\" in name or name.startswith("__"):
+            raise ValueError(f"no argument can be named {name!r}: use the parameter's name")
+        fields = optional if tokens[0] == "?" else required
+        while tokens.popleft() != ":":
+            pass
+        fields[name] = _type(tokens, types)
+        if tokens[0] == ",":
+            tokens.popleft()
+    return Record(required, optional)
+
+
+def _line(source: Source, message: str) -> int:
+    if message.startswith(_SYNTAX):
+        for start, text in source.statements():
+            if inside := _syntax_error(text):
+                return source.line(start) + (line_of(inside, text) or 0)
+    named = message.rpartition(" ")[2]
+    return 1 + (line_of(f"{message} `{named}`", source.text) or 0)
+
+
+def _syntax_error(statement: str) -> str | None:
+    try:
+        cedarpy.Schema.from_str(statement)
+    except ValueError as error:
+        return str(error) if str(error).startswith(_SYNTAX) else None
+    return None

@@ -1,0 +1,134 @@
+"""Owns the rule set: all rules that can decide one kind of request, compiled with their schema."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import cedarpy
+
+from bailiwick.policies.projection import Value
+from bailiwick.policies.rules import Rule
+
+Action: TypeAlias = Literal["call", "delegate"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Put one request to a rule set.
+
+    Attributes:
+        agent: Who asks.
+        resource: The name of the tool, or of the agent that work is handed to.
+        effect: What the tool does; empty for a hand-off.
+        context: What the rules may read besides, but for the approvals.
+    """
+
+    agent: str
+    resource: str
+    effect: str = ""
+    context: Mapping[str, Value]
+
+    def __str__(self) -> str:
+        does = "call" if self.effect else "hand work to"
+        return f"{self.agent!r} {does} {self.resource!r}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Say what Cedar answers.
+
+    Attributes:
+        allowed: Whether a permit matches and no forbid does.
+        rules: The rules that made it so.
+        errors: What went wrong; if anything did, the rest means nothing.
+    """
+
+    allowed: bool
+    rules: tuple[Rule, ...]
+    errors: tuple[str, ...] = ()
+
+
+class RuleSet:
+    """Answer requests by one action on one kind of resource.
+
+    Args:
+        action: The action of every request.
+        rules: The rules that can decide it, in the order they are written.
+        schema: What requests look like; each is checked against it.
+        tool: The only tool it is asked about; empty for hand-offs.
+        effects: What that tool may do.
+
+    Raises:
+        ValueError: If the schema does not declare `entity Tool { effect: String }`.
+    """
+
+    def __init__(
+        self,
+        *,
+        action: Action,
+        rules: Iterable[Rule],
+        schema: cedarpy.Schema,
+        tool: str = "",
+        effects: Iterable[str] = ("",),
+    ) -> None:
+        self.rules = tuple(rules)
+        self._action = {"type": "Action", "id": action}
+        self._kind = "Tool" if action == "call" else "Agent"
+        self._schema = schema
+        self._by_id = {rule.id: rule for rule in self.rules}
+        self._policies = cedarpy.PolicySet.from_str(self.text)
+        self._entities = {effect: _entities(tool, effect, schema) for effect in effects}
+
+    @property
+    def text(self) -> str:
+        """All rules, one after the other."""
+        return "\n".join(rule.text for rule in self.rules)
+
+    def problems(self) -> Iterable[tuple[Rule, str]]:
+        """Yield what is wrong with a rule by the schema, misspelled attributes and the like."""
+        for error in cedarpy.validate_policies(self.text, self._schema).errors:
+            # Cedar numbers the rules of a text from 0.
+            rule = self.rules[int(error.policy_id.removeprefix("policy"))]
+            problem = error.error.removeprefix(f"for policy `{error.policy_id}`")
+            yield rule, problem.lstrip(",: ")
+
+    def ask(self, question: Question, approvals: frozenset[str]) -> Outcome:
+        """Return Cedar's answer to a request, assuming some approvals."""
+        return self._ask(question, approvals, self._policies)
+
+    def matching(self, question: Question, approvals: frozenset[str]) -> tuple[Rule, ...]:
+        """Return every rule whose conditions a request meets, permits under a forbid included."""
+        return tuple(
+            rule
+            for rule in self.rules
+            if self._ask(question, approvals, cedarpy.PolicySet.from_str(rule.text)).rules
+        )
+
+    def _ask(
+        self, question: Question, approvals: frozenset[str], policies: cedarpy.PolicySet
+    ) -> Outcome:
+        request = {
+            "principal": {"type": "Agent", "id": question.agent},
+            "action": self._action,
+            "resource": {"type": self._kind, "id": question.resource},
+            "context": json.dumps({**question.context, "approvals": sorted(approvals)}),
+        }
+        entities = self._entities[question.effect]
+        result = cedarpy.is_authorized(request, policies, entities, self._schema)
+        diagnostics = result.diagnostics
+        errors = tuple(diagnostics.errors)
+        if result.decision is cedarpy.Decision.NoDecision:
+            errors = errors or ("Cedar made no decision",)
+        ids = diagnostics.id_annotations_by_reason
+        return Outcome(
+            allowed=result.allowed,
+            rules=tuple(self._by_id[ids[reason]] for reason in diagnostics.reasons),
+            errors=errors,
+        )
+
+
+def _entities(tool: str, effect: str, schema: cedarpy.Schema) -> cedarpy.Entities:
+    uid = {"type": "Tool", "id": tool}
+    entity = {"uid": uid, "attrs": {"effect": effect}, "parents": []}
+    return cedarpy.Entities.from_json_str(json.dumps([entity] if tool else []), schema)
