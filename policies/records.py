@@ -113,8 +113,7 @@ def _tools(source: Source, types: Mapping[str, str]) -> dict[str, Record]:
         try:
             kind = _type(deque(_TOKEN.findall(body)), types)
         except ValueError as error:
-            declared = re.search(rf"\btype\s+{name}\b", source.text)
-            line = source.line(declared.start()) if declared else 1
+            line = _declared(source, name) or 1
             raise source.error(line, f"type {name!r}: {error}") from None
         if isinstance(kind, Record):
             tools[name] = kind
@@ -143,6 +142,8 @@ def _type(tokens: deque[str], types: Mapping[str, str]) -> Type:
             return SetOf(element)
         case "Cents" if types.get("Cents") in {"Long", "__cedar::Long"}:
             return "Cents"
+        case "Cents" if "Cents" in types:
+            raise ValueError("'Cents' is not Long: declare 'type Cents = Long;' or rename it")
         case "String" | "Long" | "Bool" as scalar:
             return scalar
         case name if name in types:
@@ -174,8 +175,15 @@ def _line(source: Source, message: str) -> int:
         for start, text in source.statements():
             if inside := _syntax_error(text):
                 return source.line(start) + (line_of(inside, text) or 0)
+    if twice := re.search(r"`(\w+)` is declared twice", message):
+        return _declared(source, twice.group(1)) or 1
     named = message.rpartition(" ")[2]
     return 1 + (line_of(f"{message} `{named}`", source.text) or 0)
+
+
+def _declared(source: Source, name: str) -> int | None:
+    declared = re.search(rf"\btype\s+{name}\b", source.text)
+    return source.line(declared.start()) if declared else None
 
 
 def _syntax_error(statement: str) -> str | None:

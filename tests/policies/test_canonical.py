@@ -1,0 +1,123 @@
+"""What the canonical form of a value promises."""
+
+import unicodedata
+from collections import UserDict
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from bailiwick.policies.canonical import MAX_SAFE_INTEGER, Json, canonical, digest, plain
+
+numbers = st.decimals(allow_nan=False, allow_infinity=False) | st.decimals(
+    allow_nan=False, allow_infinity=False, places=40
+)
+
+
+class Colour(Enum):
+    """Name something by a value."""
+
+    RED = "red"
+
+
+class Line(BaseModel):
+    """Hold an amount."""
+
+    amount: Decimal
+
+
+def test_the_empty_object_is_two_bytes() -> None:
+    """Nothing is spelled as JSON spells it."""
+    assert canonical(plain({})) == b"{}"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, None),
+        (True, True),
+        (7, 7),
+        (MAX_SAFE_INTEGER, MAX_SAFE_INTEGER),
+        (MAX_SAFE_INTEGER + 1, "9007199254740992"),
+        (-(10**30) - 1, "-1000000000000000000000000000001"),
+        (0.1, "0.1"),
+        (Decimal("40.00"), "40"),
+        (Decimal("4E+1"), "40"),
+        (Decimal("-0.00"), "0"),
+        (Decimal("-0.50"), "-0.5"),
+        (Decimal("NaN"), "NaN"),
+        (Decimal("1E+999999"), "1E+999999"),
+        ("e\u0301", "\u00e9"),
+        (Colour.RED, "red"),
+        (Line(amount=Decimal("1.50")), {"amount": "1.5"}),
+        (UserDict({"a": (1, 2)}), {"a": [1, 2]}),
+        ({"b", "a"}, ["a", "b"]),
+        (b"\x01\xff", "01ff"),
+        (date(2026, 1, 2), "2026-01-02"),
+        (datetime(2026, 1, 2, 3, 4, tzinfo=UTC), "2026-01-02T03:04:00+00:00"),
+        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+    ],
+    ids=repr,
+)
+def test_each_kind_of_value_has_one_plain_form(value: object, expected: Json) -> None:
+    """A value means the same wherever its plain form is read."""
+    assert plain(value) == expected
+
+
+def test_a_value_without_plain_form_is_refused() -> None:
+    """What cannot be written down cannot be approved."""
+    with pytest.raises(TypeError, match="'object' has no canonical form"):
+        plain({"a": [object()]})
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [(1, "1"), ("e\u0301", "\u00e9")],
+    ids=["type", "unicode form"],
+)
+def test_two_keys_with_one_plain_form_are_refused(keys: tuple[object, object]) -> None:
+    """No value hides behind another: the digest would not cover it."""
+    with pytest.raises(ValueError, match="two keys"):
+        plain({keys[0]: "seen", keys[1]: "hidden"})
+
+
+@given(numbers, numbers)
+def test_decimals_share_a_digest_exactly_when_they_are_equal(one: Decimal, other: Decimal) -> None:
+    """Spelling changes nothing, and no digit is rounded away."""
+    assert (digest(plain(one)) == digest(plain(other))) == (one == other)
+
+
+@given(numbers, st.integers(min_value=0, max_value=50))
+def test_trailing_zeros_do_not_change_a_digest(number: Decimal, zeros: int) -> None:
+    """`40`, `40.0` and `40.00` are one amount."""
+    sign, digits, exponent = number.as_tuple()
+    assert isinstance(exponent, int)
+    longer = Decimal((sign, (*digits, *[0] * zeros), exponent - zeros))
+    assert digest(plain(longer)) == digest(plain(number))
+
+
+@given(st.integers(min_value=28, max_value=200))
+def test_the_last_digit_of_a_long_decimal_counts(length: int) -> None:
+    """The arithmetic context's precision has no part in a digest."""
+    assert plain(Decimal("1." + "0" * length + "1")) != plain(Decimal(1))
+
+
+@given(st.dictionaries(st.text(max_size=5), st.integers() | st.text(), max_size=5))
+def test_key_order_does_not_change_a_digest(record: dict[str, object]) -> None:
+    """Two mappings that are equal have one digest."""
+    normal = {unicodedata.normalize("NFC", key): value for key, value in record.items()}
+    turned = dict(reversed(normal.items()))
+    assert _digest_or_error(normal) == _digest_or_error(turned)
+
+
+def _digest_or_error(value: object) -> str:
+    # A lone surrogate has no UTF-8 form, so no digest: the same for both orders.
+    try:
+        return digest(plain(value))
+    except ValueError as error:
+        return type(error).__name__
