@@ -1,11 +1,15 @@
 """An open shop, its clock, and clients with its keys."""
 
 from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from bailiwick.tools.loopback import serve
 from bailiwick.tools.shop import Shop
 from bailiwick.tools.shop.store import ShopScope
 
@@ -37,26 +41,61 @@ def move_on(clock: StoppedClock) -> Callable[[int], None]:
     return clock.move_on
 
 
+class Stage:
+    """Answer with the application that is on: closing a server takes longer than most tests."""
+
+    def __init__(self, address: str = "") -> None:
+        self.address = address
+        self.app: ASGIApp = Starlette()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        await self.app(scope, receive, send)
+
+
+@pytest.fixture(scope="session")
+def stage() -> Generator[Stage]:
+    """Serve one address for all tests."""
+    stage = Stage()
+    with serve(stage) as stage.address:
+        yield stage
+
+
 @pytest.fixture
-def shop(clock: StoppedClock) -> Generator[Shop]:
+def address(stage: Stage) -> str:
+    """Return where the shop, or whatever else is put on, answers."""
+    return stage.address
+
+
+@pytest.fixture
+def put_on(stage: Stage) -> Callable[[ASGIApp], None]:
+    """Return a function that puts another application in the shop's place."""
+
+    def put_on(app: ASGIApp) -> None:
+        stage.app = app
+
+    return put_on
+
+
+@pytest.fixture
+def shop(clock: StoppedClock, stage: Stage) -> Generator[Shop]:
     """Open a shop with its stock, in memory."""
-    with Shop(clock=clock) as shop:
+    with closing(Shop(clock=clock)) as shop:
         shop.seed()
+        stage.app = shop.app
         yield shop
 
 
 @pytest.fixture
-def connect(shop: Shop) -> Generator[Callable[[Iterable[ShopScope]], httpx.Client]]:
+def connect(shop: Shop, address: str) -> Generator[Callable[[Iterable[ShopScope]], httpx.Client]]:
     """Return a function that connects to the shop with a fresh key for the scopes it is given."""
     clients: list[httpx.Client] = []
 
     def connect(scopes: Iterable[ShopScope]) -> httpx.Client:
         headers = {"Authorization": f"Bearer {shop.issue_key(scopes)}"}
         # Only what is plain HTTP may go without reading certificates, which takes a while.
-        is_tls = not shop.address.startswith("http://")
-        client = httpx.Client(
-            base_url=shop.address, headers=headers, trust_env=False, verify=is_tls
-        )
+        is_tls = not address.startswith("http://")
+        client = httpx.Client(base_url=address, headers=headers, trust_env=False, verify=is_tls)
         clients.append(client)
         return client
 

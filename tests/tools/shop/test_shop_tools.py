@@ -9,13 +9,11 @@ from decimal import Decimal
 import pytest
 from langchain_core.messages import ToolMessage
 from pydantic import ValidationError
-from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from bailiwick.policies.errors import ScopeError
 from bailiwick.tools.credentials import Credential
-from bailiwick.tools.loopback import serve
 from bailiwick.tools.scoped import ScopedTool
 from bailiwick.tools.shop import Shop, ShopTools, create_shop_tools
 from bailiwick.tools.shop.stock import INJECTED_NOTE
@@ -26,9 +24,10 @@ Run = Callable[..., str | ToolMessage]
 
 
 @pytest.fixture
-def tools(shop: Shop) -> Generator[ShopTools]:
+def tools(shop: Shop, address: str) -> Generator[ShopTools]:
     """Create the tools of the open shop."""
-    with create_shop_tools(shop.address) as tools:
+    assert shop.requests == []
+    with create_shop_tools(address) as tools:
         yield tools
 
 
@@ -60,16 +59,18 @@ def error(answer: str | ToolMessage) -> str:
     return str(answer.content)
 
 
-@contextmanager
-def answering(status: int, body: str) -> Generator[ShopTools]:
-    """Create the tools of a shop that gives one answer to everything."""
+@pytest.fixture
+def answering(
+    put_on: Callable[[ASGIApp], None], address: str
+) -> Generator[Callable[[int, str], ShopTools]]:
+    """Return a function that creates the tools of a shop with one answer to everything."""
+    with create_shop_tools(address) as tools:
 
-    def answer(_: object) -> PlainTextResponse:
-        return PlainTextResponse(body, status_code=status)
+        def answering(status: int, body: str) -> ShopTools:
+            put_on(PlainTextResponse(body, status_code=status))
+            return tools
 
-    app = Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "POST"])])
-    with serve(app) as address, create_shop_tools(address) as tools:
-        yield tools
+        yield answering
 
 
 @contextmanager
@@ -202,9 +203,12 @@ def test_a_shop_that_is_gone_is_told_as_such() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 302, 500, 503])
-def test_a_refund_with_no_readable_answer_has_an_unknown_outcome(status: int) -> None:
+def test_a_refund_with_no_readable_answer_has_an_unknown_outcome(
+    answering: Callable[[int, str], ShopTools], status: int
+) -> None:
     """Whatever is neither a receipt nor a refusal may have moved the money."""
-    with answering(status, "oops") as tools, pytest.raises(OutcomeUnknownError, match="A-1001"):
+    tools = answering(status, "oops")
+    with pytest.raises(OutcomeUnknownError, match="A-1001"):
         call(tools.issue_refund, "key", order_id="A-1001", amount="1")
 
 
@@ -224,10 +228,12 @@ def test_a_refund_that_was_broken_off_has_an_unknown_outcome_and_holds_no_key() 
         (400, '{"detail": "Not so."}', "Not so."),
     ],
 )
-def test_a_look_up_with_no_readable_answer_fails(status: int, body: str, sentence: str) -> None:
+def test_a_look_up_with_no_readable_answer_fails(
+    answering: Callable[[int, str], ShopTools], status: int, body: str, sentence: str
+) -> None:
     """A failed reading did no harm, so the model may go on."""
-    with answering(status, body) as tools:
-        assert error(call(tools.look_up_order, "key", order_id="A-1001")) == sentence
+    tools = answering(status, body)
+    assert error(call(tools.look_up_order, "key", order_id="A-1001")) == sentence
 
 
 def test_a_look_up_that_was_broken_off_fails() -> None:
