@@ -5,6 +5,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cached_property
 from types import CodeType
 from typing import Any, NoReturn, cast, get_type_hints, overload
 
@@ -13,6 +14,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.tools.base import create_schema_from_function
 from pydantic import BaseModel, ConfigDict
 
+from bailiwick.policies.answers import ArgsSchema
 from bailiwick.policies.calls import Effect, ToolUse
 from bailiwick.policies.errors import ScopeError
 from bailiwick.policies.scopes import Scope
@@ -47,6 +49,13 @@ class ScopedTool(BaseTool):
     def use(self) -> ToolUse:
         """What rules and approvals need to know of the tool."""
         return ToolUse(name=self.name, version=self.version, effect=self.effect)
+
+    @cached_property
+    def args_check(self) -> ArgsSchema:
+        """What a reviewer's edit of the arguments is checked against."""
+        # LangChain's type still allows models of pydantic 1, which `scoped_tool` never makes.
+        schema = cast("type[BaseModel] | dict[str, Any]", self.tool_call_schema)
+        return ArgsSchema.of(schema)
 
     @property
     def is_async_only(self) -> bool:

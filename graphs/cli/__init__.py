@@ -1,1 +1,136 @@
-"""Placeholder."""
+"""Owns the command line: `bailiwick`. Each command is imported when it is called."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bailiwick.policies.errors import BailiwickError
+
+app = typer.Typer(
+    name="bailiwick",
+    help="A LangGraph supervisor in which every tool call is decided, approved and recorded.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+audit = typer.Typer(help="Read, check and export the ledger.", no_args_is_help=True)
+policy = typer.Typer(help="Check the rules, and explain a decision.", no_args_is_help=True)
+vault = typer.Typer(help="Run a Vault for development.", no_args_is_help=True)
+app.add_typer(policy, name="policy")
+app.add_typer(vault, name="vault")
+app.add_typer(audit, name="audit")
+
+Thread = Annotated[str | None, typer.Option(help="Only this thread.")]
+Folder = Annotated[
+    Path | None, typer.Option("--path", help="The folder of rules; the shipped ones if left out.")
+]
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Take the options that go before every command."""
+    context.obj = {"debug": debug}
+
+
+@app.command()
+def demo() -> None:
+    """Run the refund desk, unattended, to its end, and explain what happens."""
+    from bailiwick.graphs.cli.demo import run_demo  # noqa: PLC0415 - --help must be quick
+
+    run_demo()
+
+
+@app.command()
+def run(
+    request: Annotated[str | None, typer.Argument(help="What you want; asked if left out.")] = None,
+    thread: Annotated[
+        str | None, typer.Option(help="Go on with this thread, where it waits or ended.")
+    ] = None,
+) -> None:
+    """Give the refund desk a request, and answer what it asks of you."""
+    from bailiwick.graphs.cli.run import run_request  # noqa: PLC0415 - --help must be quick
+
+    run_request(request, thread)
+
+
+@policy.command("check")
+def policy_check(path: Folder = None) -> None:
+    """Load and validate the rules; tell file and line of what is wrong."""
+    from bailiwick.graphs.cli.policy import check  # noqa: PLC0415 - --help must be quick
+
+    check(path)
+
+
+@policy.command("explain")
+def policy_explain(
+    agent: Annotated[str, typer.Argument(help="The agent that calls.")],
+    tool: Annotated[str, typer.Argument(help="The tool it calls.")],
+    args: Annotated[str, typer.Argument(help="The arguments, as JSON.")] = "{}",
+    approved: Annotated[
+        list[str] | None, typer.Option(help="A role that has approved; may be repeated.")
+    ] = None,
+    path: Folder = None,
+) -> None:
+    """Say what the rules make of one call, and why."""
+    from bailiwick.graphs.cli.policy import explain  # noqa: PLC0415 - --help must be quick
+
+    explain(agent, tool, args, frozenset(approved or ()), path)
+
+
+@vault.command("dev")
+def vault_dev(
+    port: Annotated[int, typer.Option(help="Vault's port on loopback; 0 takes a free one.")] = 8200,
+    shop_port: Annotated[int, typer.Option(help="The shop's port; 0 takes a free one.")] = 8300,
+    approles: Annotated[
+        Path, typer.Option(help="Where the agents' logins are written, for you alone to read.")
+    ] = Path("approles.json"),
+) -> None:
+    """Serve a development Vault, set up for the refund desk, and the shop it pays from."""
+    from bailiwick.graphs.cli.vault import serve_development  # noqa: PLC0415 - --help must be quick
+
+    serve_development(port, shop_port, approles)
+
+
+@audit.command("show")
+def audit_show(thread: Thread = None) -> None:
+    """Print what happened, in order."""
+    from bailiwick.graphs.cli.audit import show  # noqa: PLC0415 - --help must be quick
+
+    show(thread)
+
+
+@audit.command("verify")
+def audit_verify(
+    thread: Thread = None,
+    export: Annotated[
+        Path | None, typer.Option(help="Check this exported file, without a database.")
+    ] = None,
+) -> None:
+    """Check every chain; name the first record that was changed, inserted, moved or removed."""
+    from bailiwick.graphs.cli.audit import verify  # noqa: PLC0415 - --help must be quick
+
+    verify(thread, export)
+
+
+@audit.command("export")
+def audit_export(thread: Thread = None) -> None:
+    """Print the records as lines of canonical JSON."""
+    from bailiwick.graphs.cli.audit import export  # noqa: PLC0415 - --help must be quick
+
+    export(thread)
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one sentence, its remedy in it, and status 1."""
+    try:
+        app()
+    except BailiwickError as error:
+        if "--debug" in sys.argv:
+            raise
+        typer.secho(f"bailiwick: {error}", err=True, fg=typer.colors.RED)
+        sys.exit(1)

@@ -1,0 +1,127 @@
+"""Owns the specialist: an agent whose every tool call goes through the guard."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, SystemMessage
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import BaseTool
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.prebuilt import ToolNode
+from langgraph.types import Send
+
+from bailiwick.agents.node import Node
+from bailiwick.agents.nodes import ApprovalNode, ExecuteNode, ModelNode, Requested
+from bailiwick.agents.state import AgentState
+from bailiwick.policies.errors import ScopeError
+from bailiwick.tools.guard import Guard
+from bailiwick.tools.scoped import ScopedTool
+from bailiwick.tools.toolsets import Toolset
+
+Specialist = CompiledStateGraph[AgentState, None, AgentState, AgentState]
+
+
+class SpecialistGraph(StateGraph[AgentState]):
+    """Build a specialist's graph; a supervisor knows specialists by this class.
+
+    Attributes:
+        agent: The specialist's name.
+        guard: The guard of its tools; `None` for an ungoverned one.
+    """
+
+    def __init__(self, agent: str, guard: Guard | None) -> None:
+        super().__init__(AgentState)
+        self.agent = agent
+        self.guard = guard
+
+
+def create_specialist(
+    name: str,
+    *,
+    model: BaseChatModel,
+    tools: Sequence[BaseTool | Callable[..., Any]] = (),
+    guard: Guard | None = None,
+    prompt: str | SystemMessage | None = None,
+) -> Specialist:
+    """Create an agent that calls a model and runs the tools it asks for, each call governed.
+
+    The graph has the nodes `model`, `approval` and `execute`. Every tool call of a turn is a task
+    of its own: an allowed one goes straight to `execute`, one that needs a person stops at
+    `approval`, and what has run does not run again when the answer comes.
+
+    Args:
+        name: The agent's name, which the policy's rules and Vault's roles go by.
+        model: The chat model.
+        tools: Scoped tools; without a guard, any tools.
+        guard: What decides, leases and records; without one nothing is governed.
+        prompt: The system message.
+
+    Raises:
+        ScopeError: If there is a guard and a tool is not scoped or cannot get its credential, or
+            if there is none and a tool is scoped.
+    """
+    graph = SpecialistGraph(name, guard)
+    schemas: list[BaseTool]
+    if guard is None:
+        schemas = _add_tools(graph, tools)
+    else:
+        schemas = _add_governed_tools(graph, Toolset(guard, tools, agent=name))
+    bound = model.bind_tools(schemas) if schemas else model
+    system = SystemMessage(prompt) if isinstance(prompt, str) else prompt
+    thinking = ModelNode(name, bound, system)
+    graph.add_node("model", Node(thinking.call, thinking.acall, name="model"))
+    graph.add_edge(START, "model")
+    return graph.compile(name=name)
+
+
+def _add_governed_tools(graph: SpecialistGraph, toolset: Toolset) -> list[BaseTool]:
+    def route(state: AgentState, config: RunnableConfig) -> list[Send] | str:
+        last = state["messages"][-1]
+        if not isinstance(last, AIMessage):
+            # The model had nothing to say yet: results are still to come.
+            return []
+        if not last.tool_calls:
+            return END
+        origin = last.id or ""
+        prepared = [(call, toolset.prepare(call, config, origin)) for call in last.tool_calls]
+        return [
+            Send(
+                "approval" if toolset.waits(each) else "execute",
+                Requested(call=call, origin=origin),
+            )
+            for call, each in prepared
+        ]
+
+    graph.add_conditional_edges("model", route, ["approval", "execute", END])
+    approval, execute = ApprovalNode(toolset), ExecuteNode(toolset)
+    graph.add_node(
+        "approval",
+        Node(approval.call, approval.acall, name="approval"),
+        destinations=("execute", "approval", "model"),
+    )
+    graph.add_node("execute", Node(execute.call, execute.acall, name="execute"))
+    graph.add_edge("execute", "model")
+    return list(toolset.tools.values())
+
+
+def _add_tools(
+    graph: SpecialistGraph, tools: Sequence[BaseTool | Callable[..., Any]]
+) -> list[BaseTool]:
+    scoped = [tool.name for tool in tools if isinstance(tool, ScopedTool)]
+    if scoped:
+        raise ScopeError(f"{', '.join(scoped)}: a scoped tool needs create_specialist(..., guard=)")
+    if not tools:
+        graph.add_edge("model", END)
+        return []
+
+    def route(state: AgentState) -> str:
+        last = state["messages"][-1]
+        return "execute" if isinstance(last, AIMessage) and last.tool_calls else END
+
+    node = ToolNode(tools)
+    graph.add_conditional_edges("model", route, ["execute", END])
+    graph.add_node("execute", node)
+    graph.add_edge("execute", "model")
+    return list(node.tools_by_name.values())

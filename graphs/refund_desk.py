@@ -1,0 +1,77 @@
+"""Owns the refund desk: the graph that is served, and what it stands on."""
+
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from langgraph.graph import StateGraph
+
+from bailiwick.agents.models import ModelSettings, create_model, explain_choice
+from bailiwick.agents.refund_desk import SUPERVISOR, SUPERVISOR_PROMPT, create_agents
+from bailiwick.graphs.settings import Settings
+from bailiwick.graphs.supervisor import create_supervisor
+from bailiwick.graphs.surroundings import Surroundings, open_surroundings
+from bailiwick.policies import Policy
+from bailiwick.tools.guard import Guard
+from bailiwick.tools.ledger import Ledger
+from bailiwick.tools.shop.tools import create_shop_tools
+from bailiwick.tools.vault import Vault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundDesk:
+    """Hold a refund desk that is open.
+
+    Attributes:
+        graph: The supervisor and its specialists; compile it with the checkpointer of your choice.
+        guard: What decides, leases and records, with ledger and approvals.
+        surroundings: The Vault and the shop it works with.
+        model: Which chat model the agents use, and why, in a sentence.
+    """
+
+    graph: StateGraph[Any]
+    guard: Guard
+    surroundings: Surroundings
+    model: str
+
+
+@contextmanager
+def open_refund_desk(settings: Settings) -> Generator[RefundDesk]:
+    """Open the refund desk while the context lasts.
+
+    What the settings do not name (Vault, shop) is started in this process for development.
+
+    Raises:
+        BailiwickError: If policy, ledger, Vault or a setting cannot be used; the message says
+            which and what to do.
+    """
+    with ExitStack() as opened:
+        policy = Policy.shipped() if settings.policy is None else Policy.from_path(settings.policy)
+        surroundings = opened.enter_context(open_surroundings(settings))
+        ledger = Ledger(settings.database_url)
+        opened.callback(ledger.close)
+        vault = Vault(
+            surroundings.vault_address,
+            approles=surroundings.approles,
+            production=settings.env == "production",
+        )
+        opened.callback(vault.close)
+        vault.ping()
+        guard = Guard(policy=policy, ledger=ledger, vault=vault)
+        tools = opened.enter_context(create_shop_tools(surroundings.shop_address))
+        model = ModelSettings(
+            model=settings.model,
+            api_key=settings.openai_api_key,
+            base_url=settings.openai_base_url,
+        )
+        graph = create_supervisor(
+            create_agents(guard, tools, lambda role: create_model(role, model)),
+            model=create_model(SUPERVISOR, model),
+            prompt=SUPERVISOR_PROMPT,
+            supervisor_name=SUPERVISOR,
+            guard=guard,
+        )
+        yield RefundDesk(
+            graph=graph, guard=guard, surroundings=surroundings, model=explain_choice(model)
+        )

@@ -1,0 +1,62 @@
+"""Owns one conversation with a compiled graph: run, stop at approvals, go on by interrupt id."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from langchain_core.messages import HumanMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Command, Interrupt
+
+from bailiwick.policies.principals import Principal
+from bailiwick.tools.principals import acting_as
+
+Watch = Callable[[Mapping[str, Any]], None]
+
+
+class Session:
+    """Hold a thread of a graph, for hosts that know who is who.
+
+    Args:
+        app: The compiled graph, with a checkpointer.
+        thread: The thread's id.
+        watch: Gets each step's update as it comes, those of agents included.
+    """
+
+    def __init__(
+        self, app: CompiledStateGraph[Any, Any, Any, Any], thread: str, watch: Watch
+    ) -> None:
+        self.app = app
+        self.thread = thread
+        self._watch = watch
+        self._config: RunnableConfig = {"configurable": {"thread_id": thread}}
+
+    def request(self, text: str, requester: Principal) -> None:
+        """Run a person's request until it ends or waits."""
+        self._run({"messages": [HumanMessage(text)]}, requester)
+
+    def answer(self, interrupt: Interrupt, answer: Mapping[str, Any], approver: Principal) -> None:
+        """Answer one interrupt, and run on until the graph ends or waits again.
+
+        Raises:
+            pydantic.ValidationError: If the answer is malformed, stale or not the approver's to
+                give; the request stays open.
+        """
+        self._run(Command(resume={interrupt.id: dict(answer)}), approver)
+
+    def waiting(self) -> list[Interrupt]:
+        """Return the interrupts that wait for an answer."""
+        return list(self.app.get_state(self._config).interrupts)
+
+    def last(self) -> str:
+        """Return the last message's text; empty in a new thread."""
+        messages = self.app.get_state(self._config).values.get("messages", [])
+        return str(messages[-1].text) if messages else ""
+
+    def _run(self, given: Any, principal: Principal) -> None:  # noqa: ANN401 - input or command
+        with acting_as(principal):
+            for part in self.app.stream(given, self._config, stream_mode="updates", subgraphs=True):
+                _, update = cast(
+                    "tuple[object, Mapping[str, Any]]", part
+                )  # as `subgraphs` gives it
+                self._watch(update)

@@ -1,0 +1,156 @@
+"""Owns the question to a person: a record first, then LangGraph's interrupt, and nothing else."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from langgraph.types import interrupt
+
+from bailiwick.policies.approvals import (
+    Answer,
+    Approval,
+    ApprovalRequest,
+    Approve,
+    Edit,
+    Reject,
+    Respond,
+    answer_type,
+    authorise,
+)
+from bailiwick.policies.calls import ToolCall
+from bailiwick.policies.errors import ApprovalError
+from bailiwick.policies.principals import Principal
+from bailiwick.tools.locations import UNTHREADED
+from bailiwick.tools.results import ToolResult
+from bailiwick.tools.scoped import ScopedTool
+
+if TYPE_CHECKING:
+    from bailiwick.tools.guard import Guard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Next:
+    """Say where a call goes on.
+
+    Attributes:
+        node: To its execution, or to another approval.
+        args: The arguments a reviewer put in place of the model's, if one did.
+        note: What the model reads of it before the result.
+    """
+
+    node: Literal["execute", "approval"]
+    args: Mapping[str, Any] | None = None
+    note: str = ""
+
+
+def ask(guard: "Guard", call: ToolCall, tool: ScopedTool) -> Next | ToolResult:
+    """Ask for the approval a call needs; return where it goes on, or what stands in its place.
+
+    LangGraph runs this again from the top when the answer comes: the record is written once, and
+    nothing else happens before the interrupt. An answer that is malformed, stale or not this
+    person's to give raises inside LangGraph's own validation, so that nothing of it is kept and
+    the request stays open.
+    """
+    decision = guard.decide(call)
+    if decision.verdict != "review":
+        return Next(node="execute")
+    if call.thread == UNTHREADED:
+        reason = "It needs an approval, and a graph without a checkpointer cannot wait for one."
+        return guard.refuse(call, reason)
+    request = _request(guard, call, tool)
+    approval = guard.approvals.get(request.id)
+    if approval.state == "pending":
+        approval = _answered(guard, call, tool, approval)
+    return _follow(guard, call, tool, approval)
+
+
+def _request(guard: "Guard", call: ToolCall, tool: ScopedTool) -> ApprovalRequest:
+    decision = guard.decide(call)
+    described = tool.describe(call.args) if tool.describe else _describe(tool, call.args)
+    return guard.approvals.request(call, decision, scope=tool.scope, description=described)
+
+
+def _answered(guard: "Guard", call: ToolCall, tool: ScopedTool, approval: Approval) -> Approval:
+    request, principal = approval.request, guard.principal()
+
+    def check(answer: Answer) -> None:
+        authorise(request, answer, principal, approval.grants)
+        if isinstance(answer, Edit) and _changes_nothing(call, tool, answer):
+            raise ApprovalError("the edit changes nothing: approve the call as it is")
+
+    schema = answer_type(request, check=check, args_schema=tool.args_check)
+    answer = interrupt(request.to_interrupt(approval.grants), response_schema=schema)
+    try:
+        return guard.approvals.answer(request.id, answer, by=principal)
+    except ApprovalError:
+        decided = guard.approvals.get(request.id)
+        if decided.state == "pending":
+            raise
+        # Somebody else was faster: what they decided stands.
+        return decided
+
+
+def _follow(
+    guard: "Guard", call: ToolCall, tool: ScopedTool, approval: Approval
+) -> Next | ToolResult:
+    match approval.state, approval.answer:
+        case (("approved" | "consumed"), _):
+            return Next(node="execute")
+        case "pending", _:
+            return Next(node="approval")
+        case _, Edit() as edit:
+            return _edited(guard, call, tool, approval, edit)
+        case _, Respond() as response:
+            return ToolResult(content=response.message, outcome="answered")
+        case _:
+            return ToolResult.refused(tool.name, _refusal(approval))
+
+
+def _refusal(approval: Approval) -> str:
+    match approval.state, approval.answer:
+        case "rejected", Reject(message=message):
+            return f"{approval.decided_by} rejected it" + (f": {message}" if message else ".")
+        case "expired", _:
+            return "Nobody answered in time."
+        case _:
+            return "The request for its approval was withdrawn."
+
+
+def _edited(
+    guard: "Guard", call: ToolCall, tool: ScopedTool, approval: Approval, edit: Edit
+) -> Next:
+    """Treat an edited call as the other call that it is; its editor's answer counts for it."""
+    args = edit.edited_action.args
+    edited = replace(call.with_args(tool.validate_args(args)), requester=approval.request.requester)
+    waits = guard.decide(edited).verdict == "review"
+    if waits and guard.principal().id == approval.decided_by:
+        waits = not _approve(guard, _request(guard, edited, tool), guard.principal())
+    changed = json.dumps(args, ensure_ascii=False)
+    return Next(
+        node="approval" if waits else "execute",
+        args=args,
+        note=f"{approval.decided_by} changed the arguments to {changed} before this ran.",
+    )
+
+
+def _approve(guard: "Guard", request: ApprovalRequest, editor: Principal) -> bool:
+    approval = guard.approvals.get(request.id)
+    if approval.state == "pending":
+        try:
+            approval = guard.approvals.answer(
+                request.id, Approve(action_digest=request.digest), by=editor
+            )
+        except ApprovalError:
+            return False
+    return approval.state in {"approved", "consumed"}
+
+
+def _changes_nothing(call: ToolCall, tool: ScopedTool, edit: Edit) -> bool:
+    edited = call.with_args(tool.validate_args(edit.edited_action.args))
+    return edited.plain_args == call.plain_args
+
+
+def _describe(tool: ScopedTool, args: Mapping[str, Any]) -> str:
+    given = ", ".join(f"{name}={value!s}" for name, value in args.items())
+    return f"{tool.name}({given})"

@@ -1,0 +1,40 @@
+"""Owns where a call arises: its thread, its place in the graph, and the agents above it."""
+
+from dataclasses import dataclass
+
+from langchain_core.runnables import RunnableConfig
+
+from bailiwick.tools.delegation import current
+
+UNTHREADED = "unthreaded"
+"""The thread of runs without a checkpointer: they cannot wait for an approval."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """Say where in the running graphs a call arises.
+
+    Attributes:
+        thread: The LangGraph thread, or `UNTHREADED`.
+        namespace: The checkpoint namespace of the graph that holds the calling node.
+        chain: The agents above the calling one, from the supervisor down.
+        agent: The agent the current hand-off went to, if any.
+    """
+
+    thread: str
+    namespace: str
+    chain: tuple[str, ...]
+    agent: str | None
+
+    @classmethod
+    def of(cls, config: RunnableConfig) -> "Location":
+        """Read the location from a node's config and the current hand-off."""
+        configurable = config.get("configurable", {})
+        task = str(configurable.get("checkpoint_ns", ""))
+        delegation = current()
+        return cls(
+            thread=str(configurable.get("thread_id") or UNTHREADED),
+            namespace=task.rpartition("|")[0],
+            chain=delegation.chain if delegation else (),
+            agent=delegation.agent if delegation else None,
+        )

@@ -1,0 +1,135 @@
+"""Owns what comes of a tool call: its result, an error, or the refusal that stands in its place."""
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from langchain_core.messages import ToolMessage
+from langgraph.errors import GraphBubbleUp
+from langgraph.types import Command
+
+from bailiwick.policies.calls import ToolCall
+from bailiwick.policies.redaction import Redactor
+from bailiwick.tools.calls import Intent
+
+Content = str | list[str | dict[str, Any]]
+"""What a tool message holds: text, or a list of content blocks."""
+
+BLOCK_TYPES = ("text", "image", "image_url", "json", "file", "audio", "video")
+"""Block types that a tool message may hold as they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolResult:
+    """Hold what the model reads in answer to its tool call.
+
+    Attributes:
+        content: Text, or a list of content blocks.
+        outcome: Whether the tool ran well, ran and failed, did not run, or was answered by a
+            person in its place.
+        artifact: What the tool returned beside its content; never shown to the model.
+    """
+
+    content: Content
+    outcome: Literal["succeeded", "failed", "refused", "answered"]
+    artifact: Any = None
+
+    @classmethod
+    def refused(cls, tool: str, reason: str) -> "ToolResult":
+        """Say that the tool did not run, and why."""
+        return cls(content=f"{tool} did not run. {reason}", outcome="refused")
+
+    @classmethod
+    def standing(cls, tool: str, intent: Intent) -> "ToolResult":
+        """Return what a call that began before came to; it does not run a second time."""
+        if intent.state == "in_doubt" or intent.result is None:
+            return cls.refused(
+                tool,
+                "It was started before and its outcome is not known, so it is not run again: "
+                "a person has to find out what became of it.",
+            )
+        return cls(**json.loads(intent.result))
+
+    def dumps(self) -> str:
+        """Return the result as text, to be stored with the call."""
+        return json.dumps({"content": self.content, "outcome": self.outcome}, ensure_ascii=False)
+
+    def with_note(self, note: str) -> "ToolResult":
+        """Put a note before the content, if there is one."""
+        if not note:
+            return self
+        if isinstance(self.content, str):
+            return replace(self, content=f"{note}\n{self.content}")
+        return replace(self, content=[{"type": "text", "text": note}, *self.content])
+
+    def to_message(self, call: ToolCall) -> ToolMessage:
+        """Return the message that answers the model's tool call."""
+        return ToolMessage(
+            content=self.content,
+            artifact=self.artifact,
+            name=call.tool.name,
+            tool_call_id=call.id,
+            status="success" if self.outcome in {"succeeded", "answered"} else "error",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Hold what a tool returned or raised, as it was: not redacted yet."""
+
+    value: Any = None
+    error: Exception | None = None
+
+    @classmethod
+    def of(cls, run: Callable[[], Any]) -> "Attempt":
+        """Run a tool; LangGraph's own signals, such as an interrupt, pass through."""
+        try:
+            return cls(run())
+        except GraphBubbleUp:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a tool raises is its result
+            return cls(error=error)
+
+    @classmethod
+    async def aof(cls, run: Callable[[], Awaitable[Any]]) -> "Attempt":
+        """Do what `of` does, on an event loop."""
+        try:
+            return cls(await run())
+        except GraphBubbleUp:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            return cls(error=error)
+
+    def redacted(self, tool: str, redactor: Redactor) -> ToolResult:
+        """Return the result that may be seen."""
+        if self.error is not None:
+            text = redactor.text(f"{type(self.error).__name__}: {self.error}")
+            return ToolResult(content=f"{tool} failed: {text}", outcome="failed")
+        match self.value:
+            case Command():
+                return ToolResult(
+                    content=f"{tool} failed: a scoped tool returns content, it does not steer the "
+                    "graph with a Command",
+                    outcome="failed",
+                )
+            case ToolMessage(content=content, artifact=artifact, status=status):
+                return ToolResult(
+                    content=redactor.value(content),
+                    artifact=redactor.value(artifact),
+                    outcome="failed" if status == "error" else "succeeded",
+                )
+            case value:
+                return ToolResult(content=redactor.value(_content(value)), outcome="succeeded")
+
+
+def _content(value: Any) -> Content:  # noqa: ANN401 - whatever a tool returned
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and value and all(_is_block(item) for item in value):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _is_block(item: object) -> bool:
+    return isinstance(item, dict) and item.get("type") in BLOCK_TYPES

@@ -1,0 +1,132 @@
+"""Owns an agent's governed tools: from the model's request to the message that answers it."""
+
+from asyncio import to_thread
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.messages import ToolCall as RequestedCall
+from langchain_core.runnables import RunnableConfig
+from pydantic import ValidationError
+
+from bailiwick.policies.calls import ToolCall, ToolUse
+from bailiwick.policies.errors import ScopeError
+from bailiwick.tools.asking import Next, ask
+from bailiwick.tools.locations import Location
+from bailiwick.tools.results import ToolResult
+from bailiwick.tools.scoped import ScopedTool
+from bailiwick.tools.tracing import atraced, traced
+
+if TYPE_CHECKING:
+    from bailiwick.tools.guard import Guard
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Hold a requested call as it would be executed, or why it cannot be.
+
+    Attributes:
+        call: The call, its arguments checked and converted where they fit.
+        tool: The tool, if the agent holds one of that name.
+        problem: Why the call cannot run whatever the policy says; empty if it can.
+    """
+
+    call: ToolCall
+    tool: ScopedTool | None
+    problem: str = ""
+
+
+class Toolset:
+    """Hold one agent's scoped tools and run them under a guard.
+
+    Args:
+        guard: The guard.
+        tools: The tools, each a scoped one.
+        agent: The agent's name; left out, it is the one the current hand-off went to.
+
+    Raises:
+        ScopeError: If a tool is not scoped, or needs a credential and the guard has no vault.
+    """
+
+    def __init__(self, guard: "Guard", tools: Sequence[object], *, agent: str | None) -> None:
+        self.guard = guard
+        self.agent = agent
+        scoped = [_scoped(tool, guard) for tool in tools]
+        self.tools = {tool.name: tool for tool in scoped}
+
+    def prepare(self, requested: RequestedCall, config: RunnableConfig, origin: str) -> Prepared:
+        """Turn the model's request into the exact call that rules and people decide on.
+
+        Args:
+            requested: The model's tool call.
+            config: The config of the node that asks.
+            origin: What tells this request from an equal one: the id of the model's message.
+        """
+        tool = self.tools.get(requested["name"])
+        args, problem = _check(tool, requested["args"])
+        location = Location.of(config)
+        agent = self.agent or location.agent
+        call = ToolCall(
+            id=requested["id"] or "",
+            thread=location.thread,
+            namespace=f"{location.namespace}#{origin}",
+            requester=self.guard.principal().id,
+            chain=location.chain,
+            agent=agent or "",
+            tool=tool.use if tool else _unknown(requested["name"]),
+            args=args,
+        )
+        if agent is None:
+            problem = "No agent holds it: name one with guard.bind(tools, agent=...)."
+        return Prepared(call, tool, problem)
+
+    def waits(self, prepared: Prepared) -> bool:
+        """Tell whether a person has to be asked before the call may run."""
+        return not prepared.problem and self.guard.decide(prepared.call).verdict == "review"
+
+    def ask(self, prepared: Prepared) -> Next | ToolResult:
+        """Ask for the approvals a prepared call needs; see `bailiwick.tools.asking.ask`."""
+        if prepared.tool is None or prepared.problem:
+            return Next(node="execute")
+        return ask(self.guard, prepared.call, prepared.tool)
+
+    def run(self, prepared: Prepared, config: RunnableConfig) -> ToolResult:
+        """Run a prepared call, or say why it did not run."""
+        call, tool = prepared.call, prepared.tool
+        if tool is None or prepared.problem:
+            return self.guard.refuse(call, prepared.problem)
+        return traced(tool, call, config, lambda: self.guard.run(call, tool))
+
+    async def arun(self, prepared: Prepared, config: RunnableConfig) -> ToolResult:
+        """Do what `run` does, on an event loop."""
+        call, tool = prepared.call, prepared.tool
+        if tool is None or prepared.problem:
+            return await to_thread(self.guard.refuse, call, prepared.problem)
+        return await atraced(tool, call, config, lambda: self.guard.arun(call, tool))
+
+
+def _scoped(tool: object, guard: "Guard") -> ScopedTool:
+    if not isinstance(tool, ScopedTool):
+        raise ScopeError(
+            f"{getattr(tool, 'name', tool)!r} is not scoped: declare it with "
+            "scoped_tool(..., effect=...)"
+        )
+    if tool.scope is not None and guard.vault is None:
+        raise ScopeError(f"{tool.name!r} needs a credential: give the guard a vault")
+    return tool
+
+
+def _unknown(name: str) -> ToolUse:
+    return ToolUse(name=name, version="unknown", effect="destructive")
+
+
+def _check(tool: ScopedTool | None, args: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
+    if tool is None:
+        return args, "There is no such tool here."
+    try:
+        return tool.validate_args(args), ""
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
+        )
+        return args, f"Its arguments do not fit: {faults}."

@@ -1,0 +1,66 @@
+"""Owns the events of a governed tool call, for streams and tracers: redacted by then."""
+
+from collections.abc import Awaitable, Callable
+
+from langchain_core.callbacks import BaseCallbackManager
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import (
+    get_async_callback_manager_for_config,
+    get_callback_manager_for_config,
+)
+from langchain_core.tools import BaseTool
+
+from bailiwick.policies.calls import ToolCall
+from bailiwick.tools.results import ToolResult
+
+
+def traced(
+    tool: BaseTool, call: ToolCall, config: RunnableConfig, run: Callable[[], ToolResult]
+) -> ToolResult:
+    """Run a governed call and tell the config's callbacks of its start and end."""
+    if not _is_heard(config):
+        return run()
+    manager = get_callback_manager_for_config(config).on_tool_start(
+        {"name": tool.name, "description": tool.description},
+        str(call.plain_args),
+        name=tool.name,
+        inputs=call.plain_args,
+        tool_call_id=call.id,
+    )
+    try:
+        result = run()
+    except BaseException as error:
+        manager.on_tool_error(error, tool_call_id=call.id)
+        raise
+    manager.on_tool_end(result.to_message(call), name=tool.name)
+    return result
+
+
+async def atraced(
+    tool: BaseTool, call: ToolCall, config: RunnableConfig, run: Callable[[], Awaitable[ToolResult]]
+) -> ToolResult:
+    """Do what `traced` does, on an event loop."""
+    if not _is_heard(config):
+        return await run()
+    manager = await get_async_callback_manager_for_config(config).on_tool_start(
+        {"name": tool.name, "description": tool.description},
+        str(call.plain_args),
+        name=tool.name,
+        inputs=call.plain_args,
+        tool_call_id=call.id,
+    )
+    try:
+        result = await run()
+    except BaseException as error:
+        await manager.on_tool_error(error, tool_call_id=call.id)
+        raise
+    await manager.on_tool_end(result.to_message(call), name=tool.name)
+    return result
+
+
+def _is_heard(config: RunnableConfig) -> bool:
+    # Setting up a callback run costs more than a decision does, so it is done only for a listener.
+    callbacks = config.get("callbacks")
+    if isinstance(callbacks, BaseCallbackManager):
+        return bool(callbacks.handlers)
+    return bool(callbacks)
