@@ -1,0 +1,222 @@
+"""Owns how approvals are kept: their rows, the statements that change them, their records."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any, TypeAlias
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    bindparam,
+    case,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from bailiwick.policies.answers import ANSWERS
+from bailiwick.policies.approvals import Answer, Approval, ApprovalRequest, Grant, State
+from bailiwick.policies.calls import ToolUse
+from bailiwick.policies.decisions import Requirement
+from bailiwick.policies.scopes import Scope
+from bailiwick.tools import tables
+from bailiwick.tools.database import insert_once
+from bailiwick.tools.ledger import Entry
+
+Condition: TypeAlias = ColumnElement[bool]
+
+_approvals = tables.approvals.c
+_grants = tables.grants.c
+_clock = tables.database_clock()
+
+_TIMED = ("pending", "approved")
+_STATE = case(
+    (and_(_approvals.state.in_(_TIMED), _approvals.expires_at <= _clock), "expired"),
+    else_=_approvals.state,
+)
+
+_NOW = select(_clock)
+_THREAD = select(_approvals.thread).where(_approvals.id == bindparam("request"))
+
+_APPROVALS = select(
+    _approvals.id,
+    _approvals.request,
+    _approvals.created_at,
+    _approvals.expires_at,
+    # Time runs out without anybody writing it down.
+    _STATE.label("state"),
+    _approvals.answer,
+    _approvals.decided_by,
+    _approvals.decided_at,
+).order_by(_approvals.created_at, _approvals.id)
+
+_GRANTS = select(tables.grants).order_by(_grants.at, _grants.principal, _grants.role)
+
+_MOVE = (
+    update(tables.approvals)
+    .where(
+        _approvals.id == bindparam("request"),
+        _approvals.digest == bindparam("bound"),
+        _approvals.state == bindparam("old"),
+        _approvals.expires_at > _clock,
+    )
+    .values(state=bindparam("new"))
+)
+
+_DECIDE = _MOVE.values(
+    answer=bindparam("given"), decided_by=bindparam("by"), decided_at=bindparam("when")
+)
+
+_EXPIRE = (
+    update(tables.approvals)
+    .where(
+        _approvals.id == bindparam("request"),
+        _approvals.state == "pending",
+        _approvals.expires_at <= _clock,
+    )
+    .values(state="expired")
+)
+
+
+def now(connection: Connection) -> float:
+    """Return the database's time in epoch seconds."""
+    return connection.execute(_NOW).scalar_one()
+
+
+def thread_of(connection: Connection, request_id: str) -> str | None:
+    """Return the thread of a request, if there is such a request; it never changes."""
+    return connection.execute(_THREAD, {"request": request_id}).scalar_one_or_none()
+
+
+def is_now(state: State) -> Condition:
+    """Say in SQL that a request stands at `state` by the database's clock."""
+    timed = _approvals.state.in_(_TIMED)
+    match state:
+        case "pending" | "approved":
+            return and_(_approvals.state == state, _approvals.expires_at > _clock)
+        case "expired":
+            return or_(_approvals.state == state, and_(timed, _approvals.expires_at <= _clock))
+        case _:
+            return _approvals.state == state
+
+
+def is_id(request_id: str) -> Condition:
+    """Say in SQL that a request has this id."""
+    return _approvals.id == request_id
+
+
+def is_of(thread: str) -> Condition:
+    """Say in SQL that a request belongs to this thread."""
+    return _approvals.thread == thread
+
+
+def read(connection: Connection, *where: Condition, limit: int | None = None) -> list[Approval]:
+    """Return the approvals that meet all conditions, with their grants, oldest first."""
+    rows = connection.execute(_APPROVALS.where(*where).limit(limit)).mappings().all()
+    grants = defaultdict[str, list[Grant]](list)
+    if rows:
+        given = _GRANTS.where(_grants.approval.in_([row["id"] for row in rows]))
+        for row in connection.execute(given).mappings():
+            grant = Grant(principal=row["principal"], role=row["role"], at=row["at"])
+            grants[row["approval"]].append(grant)
+    return [_approval(row, tuple(grants[row["id"]])) for row in rows]
+
+
+def add(connection: Connection, request: ApprovalRequest) -> bool:
+    """Insert a request as pending unless it is there already; tell whether it was inserted."""
+    fields = asdict(request)
+    del fields["created_at"], fields["expires_at"]
+    row = {
+        "id": request.id,
+        "digest": request.digest,
+        "thread": request.thread,
+        "state": "pending",
+        "request": json.dumps(fields),
+        "created_at": request.created_at,
+        "expires_at": request.expires_at,
+    }
+    return insert_once(connection, tables.approvals, row)
+
+
+def move(connection: Connection, request_id: str, digest: str, *, old: State, new: State) -> bool:
+    """Change a state if it is `old` and has not expired; true for the first caller alone."""
+    values = {"request": request_id, "bound": digest, "old": old, "new": new}
+    return connection.execute(_MOVE, values).rowcount == 1
+
+
+def decide(connection: Connection, before: Approval, after: Approval) -> bool:
+    """Write what an answer has changed, if the request is still pending and has not expired."""
+    values = {
+        "request": after.request.id,
+        "bound": after.request.digest,
+        "old": "pending",
+        "new": after.state,
+        "given": None if after.answer is None else after.answer.model_dump_json(),
+        "by": after.decided_by,
+        "when": after.decided_at,
+    }
+    if connection.execute(_DECIDE, values).rowcount != 1:
+        return False
+    new = after.grants[len(before.grants) :]
+    if new:
+        rows = [{"approval": after.request.id, **asdict(grant)} for grant in new]
+        connection.execute(insert(tables.grants), rows)
+    return True
+
+
+def expire(connection: Connection, request_id: str) -> bool:
+    """Write down that a pending request has expired; tell whether this call did."""
+    return connection.execute(_EXPIRE, {"request": request_id}).rowcount == 1
+
+
+def requested(request: ApprovalRequest) -> Entry:
+    """Say what was asked, as the people who answer see it."""
+    shown = request.to_interrupt()
+    del shown["type"]
+    body = {
+        **shown,
+        "effect": request.tool.effect,
+        "tool_version": request.tool.version,
+        "policy_version": request.policy_version,
+    }
+    return Entry("approval.requested", body)
+
+
+def answered(after: Approval, answer: Answer, *, by: str, roles: Iterable[str]) -> Entry:
+    """Say who answered what, with which roles, and where the request stands after it."""
+    body = {
+        "id": after.request.id,
+        "by": by,
+        "roles": sorted(roles),
+        "answer": answer.model_dump(),
+        "state": after.state,
+    }
+    return Entry("approval.answered", body)
+
+
+def _approval(row: RowMapping, grants: tuple[Grant, ...]) -> Approval:
+    fields: dict[str, Any] = json.loads(row["request"])
+    scope = fields.pop("scope")
+    request = ApprovalRequest(
+        chain=tuple(fields.pop("chain")),
+        tool=ToolUse(**fields.pop("tool")),
+        requirements=tuple(Requirement(**rule) for rule in fields.pop("requirements")),
+        rules=tuple(fields.pop("rules")),
+        scope=None if scope is None else Scope(**scope),
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        **fields,
+    )
+    return Approval(
+        request=request,
+        state=row["state"],
+        grants=grants,
+        answer=None if row["answer"] is None else ANSWERS.validate_json(row["answer"]),
+        decided_by=row["decided_by"],
+        decided_at=row["decided_at"],
+    )

@@ -1,0 +1,274 @@
+"""Owns the approval records: asked once, answered by the right people, used once, all recorded."""
+
+from sqlalchemy import Connection
+
+from bailiwick.policies.approvals import (
+    Answer,
+    Approval,
+    ApprovalRequest,
+    Approve,
+    State,
+    approval_id,
+    authorise,
+    rfc3339,
+)
+from bailiwick.policies.calls import ToolCall
+from bailiwick.policies.decisions import Decision
+from bailiwick.policies.errors import ApprovalError
+from bailiwick.policies.principals import Principal
+from bailiwick.policies.scopes import Scope
+from bailiwick.tools import approval_rows as rows
+from bailiwick.tools.ledger import Entry, Ledger
+
+__all__ = ["Approval", "Approvals"]
+
+
+class Approvals:
+    """Keep approval requests and their answers in the ledger's database.
+
+    Whether something has expired is told by the database's clock alone. Whatever changes a record
+    is a compare-and-set in one statement, and the ledger says so in the same transaction.
+
+    Args:
+        ledger: The ledger whose database holds them.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def request(
+        self, call: ToolCall, decision: Decision, *, scope: Scope | None, description: str
+    ) -> ApprovalRequest:
+        """Ask for the approvals a decision names, or return the request that stands already.
+
+        However often it is called for the same call, and by however many workers, there is one
+        request and one record of it, with the requester and the expiry of the first time.
+
+        Args:
+            call: The call that waits.
+            decision: What the policy said of it: `review`, with its requirements.
+            scope: What the call will lease.
+            description: What the tool's author says the call does.
+
+        Raises:
+            ApprovalError: If the decision asks for no approval.
+            LedgerError: If the database fails.
+        """
+        if decision.verdict != "review" or not decision.requirements:
+            raise ApprovalError(
+                f"nobody can approve {call.tool.name!r}: the decision is {decision.verdict!r} and "
+                "names no approval; ask only where it says 'review' and names one"
+            )
+        with self._ledger.reading() as connection:
+            standing = self._find(connection, approval_id(call, decision.policy_version))
+        if standing is not None:
+            return standing.request
+        with self._ledger.transaction() as connection:
+            self._ledger.lock(connection, call.thread)
+            now = rows.now(connection)
+            request = ApprovalRequest.of(
+                call, decision, scope=scope, description=description, now=now
+            )
+            if not rows.add(connection, request):
+                return self._standing(connection, request.id).request
+            self._ledger.append(connection, call.thread, rows.requested(request))
+            return request
+
+    def get(self, request_id: str) -> Approval:
+        """Return a request and where it stands.
+
+        Raises:
+            ApprovalError: If there is no such request.
+            LedgerError: If the database fails.
+        """
+        with self._ledger.reading() as connection:
+            return self._standing(connection, request_id)
+
+    def pending(self, thread: str | None = None) -> tuple[Approval, ...]:
+        """Return the requests that wait for an answer, oldest first; of one thread or of all.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        return self.list(state="pending", thread=thread)
+
+    def list(
+        self, *, state: State | None = None, thread: str | None = None, limit: int | None = None
+    ) -> tuple[Approval, ...]:
+        """Return requests, oldest first.
+
+        Args:
+            state: Only those that stand there now.
+            thread: Only those of this thread.
+            limit: At most so many.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        where = [
+            *([] if state is None else [rows.is_now(state)]),
+            *([] if thread is None else [rows.is_of(thread)]),
+        ]
+        with self._ledger.reading() as connection:
+            return tuple(rows.read(connection, *where, limit=limit))
+
+    def check(self, request_id: str, answer: Answer, *, by: Principal) -> None:
+        """Refuse what `answer` would refuse, without changing anything.
+
+        Raises:
+            ApprovalError: If the request is not pending any more, or the answer is not this
+                person's to give.
+            LedgerError: If the database fails.
+        """
+        approval = self.get(request_id)
+        _check_pending(approval)
+        authorise(approval.request, answer, by, approval.grants)
+
+    def answer(self, request_id: str, answer: Answer, *, by: Principal) -> Approval:
+        """Take one person's answer, record it, and return where the request stands after it.
+
+        An approval is one person's; the request is approved when all that is required was given.
+        A rejection ends it at once. An edit and a response cancel it, and the answer is kept.
+
+        Args:
+            request_id: The request's id.
+            answer: The answer; it holds the digest of the call it is meant for.
+            by: Who answers, as authenticated by the host.
+
+        Raises:
+            ApprovalError: If the request is not pending any more (the message says who decided),
+                has expired, or the answer is not this person's to give. What stands is kept.
+            LedgerError: If the database fails.
+        """
+        with self._ledger.transaction() as connection:
+            approval = self._locked(connection, request_id)
+            if approval.state != "expired":
+                return self._decide(connection, approval, answer, by)
+            if rows.expire(connection, request_id):
+                self._append(connection, approval, Entry("approval.expired", {"id": request_id}))
+        # Raised out here, so that the expiry stays written.
+        raise ApprovalError(_ended(approval))
+
+    def cancel(self, request_id: str, *, reason: str) -> bool:
+        """End a pending request that nobody need answer any more; tell whether it was pending.
+
+        Args:
+            request_id: The request's id.
+            reason: Why, for the ledger: new input in its thread, a changed policy.
+
+        Raises:
+            ApprovalError: If there is no such request.
+            LedgerError: If the database fails.
+        """
+        with self._ledger.transaction() as connection:
+            approval = self._locked(connection, request_id)
+            digest = approval.request.digest
+            if not rows.move(connection, request_id, digest, old="pending", new="cancelled"):
+                return False
+            entry = Entry("approval.cancelled", {"id": request_id, "reason": reason})
+            self._append(connection, approval, entry)
+            return True
+
+    def approved(
+        self, connection: Connection, call: ToolCall, policy_version: str
+    ) -> Approval | None:
+        """Return the approval that exactly this call may use now, if there is one.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        approval = self._find(connection, approval_id(call, policy_version))
+        if approval is None or approval.state != "approved":
+            return None
+        return approval if approval.request.digest == call.digest(policy_version) else None
+
+    def granted(
+        self, connection: Connection | None, request_id: str, digest: str
+    ) -> frozenset[str]:
+        """Return the roles whose approval the call with this digest may use now.
+
+        Args:
+            connection: The transaction to look in, if there is one.
+            request_id: The request's id.
+            digest: The digest of the call as it is about to be executed.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        if connection is None:
+            with self._ledger.reading() as reading:
+                return self.granted(reading, request_id, digest)
+        approval = self._find(connection, request_id)
+        if approval is None or approval.request.digest != digest:
+            return frozenset()
+        return approval.roles
+
+    def consume(self, connection: Connection, request_id: str, digest: str) -> bool:
+        """Use an approval up; true for exactly one caller ever, and only before it expires.
+
+        It belongs into the transaction that writes the intent of the call.
+
+        Args:
+            connection: The transaction.
+            request_id: The request's id.
+            digest: The digest of the call as it is about to be executed.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        thread = rows.thread_of(connection, request_id)
+        if thread is None:
+            return False
+        self._ledger.lock(connection, thread)
+        if not rows.move(connection, request_id, digest, old="approved", new="consumed"):
+            return False
+        entry = Entry("approval.consumed", {"id": request_id, "action_digest": digest})
+        self._ledger.append(connection, thread, entry)
+        return True
+
+    def _decide(
+        self, connection: Connection, approval: Approval, answer: Answer, by: Principal
+    ) -> Approval:
+        _check_pending(approval)
+        counted = authorise(approval.request, answer, by, approval.grants)
+        roles = {rule.role for rule in counted} if isinstance(answer, Approve) else set[str]()
+        after = approval.after(answer, by=by.id, roles=roles, at=rows.now(connection))
+        if not rows.decide(connection, approval, after):
+            raise ApprovalError(_ended(self._standing(connection, approval.request.id)))
+        self._append(connection, approval, rows.answered(after, answer, by=by.id, roles=roles))
+        return after
+
+    def _append(self, connection: Connection, approval: Approval, entry: Entry) -> None:
+        self._ledger.append(connection, approval.request.thread, entry)
+
+    def _locked(self, connection: Connection, request_id: str) -> Approval:
+        thread = rows.thread_of(connection, request_id)
+        if thread is not None:
+            self._ledger.lock(connection, thread)
+        return self._standing(connection, request_id)
+
+    def _standing(self, connection: Connection, request_id: str) -> Approval:
+        if (approval := self._find(connection, request_id)) is None:
+            raise ApprovalError(f"there is no request {request_id!r}: list those that are pending")
+        return approval
+
+    def _find(self, connection: Connection, request_id: str) -> Approval | None:
+        found = rows.read(connection, rows.is_id(request_id))
+        return found[0] if found else None
+
+
+def _check_pending(approval: Approval) -> None:
+    if approval.state != "pending":
+        raise ApprovalError(_ended(approval))
+
+
+def _ended(approval: Approval) -> str:
+    request = approval.request
+    asked = f"request {request.id!r} for {request.tool.name!r}"
+    if approval.state == "expired":
+        return f"{asked} expired at {rfc3339(request.expires_at)}: have the agent ask again"
+    if approval.decided_by is None or approval.decided_at is None:
+        return f"{asked} is {approval.state}: nothing is left to answer"
+    word = "approved and used" if approval.state == "consumed" else approval.state
+    when = rfc3339(approval.decided_at)
+    return f"{asked} was {word} by {approval.decided_by!r} at {when}: nothing is left to answer"

@@ -1,0 +1,189 @@
+"""Owns the hash chain of the ledger: how a record is linked to the one before it, and the check."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from bailiwick.policies.canonical import Json, canonical
+from bailiwick.policies.errors import LedgerError
+
+GENESIS = "0" * 64
+"""The `previous` of a thread's first record."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """Hold one row of the ledger, as it is stored.
+
+    Attributes:
+        thread: The LangGraph thread whose chain the record belongs to.
+        seq: Its place in that chain, from 1.
+        at: When it was written by the database's clock: RFC 3339 in UTC, with microseconds.
+        kind: What it records, such as `decision`.
+        text: The body as canonical JSON (RFC 8785).
+        previous: The hash of the record before it.
+        hash: Its own hash, over `previous` and everything above.
+    """
+
+    thread: str
+    seq: int
+    at: str
+    kind: str
+    text: str
+    previous: str
+    hash: str
+
+    @property
+    def body(self) -> dict[str, Json]:
+        """What the record says, as plain values."""
+        return cast("dict[str, Json]", json.loads(self.text))
+
+    def to_line(self) -> str:
+        """Return the record as one line of canonical JSON, without a line end."""
+        head = canonical({"at": self.at})[:-1].decode()
+        tail = canonical(
+            {
+                "hash": self.hash,
+                "kind": self.kind,
+                "previous": self.previous,
+                "seq": self.seq,
+                "thread": self.thread,
+            }
+        )[1:].decode()
+        return f'{head},"body":{self.text},{tail}'
+
+    @classmethod
+    def from_line(cls, line: str) -> "Record":
+        """Read a record from a line of an export.
+
+        Raises:
+            LedgerError: If the line is not exactly what `to_line` writes.
+        """
+        try:
+            fields = json.loads(line)
+            text = canonical(fields.pop("body")).decode()
+            record = cls(text=text, **fields)
+            if record.to_line() == line:
+                return record
+        except (ValueError, TypeError, KeyError, AttributeError):
+            pass
+        raise LedgerError("a line of the export is not a record in canonical form: export it again")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Break:
+    """Name the first place where a chain does not hold.
+
+    Attributes:
+        thread: The thread of that chain.
+        seq: The place in it.
+        what: `changed` (its content or hash was altered), `moved` (it does not follow the record
+            before it: reordered or inserted) or `gap` (it is missing).
+        sentence: The same for people.
+    """
+
+    thread: str
+    seq: int
+    what: Literal["changed", "moved", "gap"]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """Tell what verifying chains has found.
+
+    Attributes:
+        records: How many records were found sound, up to the first broken place.
+        threads: How many threads were looked at.
+        broken: The first broken place; `None` where everything holds.
+    """
+
+    records: int
+    threads: int
+    broken: Break | None = None
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether every record is in its place and as it was written."""
+        return self.broken is None
+
+
+def link(  # noqa: PLR0913 - these are the fields of a record
+    previous: str, *, thread: str, seq: int, at: str, kind: str, text: str
+) -> str:
+    """Return the hash of a record, as 64 hex digits.
+
+    It is SHA-256 over a zero byte, the previous record's hash (32 bytes) and the canonical JSON
+    (RFC 8785) of the other fields, `text` standing there as `body`. The zero byte keeps these
+    hashes apart from any other over the same bytes, as in RFC 9162, section 2.1.1.
+    """
+    head = canonical({"at": at})[:-1]
+    tail = canonical({"kind": kind, "seq": seq, "thread": thread})[1:]
+    body = text.encode("utf-8", "surrogateescape")
+    entry = b"".join((head, b',"body":', body, b",", tail))
+    return hashlib.sha256(b"\x00" + bytes.fromhex(previous) + entry).hexdigest()
+
+
+def verify(records: Iterable[Record]) -> Verification:
+    """Check records that come thread by thread, each thread in its order.
+
+    Finds every changed, reordered or inserted record and every gap. Records cut off a chain's end,
+    whole threads cut out, and a chain rewritten from some place to its end leave no trace in the
+    chain: that takes a signature kept elsewhere.
+    """
+    sound, threads = 0, 0
+    thread: str | None = None
+    last, seq = GENESIS, 0
+    for record in records:
+        if record.thread != thread:
+            thread, last, seq = record.thread, GENESIS, 0
+            threads += 1
+        if (broken := _broken(record, last, seq + 1)) is not None:
+            return Verification(records=sound, threads=threads, broken=broken)
+        last, seq = record.hash, record.seq
+        sound += 1
+    return Verification(records=sound, threads=threads)
+
+
+def _broken(record: Record, last: str, due: int) -> Break | None:
+    what = _flaw(record, last, due)
+    if what is None:
+        return None
+    sentences = {
+        "changed": f"record {due} of thread {record.thread!r} was changed after it was written",
+        "moved": f"record {due} of thread {record.thread!r} does not follow the one before it: "
+        "a record was reordered or inserted here",
+        "gap": f"record {due} of thread {record.thread!r} is missing",
+    }
+    return Break(thread=record.thread, seq=due, what=what, sentence=sentences[what])
+
+
+def _flaw(record: Record, last: str, due: int) -> Literal["changed", "moved", "gap"] | None:
+    # SQLite keeps whatever type was written into a column: a cast, as a number may be none.
+    seq = record.seq
+    if not isinstance(cast("object", seq), int):
+        return "changed"
+    if seq != due:
+        return "gap" if seq > due else "moved"
+    follows = record.previous == last
+    matches = record.hash == _hash(record, last)
+    if follows and matches:
+        return None
+    return "changed" if follows or matches else "moved"
+
+
+def _hash(record: Record, last: str) -> str | None:
+    try:
+        return link(
+            last,
+            thread=record.thread,
+            seq=record.seq,
+            at=record.at,
+            kind=record.kind,
+            text=record.text,
+        )
+    except (ValueError, TypeError, AttributeError):
+        # What cannot be hashed was never written by the ledger.
+        return None

@@ -1,0 +1,117 @@
+"""Owns the tables of the ledger's database, and the one clock that every expiry is told by."""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+SCHEMA_VERSION = 1
+
+# PostgreSQL sorts by its locale unless told otherwise: a chain is walked in the order of bytes.
+TEXT = String().with_variant(String(collation="C"), "postgresql")
+
+metadata = MetaData()
+
+
+class database_clock(FunctionElement[float]):  # noqa: N801 - it reads as the SQL function it is
+    """Give the database's own time in epoch seconds, also inside a long transaction."""
+
+    type = Double()
+    inherit_cache = True
+    name = "database_clock"
+
+
+@compiles(database_clock, "postgresql")
+def _on_postgresql(element: database_clock, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401, ARG001 - the signature is SQLAlchemy's
+    return "CAST(extract(epoch from clock_timestamp()) AS double precision)"
+
+
+@compiles(database_clock, "sqlite")
+def _on_sqlite(element: database_clock, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401, ARG001 - the signature is SQLAlchemy's
+    # Defined on every connection: SQLite's own clock counts milliseconds, and before 3.42 not even
+    # those as a number.
+    return "database_clock()"
+
+
+schema = Table(
+    "bailiwick_schema",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+)
+
+records = Table(
+    "records",
+    metadata,
+    Column("thread", TEXT, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", TEXT, nullable=False),
+    Column("kind", TEXT, nullable=False),
+    Column("body", TEXT, nullable=False),
+    Column("previous", TEXT, nullable=False),
+    Column("hash", TEXT, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", TEXT, primary_key=True),
+    Column("digest", TEXT, nullable=False),
+    Column("thread", TEXT, nullable=False),
+    Column("state", TEXT, nullable=False),
+    Column("request", TEXT, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("answer", TEXT),
+    Column("decided_by", TEXT),
+    Column("decided_at", Double),
+    CheckConstraint(
+        "state IN ('pending', 'approved', 'rejected', 'expired', 'cancelled', 'consumed')",
+        name="approvals_state",
+    ),
+    Index("approvals_by_state", "state", "thread"),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("approval", TEXT, ForeignKey("approvals.id"), primary_key=True),
+    Column("principal", TEXT, primary_key=True),
+    Column("role", TEXT, primary_key=True),
+    Column("at", Double, nullable=False),
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("key", TEXT, primary_key=True),
+    Column("occurrence", TEXT, nullable=False),
+    Column("thread", TEXT, nullable=False),
+    Column("namespace", TEXT, nullable=False),
+    Column("tool_call_id", TEXT, nullable=False),
+    Column("agent", TEXT, nullable=False),
+    Column("tool", TEXT, nullable=False),
+    Column("effect", TEXT, nullable=False),
+    Column("digest", TEXT, nullable=False),
+    Column("state", TEXT, nullable=False),
+    Column("result", TEXT),
+    Column("started_at", Double, nullable=False),
+    Column("ended_at", Double),
+    CheckConstraint("state IN ('started', 'succeeded', 'failed')", name="calls_state"),
+    UniqueConstraint("occurrence", name="calls_occurrence"),
+    Index("calls_by_state", "state", "thread"),
+)
