@@ -1,0 +1,69 @@
+"""Vaults to test against: the development Vault, and a real one where its address is given."""
+
+import os
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from bailiwick.policies.scopes import Scope
+from bailiwick.tools.devvault import DevelopmentVault
+from bailiwick.tools.leases import AppRole
+from bailiwick.tools.provision import ToolScope, VaultOperator, provision, write_secret
+from bailiwick.tools.vault import Vault
+
+# Not VAULT_ADDR: these tests write policies, and that may name somebody's production.
+ADDRESS, TOKEN = "BAILIWICK_TEST_VAULT_ADDR", "BAILIWICK_TEST_VAULT_TOKEN"
+SERVERS = ["development", *(["real"] if os.environ.get(ADDRESS) else [])]
+
+
+@pytest.fixture(scope="session")
+def running_devvault() -> Iterator[DevelopmentVault]:
+    """A development Vault that runs all the while: starting and stopping takes its time."""
+    with DevelopmentVault() as running:
+        yield running
+
+
+@pytest.fixture
+def devvault(running_devvault: DevelopmentVault) -> DevelopmentVault:
+    """A fresh development Vault that is running."""
+    running_devvault.reset()
+    return running_devvault.start()
+
+
+@pytest.fixture(params=SERVERS)
+def vault_server(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """The address of a Vault and a token that may do everything there."""
+    if request.param == "real":
+        return os.environ[ADDRESS], os.environ[TOKEN]
+    devvault: DevelopmentVault = request.getfixturevalue("devvault")
+    return devvault.address, devvault.root_token
+
+
+@pytest.fixture
+def vault_operator(vault_server: tuple[str, str]) -> Iterator[VaultOperator]:
+    """An operator's connection."""
+    operator = VaultOperator(*vault_server)
+    yield operator
+    operator.close()
+
+
+@pytest.fixture
+def vault_approles(vault_operator: VaultOperator) -> Mapping[str, AppRole]:
+    """Two agents with a tool each: `billing` refunds, `orders` looks up; both secrets written."""
+    refund, lookup = Scope(path="payments/refund"), Scope(path="orders/read", ttl=30)
+    write_secret(vault_operator, refund, {"key": "refund-secret-7f3a"})
+    write_secret(vault_operator, lookup, {"key": "orders-secret-2b9c", "user": "desk"})
+    return provision(
+        vault_operator,
+        agents={
+            "billing": [ToolScope(tool="issue_refund", scope=refund)],
+            "orders": [ToolScope(tool="find_order", scope=lookup)],
+        },
+    )
+
+
+@pytest.fixture
+def vault(vault_server: tuple[str, str], vault_approles: Mapping[str, AppRole]) -> Iterator[Vault]:
+    """A client of that Vault for both agents."""
+    with Vault(vault_server[0], approles=vault_approles, timeout=(0.5, 0.5)) as connected:
+        yield connected

@@ -1,0 +1,80 @@
+"""Owns how an engine offers its paths, and how a request finds the one that answers."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from bailiwick.tools.devvault.envelope import Answer, Operation, Request
+
+Answerer = Callable[[Request], Answer]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Offer one path pattern of an engine.
+
+    Attributes:
+        pattern: A regular expression over the path below the mount; its named groups become the
+            request's `params`.
+        read: Answers GET.
+        list: Answers LIST.
+        update: Answers POST and PUT.
+        delete: Answers DELETE.
+        patch: Answers PATCH.
+        exists: Tells whether a write would change something that is there; without it, every
+            write is an update.
+        is_open: Whether it answers without a token.
+        is_sudo: Whether it needs the `sudo` capability besides.
+        works_sealed: Whether it answers while the Vault is sealed.
+    """
+
+    pattern: str
+    read: Answerer | None = None
+    list: Answerer | None = None
+    update: Answerer | None = None
+    delete: Answerer | None = None
+    patch: Answerer | None = None
+    exists: Callable[[Request], bool] | None = None
+    is_open: bool = False
+    is_sudo: bool = False
+    works_sealed: bool = False
+
+    def answerer(self, operation: Operation) -> Answerer | None:
+        """Return what answers an operation, if anything does."""
+        match operation:
+            case "create" | "update":
+                return self.update
+            case "read":
+                return self.read
+            case "list":
+                return self.list
+            case "delete":
+                return self.delete
+            case "patch":
+                return self.patch
+
+
+class Engine(Protocol):
+    """Offer paths below a mount: a secrets engine, an auth method, or a part of the system."""
+
+    @property
+    def routes(self) -> Sequence[Route]:
+        """The engine's paths; the first whose pattern matches and that has the verb answers."""
+        ...
+
+
+class RouteTable:
+    """Find an engine's route for a path."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._routes = [(re.compile(route.pattern), route) for route in engine.routes]
+
+    def find(self, request: Request) -> tuple[Route, Request] | None:
+        """Return the route for a request and the request with its `params`, or None."""
+        path = request.path.removeprefix(request.mount)
+        for pattern, route in self._routes:
+            found = pattern.fullmatch(path)
+            if found is not None and route.answerer(request.operation) is not None:
+                return route, replace(request, params=found.groupdict(default=""))
+        return None

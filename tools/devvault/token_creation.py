@@ -1,0 +1,149 @@
+"""Owns the making of a token from another: which policies and which life it may have."""
+
+import re
+from collections.abc import Callable, Sequence
+
+from bailiwick.tools.devvault.acl import Acl
+from bailiwick.tools.devvault.envelope import Answer, Request
+from bailiwick.tools.devvault.fields import Fields
+from bailiwick.tools.devvault.refusals import invalid
+from bailiwick.tools.devvault.routes import Route
+from bailiwick.tools.devvault.token_roles import TokenRole, TokenRoles
+from bailiwick.tools.devvault.tokens import (
+    Lifetime,
+    Token,
+    TokenStore,
+    auth_block,
+    random_text,
+    token_id,
+)
+
+_UNSHOWABLE = re.compile(r"[^a-zA-Z0-9-]")
+
+
+class TokenCreation:
+    """Answer `auth/token/create`, with and without a role, and `create-orphan`."""
+
+    def __init__(self, tokens: TokenStore, roles: TokenRoles, acl: Callable[[Token], Acl]) -> None:
+        self._tokens = tokens
+        self._roles = roles
+        self._acl = acl
+
+    @property
+    def routes(self) -> Sequence[Route]:
+        """The paths that make tokens."""
+        return (
+            Route(pattern=r"create", update=self._create),
+            Route(pattern=r"create-orphan", update=self._create),
+            Route(pattern=r"create/(?P<role>[^/]+)", update=self._create),
+        )
+
+    def _create(self, request: Request) -> Answer:
+        parent = _caller(request)
+        body = request.body
+        is_sudo = self._acl(parent).is_sudo(request.path)
+        role = self._roles.find(request.params["role"]) if request.params.get("role") else None
+        _check(body, parent, is_sudo=is_sudo)
+        policies = _policies(body, parent, role, is_sudo=is_sudo)
+        lifetime = _lifetime(body, role)
+        ttl, warnings = lifetime.grant()
+        if "root" in policies and not (body.seconds("ttl") or lifetime.explicit_max_ttl):
+            ttl = parent.left(self._tokens.now())
+        token = self._tokens.add(
+            Token(
+                id=body.text("id") or token_id(),
+                accessor=random_text(),
+                parent="" if _is_orphan(request, role, is_sudo=is_sudo) else parent.id,
+                policies=policies,
+                path=request.path,
+                meta=body.texts("meta") or body.texts("metadata"),
+                display_name=_display_name(body.text("display_name")),
+                num_uses=_least(body.integer("num_uses"), role.token_num_uses if role else 0),
+                role=role.name if role else "",
+                renewable=ttl > 0 and _is_renewable(body, role),
+                ttl=ttl,
+                explicit_max_ttl=lifetime.explicit_max_ttl,
+                period=lifetime.period,
+            )
+        )
+        return Answer(auth=auth_block(token), warnings=warnings)
+
+
+def _caller(request: Request) -> Token:
+    if request.caller is None:
+        raise invalid("missing client token")
+    return request.caller
+
+
+def _check(body: Fields, parent: Token, *, is_sudo: bool) -> None:
+    if parent.num_uses > 0:
+        raise invalid("restricted use token cannot generate child tokens")
+    if body.text("type") == "batch":
+        raise invalid("batch tokens are beyond the development Vault: use type 'service'")
+    if body.text("id") and not is_sudo:
+        raise invalid("root or sudo privileges required to specify token id")
+    if "." in body.text("id"):
+        raise invalid("custom token ID cannot have the '.' character")
+    if body.seconds("period") and not is_sudo:
+        raise invalid("root or sudo privileges required to create periodic token")
+    if min(body.seconds("ttl"), body.seconds("explicit_max_ttl"), body.integer("num_uses")) < 0:
+        raise invalid("ttl, explicit_max_ttl and num_uses cannot be negative")
+
+
+def _is_orphan(request: Request, role: TokenRole | None, *, is_sudo: bool) -> bool:
+    if role is not None:
+        return role.orphan
+    if request.path.endswith("create-orphan"):
+        return True
+    if request.body.boolean("no_parent") and not is_sudo:
+        raise invalid("root or sudo privileges required to create orphan token")
+    return request.body.boolean("no_parent")
+
+
+def _policies(
+    body: Fields, parent: Token, role: TokenRole | None, *, is_sudo: bool
+) -> tuple[str, ...]:
+    asked = {name.lower() for name in body.strings("policies")}
+    wants_default = not body.boolean("no_default_policy")
+    if role is not None and role.decides_policies:
+        names = set(role.policies(sorted(asked)))
+        wants_default = wants_default and not role.token_no_default_policy
+    else:
+        names = asked or set(parent.policies)
+        if not is_sudo and not names <= set(parent.policies):
+            raise invalid("child policies must be subset of parent")
+        wants_default = wants_default and ((is_sudo and bool(asked)) or _has_default(parent))
+    if "root" in names and not parent.is_root:
+        raise invalid("root tokens may not be created without parent token being root")
+    if "response-wrapping" in names:
+        raise invalid('cannot assign policy "response-wrapping"')
+    if "root" in names:
+        return ("root",)
+    return tuple(sorted(names | {"default"} if wants_default else names))
+
+
+def _has_default(token: Token) -> bool:
+    return "default" in token.policies
+
+
+def _lifetime(body: Fields, role: TokenRole | None) -> Lifetime:
+    return Lifetime(
+        asked=body.seconds("ttl") or body.seconds("lease"),
+        explicit_max_ttl=_least(
+            body.seconds("explicit_max_ttl"), role.token_explicit_max_ttl if role else 0
+        ),
+        period=_least(body.seconds("period"), role.token_period if role else 0),
+    )
+
+
+def _is_renewable(body: Fields, role: TokenRole | None) -> bool:
+    return body.boolean("renewable", default=True) and (role is None or role.renewable)
+
+
+def _least(one: int, other: int) -> int:
+    return min(one, other) if one and other else one or other
+
+
+def _display_name(given: str) -> str:
+    name = _UNSHOWABLE.sub("-", given).rstrip("-")
+    return f"token-{name}" if name else "token"

@@ -1,0 +1,200 @@
+"""Owns the tokens: who they are for, how long they live, and what dies with them."""
+
+import heapq
+import secrets
+import string
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+ALPHABET = string.ascii_letters + string.digits
+SYSTEM_MAX_TTL = 768 * 3600
+"""Seconds that no token outlives unless it is root's or periodic: Vault's default of 32 days."""
+
+
+def random_text(length: int = 24) -> str:
+    """Return an unguessable text of letters and digits."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+
+
+@dataclass(slots=True, kw_only=True)
+class Token:
+    """Hold one live token.
+
+    Attributes:
+        id: The token itself.
+        accessor: The handle by which it can be looked up and revoked, not used.
+        parent: The id of the token it dies with, or empty for an orphan.
+        policies: The names of its policies.
+        path: The path that made it.
+        meta: What its maker wrote on it.
+        display_name: Its name in logs.
+        num_uses: Requests left; 0 is any number.
+        role: The token role it was made through, or empty.
+        renewable: Whether its life can be prolonged.
+        created: Unix time of its making.
+        ttl: Seconds it was given; 0 is for ever.
+        explicit_max_ttl: Seconds that no renewal exceeds; 0 is the system's maximum.
+        period: Seconds that each renewal gives anew; 0 where it is not periodic.
+        expires: Unix time of its end, or None.
+    """
+
+    id: str = field(repr=False)
+    accessor: str
+    parent: str = field(default="", repr=False)
+    policies: tuple[str, ...]
+    path: str
+    meta: Mapping[str, str] = field(default_factory=dict[str, str])
+    display_name: str = "token"
+    num_uses: int = 0
+    role: str = ""
+    renewable: bool = False
+    created: float = 0
+    ttl: int = 0
+    explicit_max_ttl: int = 0
+    period: int = 0
+    expires: float | None = None
+    children: set[str] = field(default_factory=set[str], repr=False)
+
+    @property
+    def is_root(self) -> bool:
+        """Whether the token may do anything."""
+        return "root" in self.policies
+
+    def left(self, now: float) -> int:
+        """Return the seconds left to live; 0 where it lives for ever."""
+        return 0 if self.expires is None else max(0, round(self.expires - now))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifetime:
+    """State how long a token shall live: what was asked for, and what limits it."""
+
+    asked: int = 0
+    explicit_max_ttl: int = 0
+    period: int = 0
+    max_ttl: int = 0
+
+    def grant(self) -> tuple[int, list[str]]:
+        """Return the seconds given and the warnings about what was not given."""
+        limit = self.max_ttl or SYSTEM_MAX_TTL
+        if self.period:
+            asked, limit = self.period, self.period
+        else:
+            asked = self.asked or limit
+        limit = min(limit, self.explicit_max_ttl) if self.explicit_max_ttl else limit
+        if asked <= limit:
+            return asked, []
+        if not self.asked:
+            return limit, []
+        capped = f'TTL of "{asked}s" exceeded the effective max_ttl of "{limit}s"'
+        return limit, [f"{capped}; TTL value is capped accordingly"]
+
+
+class TokenStore:
+    """Hold the live tokens; the dead ones are forgotten at once, with all their children."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._tokens: dict[str, Token] = {}
+        self._accessors: dict[str, str] = {}
+        self._ends: list[tuple[float, str]] = []
+
+    def __iter__(self) -> Iterator[Token]:
+        return iter(list(self._tokens.values()))
+
+    def now(self) -> float:
+        """Return the Unix time."""
+        return self._clock()
+
+    def add(self, token: Token) -> Token:
+        """Take in a new token: its life starts now."""
+        token.created = self._clock()
+        self._tokens[token.id] = token
+        self._accessors[token.accessor] = token.id
+        if token.parent:
+            self._tokens[token.parent].children.add(token.id)
+        if token.ttl:
+            self._live_for(token, token.ttl)
+        return token
+
+    def find(self, token_id: str) -> Token | None:
+        """Return a live token, or None."""
+        self.sweep()
+        return self._tokens.get(token_id)
+
+    def find_accessor(self, accessor: str) -> Token | None:
+        """Return the live token with an accessor, or None."""
+        return self.find(self._accessors.get(accessor, ""))
+
+    def renew(self, token: Token, increment: int) -> int:
+        """Prolong a token's life and return the seconds it has left, within its limits."""
+        limits = [token.period or increment or token.ttl or SYSTEM_MAX_TTL]
+        if not token.period:
+            limits.append(self._room(token, SYSTEM_MAX_TTL))
+        if token.explicit_max_ttl:
+            limits.append(self._room(token, token.explicit_max_ttl))
+        ttl = max(0, min(limits))
+        self._live_for(token, ttl)
+        return ttl
+
+    def revoke(self, token: Token, *, keep_children: bool = False) -> None:
+        """End a token and, unless they are to be kept, every token below it, deepest first."""
+        for child_id in list(token.children):
+            child = self._tokens.get(child_id)
+            if child is not None and keep_children:
+                child.parent = ""
+            elif child is not None:
+                self.revoke(child)
+        self._tokens.pop(token.id, None)
+        self._accessors.pop(token.accessor, None)
+        parent = self._tokens.get(token.parent)
+        if parent is not None:
+            parent.children.discard(token.id)
+
+    def sweep(self) -> None:
+        """End every token whose time is over."""
+        now = self._clock()
+        while self._ends and self._ends[0][0] <= now:
+            _, token_id = heapq.heappop(self._ends)
+            token = self._tokens.get(token_id)
+            # A renewed token has a later end further back in the heap.
+            if token is not None and token.expires is not None and token.expires <= now:
+                self.revoke(token)
+
+    def _room(self, token: Token, limit: int) -> int:
+        return int(token.created + limit - self._clock())
+
+    def _live_for(self, token: Token, seconds: int) -> None:
+        token.expires = self._clock() + seconds
+        heapq.heappush(self._ends, (token.expires, token.id))
+
+
+def iso(moment: float | None) -> str | None:
+    """Return a Unix time as RFC 3339 text."""
+    if moment is None:
+        return None
+    return datetime.fromtimestamp(moment, UTC).isoformat().replace("+00:00", "Z")
+
+
+def token_id() -> str:
+    """Return a new service token's text, in Vault's form."""
+    return f"hvs.{random_text()}"
+
+
+def auth_block(token: Token) -> dict[str, object]:
+    """Return what a login or a creation answers."""
+    return {
+        "client_token": token.id,
+        "accessor": token.accessor,
+        "policies": list(token.policies),
+        "token_policies": list(token.policies),
+        "metadata": dict(token.meta) or None,
+        "lease_duration": token.ttl,
+        "renewable": token.renewable,
+        "entity_id": "",
+        "token_type": "service",
+        "orphan": not token.parent,
+        "mfa_requirement": None,
+        "num_uses": token.num_uses,
+    }

@@ -1,0 +1,86 @@
+"""Owns the sentences that say why Vault gave no credential, each with its remedy."""
+
+from bailiwick.tools.vault_answers import FORBIDDEN, INVALID, MISSING, Refusals
+
+
+def too_slow(address: str, to: str, timeout: tuple[float, float]) -> str:
+    """Say that an answer did not come in time."""
+    return (
+        f"Vault at {address} took too long to {to}: look at its load, or give it more than "
+        f"{timeout[0]:g} s to connect and {timeout[1]:g} s to answer"
+    )
+
+
+def untrusted(address: str) -> str:
+    """Say that the certificate is not trusted."""
+    return (
+        f"Vault at {address} shows no certificate that is trusted here: set `verify` to the file "
+        "of its authority"
+    )
+
+
+def unreachable(address: str) -> str:
+    """Say that nothing answers."""
+    return (
+        f"Vault at {address} does not answer: start it with `bailiwick vault dev` or set VAULT_ADDR"
+    )
+
+
+def development(address: str) -> str:
+    """Say that a development Vault is used in production."""
+    return f"{address} is a development Vault, not for production: set VAULT_ADDR to a real one"
+
+
+def login(agent: str) -> Refusals:
+    """Return what a refused login means."""
+    return {
+        INVALID: (
+            f"agent {agent!r} cannot log in: its secret id is spent or wrong: "
+            "provision the agent again"
+        ),
+        FORBIDDEN: (
+            f"agent {agent!r} may not log in: its AppRole is locked out or bound to another "
+            "address: provision the agent again"
+        ),
+        MISSING: "Vault has no AppRole login: provision the agents first",
+    }
+
+
+def mint(agent: str, role: str) -> Refusals:
+    """Return what a refused child token means."""
+    return {
+        INVALID: (
+            f"Vault made no token through the token role {role!r}: it is missing or limits what "
+            "was asked for: provision the tool again"
+        ),
+        FORBIDDEN: (
+            f"agent {agent!r} may not make tokens through the token role {role!r}: allow `update` "
+            f"on auth/token/create/{role} in the policy of its AppRole"
+        ),
+    }
+
+
+def read(role: str, path: str) -> Refusals:
+    """Return what a refused secret means."""
+    mount, _, name = path.partition("/data/")
+    return {
+        FORBIDDEN: (
+            f"the token role {role!r} may not read {path!r}: allow `read` on it in the role's "
+            "policy"
+        ),
+        MISSING: (
+            f"Vault holds nothing at {path!r}: write it with "
+            f"`vault kv put -mount={mount} {name} NAME=VALUE`"
+        ),
+    }
+
+
+def revoke(role: str, seconds: float) -> Refusals:
+    """Return what a refused revocation means."""
+    return {
+        FORBIDDEN: (
+            f"a token of the role {role!r} could not revoke itself: allow `update` on "
+            "auth/token/revoke-self in the role's policy; if it is not gone already, it ends by "
+            f"itself in {seconds:.0f} s"
+        )
+    }
