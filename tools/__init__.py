@@ -1,1 +1,22 @@
-"""Placeholder."""
+"""The way to the world: scoped tools, the guard that runs them, Vault, and the ledger."""
+
+from bailiwick.tools.approvals import Approvals
+from bailiwick.tools.credentials import Credential
+from bailiwick.tools.guard import Guard
+from bailiwick.tools.leases import AppRole
+from bailiwick.tools.ledger import Ledger
+from bailiwick.tools.principals import acting_as
+from bailiwick.tools.scoped import ScopedTool, scoped_tool
+from bailiwick.tools.vault import Vault
+
+__all__ = [
+    "AppRole",
+    "Approvals",
+    "Credential",
+    "Guard",
+    "Ledger",
+    "ScopedTool",
+    "Vault",
+    "acting_as",
+    "scoped_tool",
+]

@@ -92,14 +92,8 @@ class Guard:
         return self.policy.decide(call)
 
     def refuse(self, call: ToolCall, reason: str) -> ToolResult:
-        """Record that a call does not run, whatever the policy says of it, and tell the model why.
-
-        A denial of the policy's own is what the ledger keeps, if there is one.
-        """
-        decision = self.policy.decide(call)
-        if decision.verdict != "deny":
-            decision = deny(reason, self.policy.version)
-        self._append(call, journal.decision(call, decision))
+        """Record that a call does not run for a reason that no rule has, and tell the model."""
+        self._append(call, journal.decision(call, deny(reason, self.policy.version)))
         return ToolResult.refused(call.tool.name, reason)
 
     def hand_off(self, *, chain: tuple[str, ...], agent: str, to: str, thread: str) -> str | None:
@@ -137,7 +131,8 @@ class Guard:
         with self.ledger.transaction() as connection:
             if changes and (standing := self.calls.standing(connection, call, version)):
                 return ToolResult.standing(call.tool.name, standing)
-            decision = self._decide_again(connection, call)
+            decision = self._decide_again(connection, execution)
+            call = execution.call
             entries = [journal.decision(call, decision)]
             if decision.verdict == "allow":
                 if changes:
@@ -147,7 +142,8 @@ class Guard:
         allowed = decision.verdict == "allow"
         return None if allowed else ToolResult.refused(call.tool.name, decision.reason)
 
-    def _decide_again(self, connection: Connection, call: ToolCall) -> Decision:
+    def _decide_again(self, connection: Connection, execution: "Execution") -> Decision:
+        call = execution.call
         decision = self.policy.decide(call)
         if decision.verdict != "review":
             return decision
@@ -155,8 +151,8 @@ class Guard:
         if approval is None:
             return decision
         # Whoever resumes the thread is not the one who asked.
-        asked = replace(call, requester=approval.request.requester)
-        decision = self.policy.decide(asked, approval.roles)
+        execution.call = replace(call, requester=approval.request.requester)
+        decision = self.policy.decide(execution.call, approval.roles)
         if decision.verdict == "allow" and not self.approvals.consume(
             connection, approval.request.id, approval.request.digest
         ):

@@ -62,10 +62,14 @@ class Toolset:
             config: The config of the node that asks.
             origin: What tells this request from an equal one: the id of the model's message.
         """
-        tool = self.tools.get(requested["name"])
-        args, problem = _check(tool, requested["args"])
         location = Location.of(config)
         agent = self.agent or location.agent
+        tool = self.tools.get(requested["name"])
+        args: Mapping[str, Any] = requested["args"]
+        if tool is None:
+            problem = f"{agent!r} holds no tool {requested['name']!r}."
+        else:
+            args, problem = _check(tool, args)
         call = ToolCall(
             id=requested["id"] or "",
             thread=location.thread,
@@ -120,9 +124,7 @@ def _unknown(name: str) -> ToolUse:
     return ToolUse(name=name, version="unknown", effect="destructive")
 
 
-def _check(tool: ScopedTool | None, args: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
-    if tool is None:
-        return args, "There is no such tool here."
+def _check(tool: ScopedTool, args: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
     try:
         return tool.validate_args(args), ""
     except ValidationError as error:

@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from bailiwick.policies.errors import BailiwickError
-
 app = typer.Typer(
     name="bailiwick",
     help="A LangGraph supervisor in which every tool call is decided, approved and recorded.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    # Plain help: drawing boxes would double the time it takes.
+    rich_markup_mode=None,
 )
 audit = typer.Typer(help="Read, check and export the ledger.", no_args_is_help=True)
 policy = typer.Typer(help="Check the rules, and explain a decision.", no_args_is_help=True)
@@ -70,7 +70,7 @@ def policy_check(path: Folder = None) -> None:
 def policy_explain(
     agent: Annotated[str, typer.Argument(help="The agent that calls.")],
     tool: Annotated[str, typer.Argument(help="The tool it calls.")],
-    args: Annotated[str, typer.Argument(help="The arguments, as JSON.")] = "{}",
+    args: Annotated[str, typer.Argument(help="The arguments, as JSON; money as 40.00.")] = "{}",
     approved: Annotated[
         list[str] | None, typer.Option(help="A role that has approved; may be repeated.")
     ] = None,
@@ -129,8 +129,10 @@ def main() -> None:
     """Run the command line; an error of ours is one sentence, its remedy in it, and status 1."""
     try:
         app()
-    except BailiwickError as error:
-        if "--debug" in sys.argv:
+    except Exception as error:
+        from bailiwick.policies.errors import BailiwickError  # noqa: PLC0415 - --help must be quick
+
+        if "--debug" in sys.argv or not isinstance(error, BailiwickError):
             raise
         typer.secho(f"bailiwick: {error}", err=True, fg=typer.colors.RED)
         sys.exit(1)

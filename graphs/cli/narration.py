@@ -62,7 +62,7 @@ def _lines(message: BaseMessage) -> Iterable[str]:
     if isinstance(message, AIMessage):
         for call in message.tool_calls:
             yield f"  {who} asks for {escape(_call(call['name'], call['args']))}"
-        if message.text:
+        if message.text and not message.tool_calls:
             yield f"  {who} says: {escape(message.text)}"
     elif isinstance(message, ToolMessage):
         if METADATA_KEY_HANDOFF_DESTINATION in message.response_metadata:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bailiwick.graphs.settings import read_settings
 from bailiwick.policies import Policy, Rule, SettingsError, ToolCall, ToolUse
@@ -45,7 +46,9 @@ def explain(agent: str, tool: str, args: str, approvals: frozenset[str], path: P
     explanation = policy.explain(call, approvals)
     decision = explanation.decision
     console = Console()
-    console.print(f"[{STYLES[decision.verdict]}]{decision.verdict}[/] {decision.reason}")
+    console.print(
+        f"[{STYLES[decision.verdict]}]{decision.verdict}[/] {decision.reason}", soft_wrap=True
+    )
     for needed in decision.requirements:
         console.print(f"  needs {needed.quorum} x {needed.role} (rule {needed.rule})")
     if decision.detail:
@@ -72,8 +75,16 @@ def _parse(args: str) -> dict[str, object]:
 
 
 def _table(rules: tuple[Rule, ...]) -> Table:
-    table = Table("rule", "effect", "where", "lifted by", "reason")
+    table = Table.grid(padding=(0, 2))
     for rule in rules:
-        lifted = f"{rule.requirement.quorum} x {rule.requirement.role}" if rule.requirement else ""
-        table.add_row(rule.id, rule.effect, rule.place, lifted, rule.reason)
+        needed = rule.requirement
+        lifted = f"lifted by {needed.quorum} x {needed.role}: " if needed else ""
+        style = "green" if rule.effect == "permit" else "red"
+        table.add_row(
+            f"[{style}]{rule.effect}[/]",
+            Text(rule.id, no_wrap=True),
+            Text(rule.place, no_wrap=True, style="dim"),
+        )
+        if rule.reason:
+            table.add_row("", Text(f"  {lifted}{rule.reason}"))
     return table
