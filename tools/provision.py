@@ -9,7 +9,7 @@ from urllib.parse import quote
 from bailiwick.policies.errors import ScopeError, VaultError
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.leases import AppRole, secret_path, vault_name
-from bailiwick.tools.vault import Call, Wire
+from bailiwick.tools.vault import Wire
 from bailiwick.tools.vault_answers import FORBIDDEN, INVALID, MISSING, Answer
 
 
@@ -57,10 +57,10 @@ class VaultOperator:
         Raises:
             VaultError: If Vault refuses or is not there.
         """
-        call = self._posting(path, body)
-        # So that no traceback that shows locals shows a secret that was to be written.
-        del body
-        return self._checked(self._wire.send(call, to=f"write {path}"))
+        answer = self._wire.send(
+            lambda: self._adapter.post(_url(path), json=body), to=f"write {path}"
+        )
+        return self._checked(answer)
 
     def delete(self, path: str) -> None:
         """Delete what stands at an API path; nothing there is no error.
@@ -75,9 +75,6 @@ class VaultOperator:
     def close(self) -> None:
         """Close the connections."""
         self._wire.close()
-
-    def _posting(self, path: str, body: Mapping[str, object]) -> Call:
-        return lambda: self._adapter.post(_url(path), json=body)
 
     def _checked(self, answer: Answer) -> Mapping[str, object]:
         answer.check(
@@ -158,6 +155,7 @@ def write_secret(operator: VaultOperator, scope: Scope, fields: Mapping[str, str
 def _scopes(agents: Mapping[str, Iterable[ToolScope]]) -> dict[str, Scope]:
     scopes: dict[str, Scope] = {}
     for wanted in (tool for tools in agents.values() for tool in tools):
+        secret_path(wanted.scope)
         if scopes.setdefault(wanted.tool, wanted.scope) != wanted.scope:
             raise ScopeError(
                 f"the tool {wanted.tool!r} has two scopes: give it one, or name two tools"
