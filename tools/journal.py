@@ -71,9 +71,8 @@ def lease_failed(call: ToolCall, reason: str) -> Entry:
     return Entry("lease.failed", {**_who(call), "reason": reason})
 
 
-def revoked(call: ToolCall, lease: Lease, error: Exception | None = None) -> Entry:
-    """Say that a call's credential was revoked, or that it ends by its ttl alone."""
-    failure = None if error is None else str(error)
+def revoked(call: ToolCall, lease: Lease, failure: str | None) -> Entry:
+    """Say that a call's credential was revoked, or why it ends by its ttl alone."""
     return Entry("lease.revoked", {**_who(call), **_lease(lease), "failure": failure})
 
 

@@ -1,0 +1,174 @@
+"""Owns one call under way: permit, lease, run, revoke, redact, record, in this order."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from sqlalchemy import Connection
+
+from bailiwick.policies.calls import ToolCall
+from bailiwick.policies.decisions import Decision
+from bailiwick.policies.errors import ScopeError, VaultError
+from bailiwick.policies.redaction import Redactor
+from bailiwick.policies.verdicts import deny
+from bailiwick.tools import journal
+from bailiwick.tools.calls import Outcome
+from bailiwick.tools.credentials import Credential
+from bailiwick.tools.leases import Lease
+from bailiwick.tools.ledger import Entry
+from bailiwick.tools.results import Attempt, ToolResult
+from bailiwick.tools.scoped import ScopedTool
+
+if TYPE_CHECKING:
+    from bailiwick.tools.guard import Guard
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+
+class Execution:
+    """Carry one call through its steps, each recorded before it takes effect.
+
+    Args:
+        guard: The guard that runs it.
+        call: The call as it will be executed.
+        tool: The tool.
+    """
+
+    def __init__(self, guard: "Guard", call: ToolCall, tool: ScopedTool) -> None:
+        self._guard = guard
+        self._call = call
+        self._tool = tool
+        self._lease: Lease | None = None
+
+    def start(self) -> ToolResult | None:
+        """Decide, write the intent and lease; return what stands in the place of a run, if any.
+
+        Raises:
+            LedgerError: If the ledger cannot be written.
+        """
+        return self._permit() or self._lease_credential()
+
+    def run(self) -> Attempt:
+        """Run the tool with its credential."""
+        return Attempt.of(lambda: self._tool.call(self._call.args, self._credential))
+
+    async def arun(self) -> Attempt:
+        """Do what `run` does, on an event loop."""
+        return await Attempt.aof(lambda: self._tool.acall(self._call.args, self._credential))
+
+    def finish(self, attempt: Attempt) -> ToolResult:
+        """Redact, revoke and record what the tool returned or raised.
+
+        Raises:
+            LedgerError: If the ledger cannot be written; the outcome is in doubt then.
+        """
+        redactor = Redactor(self._credential.values() if self._credential else ())
+        result = attempt.redacted(self._tool.name, redactor)
+        self.revoke()
+        self._record(result)
+        return result
+
+    def revoke(self) -> None:
+        """Give the credential back, if one is held; Vault ends it by itself where that fails."""
+        lease, self._lease = self._lease, None
+        if lease is None or self._guard.vault is None:
+            return
+        failure = None
+        try:
+            self._guard.vault.revoke(lease)
+        except VaultError as error:
+            failure = str(error)
+            logger.error("lease %s ends by its ttl: %s", lease.accessor, failure)  # noqa: TRY400 - a traceback would show Vault's answer
+        self._append(journal.revoked(self._call, lease, failure))
+
+    @property
+    def holds_lease(self) -> bool:
+        """Whether a credential is still to be given back."""
+        return self._lease is not None
+
+    @property
+    def _credential(self) -> Credential | None:
+        return self._lease.credential if self._lease else None
+
+    def _permit(self) -> ToolResult | None:
+        # One transaction: either all of it stands before the tool runs, or the tool does not run.
+        guard, version = self._guard, self._guard.policy.version
+        with guard.ledger.transaction() as connection:
+            guard.ledger.lock(connection, self._call.thread)
+            if self._changes and (
+                standing := guard.calls.standing(connection, self._call, version)
+            ):
+                return ToolResult.standing(self._tool.name, standing)
+            decision = self._decide(connection)
+            entries = [journal.decision(self._call, decision)]
+            if decision.verdict == "allow":
+                if self._changes:
+                    guard.calls.begin(connection, self._call, version)
+                entries.append(journal.started(self._call, version, self._tool.scope))
+            guard.ledger.append(connection, self._call.thread, *entries)
+        allowed = decision.verdict == "allow"
+        return None if allowed else ToolResult.refused(self._tool.name, decision.reason)
+
+    def _decide(self, connection: Connection) -> Decision:
+        guard = self._guard
+        decision = guard.policy.decide(self._call)
+        if decision.verdict != "review":
+            return decision
+        approval = guard.approvals.approved(connection, self._call, decision.policy_version)
+        if approval is None:
+            return decision
+        # Whoever resumes the thread is not the one who asked.
+        self._call = replace(self._call, requester=approval.request.requester)
+        decision = guard.policy.decide(self._call, approval.roles)
+        if decision.verdict == "allow" and not guard.approvals.consume(
+            connection, approval.request.id, approval.request.digest
+        ):
+            return deny("Its approval has been used.", decision.policy_version)
+        return decision
+
+    def _lease_credential(self) -> ToolResult | None:
+        call, tool, vault = self._call, self._tool, self._guard.vault
+        if tool.scope is None:
+            return None
+        try:
+            if vault is None:
+                raise VaultError("the guard has no vault: give it one")
+            meta = journal.lease_meta(call)
+            self._lease = vault.lease(tool.scope, agent=call.agent, tool=tool.name, meta=meta)
+        except (VaultError, ScopeError) as error:
+            logger.error("%s of %s got no credential: %s", tool.name, call.agent, error)  # noqa: TRY400 - as above
+            result = ToolResult.refused(tool.name, "No credential could be had for it.")
+            self._record(result, journal.lease_failed(call, str(error)))
+            return result
+        self._append(journal.leased(call, self._lease))
+        return None
+
+    @property
+    def _changes(self) -> bool:
+        return self._tool.effect != "read"
+
+    def _record(self, result: ToolResult, *entries: Entry) -> None:
+        guard, call, version = self._guard, self._call, self._guard.policy.version
+        with guard.ledger.transaction() as connection:
+            if self._changes:
+                state: Outcome = "succeeded" if result.outcome == "succeeded" else "failed"
+                guard.calls.end(connection, call.key(version), state, result.dumps())
+            ended = journal.ended(call, version, result)
+            guard.ledger.append(connection, call.thread, *entries, ended)
+
+    def _append(self, entry: Entry) -> None:
+        with self._guard.ledger.transaction() as connection:
+            self._guard.ledger.append(connection, self._call.thread, entry)
+
+
+async def to_its_end(work: Callable[[], T]) -> T:
+    """Run blocking work in a thread, and wait for it even when cancelled: threads do not stop."""
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
