@@ -81,7 +81,7 @@ class Execution:
             self._guard.vault.revoke(lease)
         except VaultError as error:
             failure = str(error)
-            logger.error("lease %s ends by its ttl: %s", lease.accessor, failure)  # noqa: TRY400 - a traceback would show Vault's answer
+            logger.warning("lease %s ends by its ttl alone: %s", lease.accessor, failure)
         self._append(journal.revoked(self._call, lease, failure))
 
     @property
@@ -133,18 +133,22 @@ class Execution:
         call, tool, vault = self._call, self._tool, self._guard.vault
         if tool.scope is None:
             return None
+        if vault is None:
+            return self._without_credential("the guard has no vault: give it one")
         try:
-            if vault is None:
-                raise VaultError("the guard has no vault: give it one")
             meta = journal.lease_meta(call)
             self._lease = vault.lease(tool.scope, agent=call.agent, tool=tool.name, meta=meta)
         except (VaultError, ScopeError) as error:
-            logger.error("%s of %s got no credential: %s", tool.name, call.agent, error)  # noqa: TRY400 - as above
-            result = ToolResult.refused(tool.name, "No credential could be had for it.")
-            self._record(result, journal.lease_failed(call, str(error)))
-            return result
+            return self._without_credential(str(error))
         self._append(journal.leased(call, self._lease))
         return None
+
+    def _without_credential(self, reason: str) -> ToolResult:
+        # The operator reads the reason; to the model it would say what stands where.
+        logger.error("%s of %s got no credential: %s", self._tool.name, self._call.agent, reason)
+        result = ToolResult.refused(self._tool.name, "No credential could be had for it.")
+        self._record(result, journal.lease_failed(self._call, reason))
+        return result
 
     @property
     def _changes(self) -> bool:
