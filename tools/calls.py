@@ -118,11 +118,14 @@ class Calls:
         call: ToolCall,
         policy_version: str,  # noqa: ARG002 - a call stays the same call under another policy
     ) -> Intent | None:
-        """Tell what stands of a call, without writing anything; `None` where it never began.
+        """Tell what stands of a call; `None` where it never began.
+
+        Until the transaction ends nobody else can begin it.
 
         Raises:
             LedgerError: If the database fails.
         """
+        self._ledger.lock(connection, call.thread)
         standing = connection.execute(_STANDING, {"occurrence": _occurrence(call)})
         row = standing.mappings().one_or_none()
         return None if row is None else _intent(row)

@@ -235,6 +235,8 @@ def insert_once(connection: Connection, table: Table, row: Mapping[str, object])
     """Insert a row unless one with its key is there already; tell whether it was inserted."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     statement = dialect.insert(table).on_conflict_do_nothing()
+    # Otherwise SQLAlchemy does not ask psycopg how many rows an INSERT has made.
+    statement = statement.execution_options(preserve_rowcount=True)
     return connection.execute(statement, row).rowcount == 1
 
 
