@@ -1,0 +1,107 @@
+"""The HTTP edge: envelopes, errors, verbs, and the mark on every answer."""
+
+import httpx
+import pytest
+
+from bailiwick.tools.devvault import MARK, DevelopmentVault
+
+ENVELOPE = {
+    "request_id",
+    "lease_id",
+    "renewable",
+    "lease_duration",
+    "data",
+    "wrap_info",
+    "warnings",
+    "auth",
+}
+
+
+@pytest.mark.parametrize("path", ["sys/health", "auth/token/lookup-self", "no/such", "secret/x"])
+def test_every_answer_is_marked(http: httpx.Client, path: str) -> None:
+    """Errors too say that this is no vault, and nothing may be cached."""
+    answer = http.get(path)
+
+    assert answer.headers[MARK] == "true"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+def test_an_answer_has_vaults_envelope(http: httpx.Client) -> None:
+    """All eight keys stand in it, and each answer has an id of its own."""
+    one, two = (http.get("auth/token/lookup-self").json() for _ in range(2))
+
+    assert set(one) == ENVELOPE
+    assert one["request_id"] != two["request_id"]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_both_verbs_write(http: httpx.Client, method: str) -> None:
+    """POST and PUT are one."""
+    answer = http.request(method, "secret/data/a", json={"data": {"n": 1}})
+
+    assert answer.json()["data"]["version"] == 1
+
+
+async def test_lists_have_a_verb_and_a_parameter(devvault: DevelopmentVault) -> None:
+    """`LIST` and `GET ?list=true` are one."""
+    transport = httpx.ASGITransport(devvault.app)
+    headers = {"X-Vault-Token": devvault.root_token}
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://vault/v1/", headers=headers
+    ) as client:
+        by_verb = await client.request("LIST", "sys/policies/acl")
+        by_parameter = await client.get("sys/policies/acl", params={"list": "true"})
+
+    assert by_verb.json()["data"] == by_parameter.json()["data"] == {"keys": ["default", "root"]}
+
+
+def test_a_token_may_come_as_a_bearer(http: httpx.Client, devvault: DevelopmentVault) -> None:
+    """Vault takes its own header and the common one."""
+    del http.headers["X-Vault-Token"]
+    headers = {"Authorization": f"Bearer {devvault.root_token}"}
+
+    assert http.get("auth/token/lookup-self", headers=headers).status_code == 200
+    assert http.get("auth/token/lookup-self").status_code == 403
+
+
+def test_a_head_has_no_body(http: httpx.Client) -> None:
+    """The status alone is asked for."""
+    answer = http.head("sys/health")
+
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+@pytest.mark.parametrize(
+    ("request_line", "content", "status", "words"),
+    [
+        ("GET ../outside", b"", 404, "no handler for route"),
+        ("GET nowhere/at/all", b"", 404, "no handler for route"),
+        ("GET secret/unknown", b"", 405, "unsupported operation"),
+        ("PATCH secret/data/a", b"{}", 405, "unsupported operation"),
+        ("OPTIONS secret/data/a", b"", 405, "unsupported operation"),
+        ("POST secret/data/a", b"{", 400, "failed to parse JSON input"),
+        ("POST secret/data/a", b"[1]", 400, "failed to parse JSON input"),
+        ("POST secret/data/a/", b"{}", 400, "cannot write to a path ending in '/'"),
+        ("GET secret/data/a?version=x", b"", 400, 'field "version"'),
+        ("GET sys/health?activecode=x", b"", 400, "activecode"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(
+    http: httpx.Client, request_line: str, content: bytes, status: int, words: str
+) -> None:
+    """The status and the text are Vault's."""
+    http.post("secret/data/a", json={"data": {}})
+
+    answer = http.request(*request_line.split(), content=content)
+
+    assert answer.status_code == status
+    assert words in answer.json()["errors"][0]
+
+
+def test_wrapping_is_refused_rather_than_left_out(http: httpx.Client) -> None:
+    """An answer that should have been wrapped does not come in the clear."""
+    answer = http.get("auth/token/lookup-self", headers={"X-Vault-Wrap-TTL": "60"})
+
+    assert answer.status_code == 400
+    assert "response wrapping is beyond" in answer.json()["errors"][0]
