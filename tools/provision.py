@@ -127,11 +127,13 @@ def provision(
         What each agent logs in with.
 
     Raises:
-        ScopeError: If two tools or agents would be one in Vault, or a scope cannot be used there.
+        ScopeError: If two tools or agents would be one in Vault, a scope cannot be used there, or
+            it outlasts a login.
         VaultError: If Vault refuses or is not there.
     """
     wanted = {agent: tuple(tools) for agent, tools in agents.items()}
     scopes = _scopes(wanted)
+    _refuse_long(scopes, token_ttl)
     _refuse_doubles("agent", wanted)
     _mount(operator, {scope.mount.strip("/") for scope in scopes.values()})
     for tool, scope in sorted(scopes.items()):
@@ -162,6 +164,16 @@ def _scopes(agents: Mapping[str, Iterable[ToolScope]]) -> dict[str, Scope]:
             )
     _refuse_doubles("tool", scopes)
     return scopes
+
+
+def _refuse_long(scopes: Mapping[str, Scope], token_ttl: int) -> None:
+    # A child dies with its parent, so every such lease would need a login of its own.
+    for tool, scope in scopes.items():
+        if scope.ttl > token_ttl:
+            raise ScopeError(
+                f"the tool {tool!r} leases for {scope.ttl} s and a login lasts {token_ttl} s: "
+                "raise token_ttl"
+            )
 
 
 def _refuse_doubles(kind: str, names: Iterable[str]) -> None:

@@ -134,10 +134,11 @@ def test_a_mount_that_is_missing_is_made(vault_operator: VaultOperator) -> None:
         ({"Billing": [], "billing": []}, "agent 'billing' and agent 'Billing' are one in Vault"),
         ({"my agent": []}, "the agent name 'my agent' cannot be used in Vault"),
         ({"a": [ToolScope(tool="t", scope=Scope(path="*"))]}, "without wildcards"),
+        ({"a": [ToolScope(tool="t", scope=Scope(path="x", ttl=1201))]}, "raise token_ttl"),
     ],
-    ids=["two scopes", "tools by case", "agents by case", "a name", "a wildcard"],
+    ids=["two scopes", "tools by case", "agents by case", "a name", "a wildcard", "too long"],
 )
-def test_what_would_widen_is_refused_before_anything_is_written(
+def test_what_would_go_wrong_is_refused_before_anything_is_written(
     devvault: DevelopmentVault, agents: Mapping[str, list[ToolScope]], words: str
 ) -> None:
     """Names that Vault would take for one another, and wildcards, do not get there."""

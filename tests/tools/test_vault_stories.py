@@ -187,6 +187,20 @@ def test_children_die_with_their_agents_login(
     vault.revoke(lease)
 
 
+def test_a_login_reads_no_secret_itself(devvault: DevelopmentVault, vault: Vault) -> None:
+    """What an agent holds between calls is good for leasing, not for reading."""
+    lease_refund(vault)
+    (login,) = devvault.live_tokens(role="")
+    agent = VaultOperator(devvault.address, login.id)
+
+    for path in ("secret/data/payments/refund", "sys/policies/acl/bailiwick-issue_refund"):
+        with pytest.raises(VaultError, match="may not read"):
+            agent.read(path)
+    with pytest.raises(VaultError, match="may not write"):
+        agent.write("auth/token/create", policies=["bailiwick-issue_refund"])
+    agent.close()
+
+
 @pytest.mark.parametrize(
     ("fault", "remedy"),
     [
