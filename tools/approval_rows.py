@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, TypeAlias
 
@@ -41,7 +41,7 @@ _STATE = case(
 )
 
 _NOW = select(_clock)
-_THREAD = select(_approvals.thread).where(_approvals.id == bindparam("request"))
+_THREAD = select(_approvals.thread).where(_approvals.id == bindparam("asked"))
 
 _APPROVALS = select(
     _approvals.id,
@@ -55,12 +55,18 @@ _APPROVALS = select(
     _approvals.decided_at,
 ).order_by(_approvals.created_at, _approvals.id)
 
-_GRANTS = select(tables.grants).order_by(_grants.at, _grants.principal, _grants.role)
+_APPROVAL = _APPROVALS.where(_approvals.id == bindparam("request"))
+
+_GRANTS = (
+    select(tables.grants)
+    .where(_grants.approval.in_(bindparam("requests", expanding=True)))
+    .order_by(_grants.at, _grants.principal, _grants.role)
+)
 
 _MOVE = (
     update(tables.approvals)
     .where(
-        _approvals.id == bindparam("request"),
+        _approvals.id == bindparam("asked"),
         _approvals.digest == bindparam("bound"),
         _approvals.state == bindparam("old"),
         _approvals.expires_at > _clock,
@@ -75,7 +81,7 @@ _DECIDE = _MOVE.values(
 _EXPIRE = (
     update(tables.approvals)
     .where(
-        _approvals.id == bindparam("request"),
+        _approvals.id == bindparam("asked"),
         _approvals.state == "pending",
         _approvals.expires_at <= _clock,
     )
@@ -90,7 +96,7 @@ def now(connection: Connection) -> float:
 
 def thread_of(connection: Connection, request_id: str) -> str | None:
     """Return the thread of a request, if there is such a request; it never changes."""
-    return connection.execute(_THREAD, {"request": request_id}).scalar_one_or_none()
+    return connection.execute(_THREAD, {"asked": request_id}).scalar_one_or_none()
 
 
 def is_now(state: State) -> Condition:
@@ -105,26 +111,22 @@ def is_now(state: State) -> Condition:
             return _approvals.state == state
 
 
-def is_id(request_id: str) -> Condition:
-    """Say in SQL that a request has this id."""
-    return _approvals.id == request_id
-
-
 def is_of(thread: str) -> Condition:
     """Say in SQL that a request belongs to this thread."""
     return _approvals.thread == thread
 
 
+def find(connection: Connection, request_id: str) -> Approval | None:
+    """Return one approval with its grants, if there is such a request."""
+    rows = connection.execute(_APPROVAL, {"request": request_id}).mappings().all()
+    found = _with_grants(connection, rows)
+    return found[0] if found else None
+
+
 def read(connection: Connection, *where: Condition, limit: int | None = None) -> list[Approval]:
     """Return the approvals that meet all conditions, with their grants, oldest first."""
     rows = connection.execute(_APPROVALS.where(*where).limit(limit)).mappings().all()
-    grants = defaultdict[str, list[Grant]](list)
-    if rows:
-        given = _GRANTS.where(_grants.approval.in_([row["id"] for row in rows]))
-        for row in connection.execute(given).mappings():
-            grant = Grant(principal=row["principal"], role=row["role"], at=row["at"])
-            grants[row["approval"]].append(grant)
-    return [_approval(row, tuple(grants[row["id"]])) for row in rows]
+    return _with_grants(connection, rows)
 
 
 def add(connection: Connection, request: ApprovalRequest) -> bool:
@@ -145,14 +147,14 @@ def add(connection: Connection, request: ApprovalRequest) -> bool:
 
 def move(connection: Connection, request_id: str, digest: str, *, old: State, new: State) -> bool:
     """Change a state if it is `old` and has not expired; true for the first caller alone."""
-    values = {"request": request_id, "bound": digest, "old": old, "new": new}
+    values = {"asked": request_id, "bound": digest, "old": old, "new": new}
     return connection.execute(_MOVE, values).rowcount == 1
 
 
 def decide(connection: Connection, before: Approval, after: Approval) -> bool:
     """Write what an answer has changed, if the request is still pending and has not expired."""
     values = {
-        "request": after.request.id,
+        "asked": after.request.id,
         "bound": after.request.digest,
         "old": "pending",
         "new": after.state,
@@ -171,7 +173,7 @@ def decide(connection: Connection, before: Approval, after: Approval) -> bool:
 
 def expire(connection: Connection, request_id: str) -> bool:
     """Write down that a pending request has expired; tell whether this call did."""
-    return connection.execute(_EXPIRE, {"request": request_id}).rowcount == 1
+    return connection.execute(_EXPIRE, {"asked": request_id}).rowcount == 1
 
 
 def requested(request: ApprovalRequest) -> Entry:
@@ -197,6 +199,17 @@ def answered(after: Approval, answer: Answer, *, by: str, roles: Iterable[str]) 
         "state": after.state,
     }
     return Entry("approval.answered", body)
+
+
+def _with_grants(connection: Connection, rows: Sequence[RowMapping]) -> list[Approval]:
+    grants = defaultdict[str, list[Grant]](list)
+    if rows:
+        for row in connection.execute(
+            _GRANTS, {"requests": [row["id"] for row in rows]}
+        ).mappings():
+            grant = Grant(principal=row["principal"], role=row["role"], at=row["at"])
+            grants[row["approval"]].append(grant)
+    return [_approval(row, tuple(grants[row["id"]])) for row in rows]
 
 
 def _approval(row: RowMapping, grants: tuple[Grant, ...]) -> Approval:

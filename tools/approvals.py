@@ -60,7 +60,7 @@ class Approvals:
                 "names no approval; ask only where it says 'review' and names one"
             )
         with self._ledger.reading() as connection:
-            standing = self._find(connection, approval_id(call, decision.policy_version))
+            standing = rows.find(connection, approval_id(call, decision.policy_version))
         if standing is not None:
             return standing.request
         with self._ledger.transaction() as connection:
@@ -177,7 +177,7 @@ class Approvals:
         Raises:
             LedgerError: If the database fails.
         """
-        approval = self._find(connection, approval_id(call, policy_version))
+        approval = rows.find(connection, approval_id(call, policy_version))
         if approval is None or approval.state != "approved":
             return None
         return approval if approval.request.digest == call.digest(policy_version) else None
@@ -198,7 +198,7 @@ class Approvals:
         if connection is None:
             with self._ledger.reading() as reading:
                 return self.granted(reading, request_id, digest)
-        approval = self._find(connection, request_id)
+        approval = rows.find(connection, request_id)
         if approval is None or approval.request.digest != digest:
             return frozenset()
         return approval.roles
@@ -248,13 +248,9 @@ class Approvals:
         return self._standing(connection, request_id)
 
     def _standing(self, connection: Connection, request_id: str) -> Approval:
-        if (approval := self._find(connection, request_id)) is None:
+        if (approval := rows.find(connection, request_id)) is None:
             raise ApprovalError(f"there is no request {request_id!r}: list those that are pending")
         return approval
-
-    def _find(self, connection: Connection, request_id: str) -> Approval | None:
-        found = rows.read(connection, rows.is_id(request_id))
-        return found[0] if found else None
 
 
 def _check_pending(approval: Approval) -> None:

@@ -9,6 +9,8 @@ from typing import Literal, cast
 from bailiwick.policies.canonical import Json, canonical
 from bailiwick.policies.errors import LedgerError
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
 GENESIS = "0" * 64
 """The `previous` of a thread's first record."""
 
@@ -42,17 +44,11 @@ class Record:
 
     def to_line(self) -> str:
         """Return the record as one line of canonical JSON, without a line end."""
-        head = canonical({"at": self.at})[:-1].decode()
-        tail = canonical(
-            {
-                "hash": self.hash,
-                "kind": self.kind,
-                "previous": self.previous,
-                "seq": self.seq,
-                "thread": self.thread,
-            }
-        )[1:].decode()
-        return f'{head},"body":{self.text},{tail}'
+        return (
+            f'{{"at":{_quoted(self.at)},"body":{self.text},"hash":{_quoted(self.hash)},'
+            f'"kind":{_quoted(self.kind)},"previous":{_quoted(self.previous)},'
+            f'"seq":{self.seq:d},"thread":{_quoted(self.thread)}}}'
+        )
 
     @classmethod
     def from_line(cls, line: str) -> "Record":
@@ -119,11 +115,18 @@ def link(  # noqa: PLR0913 - these are the fields of a record
     (RFC 8785) of the other fields, `text` standing there as `body`. The zero byte keeps these
     hashes apart from any other over the same bytes, as in RFC 9162, section 2.1.1.
     """
-    head = canonical({"at": at})[:-1]
-    tail = canonical({"kind": kind, "seq": seq, "thread": thread})[1:]
-    body = text.encode("utf-8", "surrogateescape")
-    entry = b"".join((head, b',"body":', body, b",", tail))
-    return hashlib.sha256(b"\x00" + bytes.fromhex(previous) + entry).hexdigest()
+    entry = (
+        f'{{"at":{_quoted(at)},"body":{text},"kind":{_quoted(kind)},"seq":{seq:d},'
+        f'"thread":{_quoted(thread)}}}'
+    )
+    # Text that somebody has overwritten may hold bytes that are none; a new record has no such.
+    encoded = entry.encode("utf-8", "surrogateescape")
+    return hashlib.sha256(b"\x00" + bytes.fromhex(previous) + encoded).hexdigest()
+
+
+def _quoted(text: str) -> str:
+    """Return the canonical JSON of a text; what Python's own encoder writes in C is just that."""
+    return _encode(text)
 
 
 def verify(records: Iterable[Record]) -> Verification:

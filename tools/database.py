@@ -5,12 +5,14 @@ import threading
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     URL,
     Connection,
     Engine,
+    Insert,
     Table,
     bindparam,
     create_engine,
@@ -119,6 +121,11 @@ class Database:
             yield
         except (SQLAlchemyError, sqlite3.Error) as error:
             raise LedgerError(f"the ledger {self.name} {database_errors.sentence(error)}") from None
+        except UnicodeEncodeError:
+            raise LedgerError(
+                f"the ledger {self.name} cannot keep half a character (a lone surrogate): "
+                "give the thread another id"
+            ) from None
 
     def _prepare(self) -> None:
         with self.reading() as connection:
@@ -233,11 +240,14 @@ def _try_idle_connections(engine: Engine) -> None:
 
 def insert_once(connection: Connection, table: Table, row: Mapping[str, object]) -> bool:
     """Insert a row unless one with its key is there already; tell whether it was inserted."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table).on_conflict_do_nothing()
+    return connection.execute(_insert_once(connection.dialect.name, table), row).rowcount == 1
+
+
+@cache
+def _insert_once(dialect: str, table: Table) -> Insert:
+    made = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
     # Otherwise SQLAlchemy does not ask psycopg how many rows an INSERT has made.
-    statement = statement.execution_options(preserve_rowcount=True)
-    return connection.execute(statement, row).rowcount == 1
+    return made.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
 def _version(connection: Connection) -> int | None:

@@ -178,6 +178,15 @@ def test_a_body_without_plain_form_is_refused(memory: Ledger) -> None:
     assert memory.verify().records == 0
 
 
+def test_a_thread_that_is_no_text_is_refused(ledger: Ledger) -> None:
+    """Both databases keep Unicode, and PostgreSQL no zero."""
+    with pytest.raises(LedgerError, match="half a character"):
+        append(ledger, "\ud800", Entry("decision", {}))
+    with pytest.raises(LedgerError, match="cannot be recorded"):
+        append(ledger, "a", Entry("decision", {"text": "\ud800"}))
+    assert ledger.verify().records == 0
+
+
 @pytest.mark.parametrize(
     "columns",
     [
@@ -657,6 +666,17 @@ def test_any_body_is_kept_canonical_and_verifies(ledger: Ledger, bodies: list[ob
     assert [canonical(r.body).decode() for r in records] == [r.text for r in records]
     assert ledger.verify(thread).records == len(bodies)
     assert verify_export(ledger.export(thread)).is_sound
+
+
+@given(st.text(), st.integers(1, 2**53 - 1), st.dictionaries(st.text(), st.text(), max_size=3))
+def test_the_hash_is_taken_over_canonical_json(word: str, seq: int, body: dict[str, Json]) -> None:
+    """Whatever stands in the fields, it is what an RFC 8785 library writes of the whole."""
+    whole: dict[str, Json] = {"at": word, "kind": word, "thread": word, "seq": seq, "body": body}
+    text = canonical(body).decode()
+    record = Record(thread=word, seq=seq, at=word, kind=word, text=text, previous=word, hash=word)
+    hashed = link(GENESIS, thread=word, seq=seq, at=word, kind=word, text=text)
+    assert hashed == hashlib.sha256(b"\x00" + bytes(32) + canonical(whole)).hexdigest()
+    assert record.to_line() == canonical({**whole, "previous": word, "hash": word}).decode()
 
 
 @settings(max_examples=60, deadline=None)
