@@ -62,6 +62,12 @@ class Database:
         self.is_sqlite = address.get_backend_name() == "sqlite"
         self._turn = threading.Lock()
         self._engine = _engine(address, self.name)
+        # What reads changes nothing, so PostgreSQL need not be told where it begins and ends.
+        self._readers = (
+            self._engine
+            if self.is_sqlite
+            else self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        )
         try:
             self._prepare()
         except BaseException:
@@ -87,7 +93,7 @@ class Database:
         Raises:
             LedgerError: If the database fails.
         """
-        with self._plainly(), self._engine.connect() as connection:
+        with self._plainly(), self._readers.connect() as connection:
             yield connection
 
     def lock(self, connection: Connection, thread: str) -> None:
