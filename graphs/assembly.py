@@ -1,0 +1,186 @@
+"""Owns how a supervisor's nodes stand together: hooks, the supervisor, its agents, its tools."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, get_type_hints
+
+from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
+from langchain_core.runnables import Runnable, RunnableConfig
+from langgraph.channels import DeltaChannel, EphemeralValue
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command
+from typing_extensions import TypedDict
+
+from bailiwick.agents.node import Node
+from bailiwick.graphs.governance import Guard
+from bailiwick.graphs.model import StructuredAnswer, SupervisorModel, fields
+from bailiwick.graphs.routing import Router, Turn
+from bailiwick.graphs.state import merge_messages
+from bailiwick.graphs.toolbox import Toolbox
+
+Hook = Callable[..., Any] | Runnable[Any, Any]
+
+PRE_MODEL_HOOK = "pre_model_hook"
+POST_MODEL_HOOK = "post_model_hook"
+STRUCTURED_RESPONSE = "generate_structured_response"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extras:
+    """Hold the nodes that a supervisor has only if asked.
+
+    Attributes:
+        before: Runs before the model.
+        after: Runs after the model; the way is chosen after it.
+        structured: Makes the structured answer at the end.
+    """
+
+    before: Hook | None
+    after: Hook | None
+    structured: StructuredAnswer | None
+
+    def entry(self, supervisor: str) -> str:
+        """Return the node that a turn of the supervisor starts with."""
+        return PRE_MODEL_HOOK if self.before else supervisor
+
+    @property
+    def finish(self) -> str:
+        """The node that ends a run, or `END`."""
+        return STRUCTURED_RESPONSE if self.structured else END
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Call the model, and route its message in the same step."""
+
+    model: SupervisorModel
+    router: Router
+
+    def run(self, state: Any, config: RunnableConfig) -> Command[str]:  # noqa: ANN401 - a graph's state
+        """Return the update and the next nodes."""
+        given = fields(state)
+        said = self.model.answer(given, config)
+        return self.router.route(Turn(said=said, history=given["messages"]), given, config)
+
+    async def arun(self, state: Any, config: RunnableConfig) -> Command[str]:  # noqa: ANN401 - as above
+        """Return the update and the next nodes, asynchronously."""
+        given = fields(state)
+        said = await self.model.aanswer(given, config)
+        return await self.router.aroute(Turn(said=said, history=given["messages"]), given, config)
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedSpeaker:
+    """Call the model in one node and route in another, so that a hook can stand between them."""
+
+    model: SupervisorModel
+    router: Router
+
+    def run(self, state: Any, config: RunnableConfig) -> dict[str, Any]:  # noqa: ANN401 - a graph's state
+        """Return the model's message as an update."""
+        return {"messages": [self.model.answer(fields(state), config)]}
+
+    async def arun(self, state: Any, config: RunnableConfig) -> dict[str, Any]:  # noqa: ANN401 - as above
+        """Return the model's message as an update, asynchronously."""
+        return {"messages": [await self.model.aanswer(fields(state), config)]}
+
+    def route(self, state: Any, config: RunnableConfig) -> Command[str]:  # noqa: ANN401 - as above
+        """Return the next nodes for the message that the hook has left."""
+        given = fields(state)
+        return self.router.route(_stored_turn(given), given, config)
+
+    async def aroute(self, state: Any, config: RunnableConfig) -> Command[str]:  # noqa: ANN401 - as above
+        """Return the next nodes for the message that the hook has left, asynchronously."""
+        given = fields(state)
+        return await self.router.aroute(_stored_turn(given), given, config)
+
+
+def _stored_turn(state: Mapping[str, Any]) -> Turn:
+    messages = state["messages"]
+    at = max(at for at, message in enumerate(messages) if isinstance(message, AIMessage))
+    answered = {m.tool_call_id for m in messages[at + 1 :] if isinstance(m, ToolMessage)}
+    return Turn(
+        said=messages[at],
+        history=messages[:at],
+        answered=frozenset(answered),
+        is_stored=True,
+    )
+
+
+def add_supervisor(
+    graph: StateGraph[Any, Any, Any, Any],
+    model: SupervisorModel,
+    toolbox: Toolbox,
+    extras: Extras,
+    guard: Guard | None,
+) -> None:
+    """Add the supervisor, its hooks, its tools and its ending to a graph."""
+    router = _router(graph, model.name, toolbox, extras, guard)
+    tools = [str(toolbox.own.name)] if toolbox.own else []
+    ends = (*dict.fromkeys(toolbox.agents.values()), *tools, router.finish)
+    graph.add_edge(START, router.entry)
+    if extras.before:
+        graph.add_node(PRE_MODEL_HOOK, extras.before)
+        graph.add_edge(PRE_MODEL_HOOK, model.name)
+    schema = _hooked(graph.state_schema) if extras.before else graph.state_schema
+    if extras.after:
+        _add_reviewed(graph, ReviewedSpeaker(model, router), extras.after, schema, ends)
+    else:
+        speaker = Speaker(model, router)
+        node = Node(speaker.run, speaker.arun, name=model.name)
+        graph.add_node(model.name, node, destinations=ends, input_schema=schema)
+    if toolbox.own:
+        graph.add_node(tools[0], toolbox.own, destinations=(router.entry, router.finish))
+    if extras.structured:
+        ending = extras.structured
+        node = Node(ending.run, ending.arun, name=STRUCTURED_RESPONSE)
+        graph.add_node(STRUCTURED_RESPONSE, node)
+
+
+def _router(
+    graph: StateGraph[Any, Any, Any, Any],
+    supervisor: str,
+    toolbox: Toolbox,
+    extras: Extras,
+    guard: Guard | None,
+) -> Router:
+    messages = graph.channels.get("messages")
+    return Router(
+        supervisor=supervisor,
+        entry=extras.entry(supervisor),
+        finish=extras.finish,
+        handoffs=toolbox.handoffs,
+        forwards=toolbox.forwards,
+        foreign=toolbox.foreign,
+        own_tools=toolbox.own,
+        direct=toolbox.direct,
+        orders_answers=isinstance(messages, DeltaChannel) and messages.reducer is merge_messages,
+        guard=guard,
+    )
+
+
+def _add_reviewed(
+    graph: StateGraph[Any, Any, Any, Any],
+    speaker: ReviewedSpeaker,
+    hook: Hook,
+    schema: Any,  # noqa: ANN401 - a class made of another's annotations
+    ends: Sequence[str],
+) -> None:
+    name = speaker.model.name
+    graph.add_node(name, Node(speaker.run, speaker.arun, name=name), input_schema=schema)
+    graph.add_node(POST_MODEL_HOOK, hook)
+    graph.add_edge(name, POST_MODEL_HOOK)
+    router = f"{name}_route"
+    graph.add_edge(POST_MODEL_HOOK, router)
+    node = Node(speaker.route, speaker.aroute, name=router)
+    graph.add_node(router, node, destinations=tuple(ends))
+
+
+def _hooked(schema: type[Any]) -> Any:  # noqa: ANN401 - type checkers do not follow a class made at run time
+    """Return the schema with the key by which a hook gives the model other messages.
+
+    It lasts for one step: messages of an earlier turn can never stand in for those of this one.
+    """
+    keys = get_type_hints(schema, include_extras=True)
+    keys["llm_input_messages"] = Annotated[list[AnyMessage], EphemeralValue]
+    return TypedDict("HookedState", keys)  # type: ignore[operator]  # as above

@@ -1,0 +1,166 @@
+"""Owns the supervisor's model: one call with the history, and the structured answer at the end."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+from uuid import uuid4
+
+from langchain_core.language_models import LanguageModelInput, LanguageModelLike
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    convert_to_messages,
+)
+from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig
+from pydantic import BaseModel
+
+from bailiwick.graphs.agent_name import AgentNameMode, name_forms
+from bailiwick.graphs.binding import Model, chat_model
+from bailiwick.graphs.history import check_answered
+from bailiwick.graphs.prompts import PromptInput
+
+StructuredResponseSchema = dict[str, Any] | type[BaseModel]
+ResponseFormat = StructuredResponseSchema | tuple[str, StructuredResponseSchema]
+State = Mapping[str, Any]
+
+MORE_STEPS = "Sorry, need more steps to process this request."
+STEPS_OF_A_CALL = 2
+"""A call takes a step to run, and one more for the supervisor to answer."""
+
+
+class SupervisorModel:
+    """Call the model with the conversation so far.
+
+    Attributes:
+        name: The supervisor's name, which its messages carry.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        name: str,
+        prompt: PromptInput,
+        *,
+        include_agent_name: AgentNameMode | None,
+    ) -> None:
+        self.name = name
+        self._prompt = prompt
+        self._forms = name_forms(include_agent_name) if include_agent_name else None
+        self._model, self._kwargs = _unbound(model)
+
+    def answer(self, state: State, config: RunnableConfig) -> AIMessage:
+        """Return the model's message on the conversation.
+
+        Raises:
+            ValueError: If a tool call in the history has no answer.
+        """
+        given = self._prompt.of(state, _conversation(state), config)
+        message = self._model.invoke(self._named(given), config, **self._kwargs)
+        return self._signed(message, state)
+
+    async def aanswer(self, state: State, config: RunnableConfig) -> AIMessage:
+        """Return the model's message on the conversation, asynchronously.
+
+        Raises:
+            ValueError: If a tool call in the history has no answer.
+        """
+        given = await self._prompt.aof(state, _conversation(state), config)
+        message = await self._model.ainvoke(self._named(given), config, **self._kwargs)
+        return self._signed(message, state)
+
+    def _named(self, given: LanguageModelInput) -> LanguageModelInput:
+        if self._forms is None:
+            return given
+        messages = [HumanMessage(given)] if isinstance(given, str) else convert_to_messages(given)
+        return [self._forms[0](message) for message in messages]
+
+    def _signed(self, message: BaseMessage, state: State) -> AIMessage:
+        if self._forms is not None:
+            message = self._forms[1](message)
+        if not isinstance(message, AIMessage):
+            raise TypeError(
+                f"the model of {self.name!r} returned {type(message)}, not an AIMessage"
+            )
+        message.id = message.id or str(uuid4())
+        remaining = state.get("remaining_steps")
+        if message.tool_calls and remaining is not None and remaining < STEPS_OF_A_CALL:
+            return AIMessage(content=MORE_STEPS, id=message.id, name=self.name)
+        message.name = self.name
+        return message
+
+
+@dataclass(frozen=True, slots=True)
+class StructuredAnswer:
+    """Put the conversation into the shape that `response_format` asks for.
+
+    Attributes:
+        model: The model, with the shape built in.
+        system: What the model reads first, if anything.
+    """
+
+    model: Runnable[LanguageModelInput, Any]
+    system: SystemMessage | None
+
+    def run(self, state: Any, config: RunnableConfig) -> dict[str, Any]:  # noqa: ANN401 - a graph's state
+        """Return the state update that holds the structured answer."""
+        return {"structured_response": self.model.invoke(self._input(fields(state)), config)}
+
+    async def arun(self, state: Any, config: RunnableConfig) -> dict[str, Any]:  # noqa: ANN401 - a graph's state
+        """Return the state update that holds the structured answer, asynchronously."""
+        given = self._input(fields(state))
+        return {"structured_response": await self.model.ainvoke(given, config)}
+
+    def _input(self, state: State) -> list[BaseMessage]:
+        return [*([self.system] if self.system else []), *state["messages"]]
+
+
+def structured_answer(
+    model: LanguageModelLike, response_format: ResponseFormat
+) -> StructuredAnswer:
+    """Return what makes the structured answer with the given model.
+
+    Raises:
+        TypeError: If there is no chat model in `model`.
+    """
+    system: SystemMessage | None = None
+    if isinstance(response_format, tuple):
+        text, response_format = response_format
+        system = SystemMessage(content=text)
+    shaped = chat_model(model).with_structured_output(response_format)
+    return StructuredAnswer(shaped, system)
+
+
+def fields(state: Any) -> dict[str, Any]:  # noqa: ANN401 - a graph's state: mapping, pydantic model or dataclass
+    """Return the state's values by key, whatever its class."""
+    if isinstance(state, dict):
+        return cast("dict[str, Any]", state)
+    if isinstance(state, BaseModel):
+        return {name: getattr(state, name) for name in type(state).model_fields}
+    return dict(vars(state))
+
+
+def _conversation(state: State) -> Sequence[BaseMessage]:
+    messages = state.get("llm_input_messages") or state.get("messages")
+    if messages is None:
+        raise ValueError(
+            "the supervisor found no messages: give `messages` as input, or return `messages` or"
+            f" `llm_input_messages` from the pre-model hook (state has {sorted(state)})"
+        )
+    check_answered(messages)
+    return cast("Sequence[BaseMessage]", messages)
+
+
+def _unbound(model: Model) -> tuple[Model, dict[str, Any]]:
+    """Return the model inside a plain binding and its arguments.
+
+    A binding merges configs at each call; with nothing to merge that is only time lost.
+    """
+    if not isinstance(model, RunnableBinding) or model.config or model.config_factories:
+        return model, {}
+    kind = type(model)
+    if kind.invoke is not RunnableBinding.invoke or kind.ainvoke is not RunnableBinding.ainvoke:
+        return model, {}
+    inner, kwargs = _unbound(model.bound)
+    return inner, {**kwargs, **model.kwargs}

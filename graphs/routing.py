@@ -1,0 +1,253 @@
+"""Owns the way from a supervisor's message to what runs next: agents, tools, or the end."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage, RemoveMessage, ToolCall, ToolMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.graph import END
+from langgraph.types import Command, Send
+
+from bailiwick.graphs.foreign import ForeignHandoffs, Reading
+from bailiwick.graphs.governance import Guard, refuse_hand_off
+from bailiwick.graphs.handoff import FORWARD_TOOL_NAME, ForwardTool, HandoffTool
+from bailiwick.graphs.history import call_view, narrow, task_of
+from bailiwick.graphs.own_tools import OwnTools
+
+State = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """Hold one message of the supervisor and where it stands.
+
+    Attributes:
+        said: The message.
+        history: What came before it.
+        answered: The ids of its calls that have an answer already.
+        is_stored: Whether the state holds the message already.
+    """
+
+    said: AIMessage
+    history: Sequence[BaseMessage]
+    answered: frozenset[str] = frozenset()
+    is_stored: bool = False
+
+    @property
+    def calls(self) -> list[ToolCall]:
+        """The calls that still need an answer."""
+        return [call for call in self.said.tool_calls if call["id"] not in self.answered]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handled:
+    """Hold what becomes of one call.
+
+    Attributes:
+        call: The call.
+        answer: The message that answers it; `None` if a task will.
+        agent: The agent that it hands over to, if it does.
+        reading: What a foreign hand-off tool returned.
+        is_kept: Whether the call and its answer belong into the history.
+    """
+
+    call: ToolCall
+    answer: ToolMessage | None = None
+    agent: str | None = None
+    reading: Reading | None = None
+    is_kept: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Router:
+    """Route a supervisor's message.
+
+    Attributes:
+        supervisor: The supervisor's name.
+        entry: The node that a turn of the supervisor starts with.
+        finish: The node that ends a run, or `END`.
+        handoffs: Our hand-off tools by name.
+        forwards: Our forwarding tools by name.
+        foreign: Hand-off tools made by others, if there are any.
+        own_tools: The node of the supervisor's own tools, if there are any.
+        direct: Names of the own tools whose result ends the run.
+        orders_answers: Whether the message channel puts an answer right after its call, whenever it
+            comes.
+        guard: Decides about hand-offs, if there is one.
+    """
+
+    supervisor: str
+    entry: str
+    finish: str
+    handoffs: Mapping[str, HandoffTool]
+    forwards: Mapping[str, ForwardTool]
+    foreign: ForeignHandoffs | None
+    own_tools: OwnTools | None
+    direct: frozenset[str]
+    orders_answers: bool
+    guard: Guard | None
+
+    def route(self, turn: Turn, state: State, config: RunnableConfig) -> Command[str]:
+        """Return the state update and the next nodes for a message of the supervisor."""
+        if not turn.calls:
+            return self._end(turn)
+        refusals = self._refusals(turn.calls, config)
+        foreign = self.foreign
+        readings = {
+            str(call["id"]): foreign.read(call, turn.said, _before(turn, state), config)
+            for call in self._foreign_calls(turn)
+            if foreign
+        }
+        return self._command(turn, state, refusals, readings)
+
+    async def aroute(self, turn: Turn, state: State, config: RunnableConfig) -> Command[str]:
+        """Return the state update and the next nodes, without blocking the event loop."""
+        if not turn.calls:
+            return self._end(turn)
+        refusals: dict[str, str] = {}
+        if self.guard is not None:
+            refusals = await asyncio.to_thread(self._refusals, turn.calls, config)
+        foreign = self.foreign
+        readings = {
+            str(call["id"]): await foreign.aread(call, turn.said, _before(turn, state), config)
+            for call in self._foreign_calls(turn)
+            if foreign
+        }
+        return self._command(turn, state, refusals, readings)
+
+    def _end(self, turn: Turn) -> Command[str]:
+        if turn.answered:
+            return Command(goto=self.entry)
+        update = {} if turn.is_stored else {"messages": [turn.said]}
+        return Command(update=update, goto=self.finish)
+
+    def _refusals(self, calls: Iterable[ToolCall], config: RunnableConfig) -> dict[str, str]:
+        if self.guard is None:
+            return {}
+        wanted = {
+            str(c["id"]): self.handoffs[c["name"]] for c in calls if c["name"] in self.handoffs
+        }
+        asked = {
+            key: refuse_hand_off(self.guard, self.supervisor, tool.agent_name, config)
+            for key, tool in wanted.items()
+        }
+        return {key: refusal for key, refusal in asked.items() if refusal is not None}
+
+    def _foreign_calls(self, turn: Turn) -> list[ToolCall]:
+        agents = self.foreign.agents if self.foreign else {}
+        return [call for call in turn.calls if call["name"] in agents]
+
+    def _command(
+        self,
+        turn: Turn,
+        state: State,
+        refusals: Mapping[str, str],
+        readings: Mapping[str, Reading],
+    ) -> Command[str]:
+        if len(turn.said.tool_calls) == 1 and (tool := self.forwards.get(turn.calls[0]["name"])):
+            return self._forward(tool, turn)
+        handled = [self._handle(call, refusals, readings) for call in turn.calls]
+        goto = self._goto(turn, state, handled)
+        values = {k: v for one in handled if one.reading for k, v in one.reading.values.items()}
+        update = {**values, "messages": _messages(turn, handled)}
+        return Command(update=update, goto=goto or [self.entry])
+
+    def _forward(self, tool: ForwardTool, turn: Turn) -> Command[str]:
+        call = turn.calls[0]
+        found = tool.forwarded(turn.history, str(call["args"].get("from_agent", "")))
+        if isinstance(found, str):
+            answer = ToolMessage(found, name=call["name"], tool_call_id=str(call["id"]))
+            update = [*([] if turn.is_stored else [turn.said]), answer]
+            return Command(update={"messages": update}, goto=self.entry)
+        gone = [RemoveMessage(id=str(turn.said.id))] if turn.is_stored else []
+        return Command(update={"messages": [*gone, found]}, goto=self.finish)
+
+    def _handle(
+        self, call: ToolCall, refusals: Mapping[str, str], readings: Mapping[str, Reading]
+    ) -> Handled:
+        name, key = call["name"], str(call["id"])
+        if key in refusals:
+            return Handled(call=call, answer=_error(call, refusals[key]))
+        if tool := self.handoffs.get(name):
+            answer = tool.answer(key)
+            kept = tool.add_handoff_messages
+            return Handled(call=call, answer=answer, agent=tool.agent_name, is_kept=kept)
+        if reading := readings.get(key):
+            return Handled(
+                call=call, answer=reading.answer, reading=reading, is_kept=reading.is_kept
+            )
+        if name in self.forwards:
+            return Handled(call=call, answer=_error(call, BESIDE_OTHERS))
+        if self.own_tools and name in self.own_tools.tool_node.tools_by_name:
+            return Handled(call=call)
+        return Handled(call=call, answer=_error(call, self._unknown(name)))
+
+    def _unknown(self, name: str) -> str:
+        known = [*self.handoffs, *self.forwards, *(self.foreign.agents if self.foreign else ())]
+        own = self.own_tools.tool_node.tools_by_name if self.own_tools else {}
+        names = dict.fromkeys([*own, *known])
+        return f"Error: {name} is not a valid tool, try one of [{', '.join(names)}]."
+
+    def _goto(self, turn: Turn, state: State, handled: Sequence[Handled]) -> list[str | Send]:
+        """Return the next nodes: tools first, so that their results come first if order counts."""
+        is_direct = any(one.call["name"] in self.direct for one in handled)
+        then = self.finish if is_direct else self.entry
+        asked = [one.call for one in handled if one.answer is None and one.reading is None]
+        orders: list[str | Send] = [self.own_tools.order(c, then) for c in asked if self.own_tools]
+        agents = Counter(one.agent for one in handled if one.agent)
+        read = [node for one in handled if one.reading for node in one.reading.goto]
+        handed = [
+            self._send(turn, state, one)
+            if self._needs_view(one, agents, is_beside_tools=bool(orders))
+            else one.agent
+            for one in handled
+            if one.agent
+        ]
+        return [*orders, *(self.finish if node == END else node for node in read), *handed]
+
+    def _send(self, turn: Turn, state: State, one: Handled) -> Send:
+        answer = one.answer if one.is_kept else None
+        view = call_view(turn.history, turn.said, one.call, answer)
+        return Send(str(one.agent), {**state, "messages": view})
+
+    def _needs_view(self, one: Handled, agents: Counter[str], *, is_beside_tools: bool) -> bool:
+        """Tell whether the agent cannot make its view from the state by itself.
+
+        A view sent along is stored once more, so this is the exception.
+        """
+        return (
+            agents[one.agent or ""] > 1
+            or (not one.is_kept and bool(task_of(one.call)))
+            or (is_beside_tools and not self.orders_answers)
+        )
+
+
+BESIDE_OTHERS = f"Call {FORWARD_TOOL_NAME} alone: it ends the run, so nothing can stand beside it."
+
+
+def _error(call: ToolCall, text: str) -> ToolMessage:
+    return ToolMessage(text, name=call["name"], tool_call_id=str(call["id"]), status="error")
+
+
+def _before(turn: Turn, state: State) -> dict[str, Any]:
+    return {**state, "messages": list(turn.history)}
+
+
+def _messages(turn: Turn, handled: Sequence[Handled]) -> list[BaseMessage]:
+    """Return the supervisor's message with the calls that are kept, their answers, and the rest."""
+    kept = [one for one in handled if one.is_kept]
+    ids = {str(one.call["id"]) for one in kept} | turn.answered
+    said = narrow(turn.said, ids) if ids else RemoveMessage(id=str(turn.said.id))
+    is_unchanged = said is turn.said
+    needs_write = not is_unchanged if turn.is_stored else bool(ids)
+    answers = [one.answer or _transferred(one) for one in kept if one.answer or one.reading]
+    extra = [message for one in handled if one.reading for message in one.reading.messages]
+    return [*([said] if needs_write else []), *answers, *extra]
+
+
+def _transferred(one: Handled) -> ToolMessage:
+    name = one.call["name"]
+    return ToolMessage("Successfully transferred", name=name, tool_call_id=str(one.call["id"]))

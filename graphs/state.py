@@ -1,0 +1,29 @@
+"""Owns the supervisor's state."""
+
+from typing import Any
+
+from typing_extensions import TypedDict
+
+from bailiwick.agents.messages import Messages, merge_messages
+
+__all__ = ["Messages", "StructuredSupervisorState", "SupervisorState", "merge_messages"]
+
+
+class SupervisorState(TypedDict):
+    """Hold the conversation.
+
+    Attributes:
+        messages: The history, which only grows unless a node removes or replaces by id.
+    """
+
+    messages: Messages
+
+
+class StructuredSupervisorState(SupervisorState):
+    """Hold the conversation and, at its end, the structured answer.
+
+    Attributes:
+        structured_response: The answer in the shape that `response_format` asked for.
+    """
+
+    structured_response: Any

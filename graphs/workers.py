@@ -1,0 +1,188 @@
+"""Owns the nodes in which agents run: what an agent gets to read, and what of its work is kept."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, cast, get_args
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from langchain_core.messages import BaseMessage, ToolMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.channels import LastValue
+from langgraph.channels.base import BaseChannel
+from langgraph.errors import ParentCommand
+from langgraph.graph import StateGraph
+from langgraph.pregel.protocol import PregelProtocol
+
+from bailiwick.agents.specialist import SpecialistGraph
+from bailiwick.graphs.handoff import create_handoff_back_messages
+from bailiwick.graphs.history import added, as_messages, handoff_view
+from bailiwick.graphs.model import fields
+from bailiwick.agents.node import Node
+from bailiwick.tools.delegation import delegate
+
+OutputMode = Literal["full_history", "last_message"]
+"""What of an agent's work joins the history: all new messages, or the last one."""
+
+Agent = PregelProtocol[Any, Any, Any, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """Say how a supervisor works with its agents.
+
+    Attributes:
+        supervisor: The supervisor's name.
+        agents: The agents' names, by the names of the tools that hand over to them.
+        output_mode: What of an agent's work joins the history.
+        add_handoff_back_messages: Whether the history says where an agent is done.
+        channels: The state's channels by key.
+    """
+
+    supervisor: str
+    agents: Mapping[str, str]
+    output_mode: OutputMode
+    add_handoff_back_messages: bool
+    channels: Mapping[str, BaseChannel[Any, Any, Any]]
+
+
+class Worker(Node):
+    """Run an agent on behalf of the supervisor.
+
+    Attributes:
+        agent: The agent.
+        terms: How the supervisor works with it.
+    """
+
+    def __init__(self, agent: Agent, terms: Terms) -> None:
+        self.agent = agent
+        self.agent_name = str(agent.name)
+        self.terms = terms
+        self._reads_by_reference = isinstance(getattr(agent, "builder", None), SpecialistGraph)
+        self._is_remote = _is_remote(agent)
+        super().__init__(self._run, self._arun, name=self.agent_name, subgraphs=[agent])
+
+    def _run(self, state: Any, config: RunnableConfig) -> dict[str, Any]:  # noqa: ANN401 - a graph's state
+        given = fields(state)
+        view = self._view(given)
+        with self._delegate(view):
+            try:
+                output = self.agent.invoke(self._input(given, view), self._config(config))
+            except ParentCommand as handed_on:
+                handed_on.args = (self._handed_on(handed_on, view),)
+                raise
+        return self._update(output, given, view)
+
+    async def _arun(self, state: Any, config: RunnableConfig) -> dict[str, Any]:  # noqa: ANN401 - as above
+        given = fields(state)
+        view = self._view(given)
+        with self._delegate(view):
+            try:
+                output = await self.agent.ainvoke(self._input(given, view), self._config(config))
+            except ParentCommand as handed_on:
+                handed_on.args = (self._handed_on(handed_on, view),)
+                raise
+        return self._update(output, given, view)
+
+    def _view(self, state: Mapping[str, Any]) -> list[BaseMessage]:
+        return handoff_view(
+            state["messages"],
+            supervisor=self.terms.supervisor,
+            agent=self.agent_name,
+            agents=self.terms.agents,
+        )
+
+    def _delegate(self, view: Sequence[BaseMessage]) -> Any:  # noqa: ANN401 - contextlib's own type is not public
+        history = view if self._reads_by_reference else ()
+        return delegate(supervisor=self.terms.supervisor, agent=self.agent_name, history=history)
+
+    def _input(self, state: Mapping[str, Any], view: Sequence[BaseMessage]) -> dict[str, Any]:
+        return {**state, "messages": [] if self._reads_by_reference else view}
+
+    def _config(self, config: RunnableConfig) -> RunnableConfig:
+        configurable = config.get("configurable", {})
+        thread = configurable.get("thread_id")
+        if not self._is_remote or not thread:
+            return config
+        derived = str(remote_thread(str(thread), self.agent_name))
+        return {**config, "configurable": {**configurable, "thread_id": derived}}
+
+    def _update(
+        self,
+        output: object,
+        state: Mapping[str, Any],
+        view: Sequence[BaseMessage],
+    ) -> dict[str, Any]:
+        if not isinstance(output, Mapping) or "messages" not in output:
+            raise ValueError(
+                f"Agent '{self.agent_name}' returned no `messages`: it must return them"
+            )
+        messages = self._kept(output["messages"], view)
+        if self.terms.add_handoff_back_messages:
+            messages += create_handoff_back_messages(self.agent_name, self.terms.supervisor)
+        values = {key: value for key, value in output.items() if self._is_news(key, value, state)}
+        return {**values, "messages": messages}
+
+    def _kept(self, output: Sequence[Any], view: Sequence[BaseMessage]) -> list[BaseMessage]:
+        seen = () if self._reads_by_reference else view
+        if self.terms.output_mode == "full_history":
+            return added(output, seen)
+        last = as_messages(output[-2:])
+        return added(last if isinstance(last[-1], ToolMessage) else last[-1:], seen) if last else []
+
+    def _is_news(self, key: str, value: object, state: Mapping[str, Any]) -> bool:
+        # Agents return what they were given. Two of one turn must not both write it back: a channel
+        # for a single value takes one write in a step.
+        is_single = isinstance(self.terms.channels.get(key), LastValue)
+        # Comparing arrays gives an array, which says nothing.
+        return not (
+            is_single and key in state and (state[key] is value or (state[key] == value) is True)
+        )
+
+    def _handed_on(self, handed_on: ParentCommand, view: Sequence[BaseMessage]) -> Any:  # noqa: ANN401 - a command of any schema
+        """Return an agent's hand-off to another agent, with its view taken out of the update."""
+        command = handed_on.args[0]
+        update = command.update
+        if not isinstance(update, dict) or "messages" not in update:
+            return command
+        return replace(command, update={**update, "messages": added(update["messages"], view)})
+
+
+def add_workers(
+    graph: StateGraph[Any, Any, Any, Any], agents: Sequence[Agent], terms: Terms, entry: str
+) -> None:
+    """Add a node for each agent, with an edge back to where a turn of the supervisor starts."""
+    for agent in agents:
+        worker = Worker(agent, terms)
+        graph.add_node(worker.agent_name, worker)
+        graph.add_edge(worker.agent_name, entry)
+
+
+def check_output_mode(output_mode: str) -> None:
+    """Refuse an unknown output mode.
+
+    Raises:
+        ValueError: If the mode is unknown.
+    """
+    if output_mode not in get_args(OutputMode):
+        raise ValueError(
+            f"Invalid agent output mode: {output_mode}. Needs to be one of {get_args(OutputMode)}"
+        )
+
+
+def remote_thread(thread: str, agent: str) -> UUID:
+    """Return the id of the thread that a remote agent keeps for a thread of ours.
+
+    A thread id that is no UUID is made one first; LangGraph Server accepts nothing else.
+    """
+    try:
+        root = UUID(thread)
+    except ValueError:
+        root = uuid5(NAMESPACE_URL, thread)
+    return uuid5(root, agent)
+
+
+def _is_remote(agent: object) -> bool:
+    # Nobody can have made a remote graph before its module was imported, which costs a client.
+    remote = sys.modules.get("langgraph.pregel.remote")
+    return remote is not None and isinstance(agent, cast("Any", remote).RemoteGraph)
