@@ -1,0 +1,235 @@
+"""An answer is taken only in the right form, for one exact call and one tool."""
+
+import json
+from typing import Annotated, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from bailiwick.policies.answers import ANSWERS
+from bailiwick.policies.approvals import (
+    Answer,
+    ApprovalRequest,
+    ArgsSchema,
+    Edit,
+    EditedAction,
+    answer_type,
+)
+from bailiwick.policies.calls import Effect, ToolCall, ToolUse
+from bailiwick.policies.decisions import Decision, Requirement
+from bailiwick.policies.errors import ApprovalError
+from bailiwick.policies.scopes import Scope
+
+MANAGER_NEEDED = Requirement(rule="refund-needs-a-manager", role="manager", reason="money moves")
+
+
+def request_for(
+    *requirements: Requirement, effect: Effect = "destructive", scope: Scope | None = None
+) -> ApprovalRequest:
+    """Return a clerk's request for a refund."""
+    call = ToolCall(
+        id="call-1",
+        thread="thread-1",
+        namespace="billing",
+        requester="clerk",
+        chain=("supervisor",),
+        agent="billing",
+        tool=ToolUse(name="issue_refund", version="v1", effect=effect),
+        args={"order_id": "A-17", "amount": "40"},
+    )
+    decision = Decision(
+        verdict="review",
+        rules=tuple(rule.rule for rule in requirements),
+        reason="a refund moves money",
+        requirements=requirements or (MANAGER_NEEDED,),
+        policy_version="p1",
+    )
+    return ApprovalRequest.of(
+        call, decision, scope=scope, description="Refund 40 on order A-17", now=1_000_000.0
+    )
+
+
+REQUEST = request_for(MANAGER_NEEDED)
+
+
+def edit(name: str = "issue_refund", **args: Any) -> Edit:  # noqa: ANN401 - arguments of a tool
+    """Return an edit of the request."""
+    return Edit(action_digest=REQUEST.digest, edited_action=EditedAction(name=name, args=args))
+
+
+class Refund(BaseModel):
+    """The arguments of the tool in these tests."""
+
+    model_config = ConfigDict(extra="ignore")
+    order_id: str
+    amount: Annotated[int, Field(gt=0)]
+
+
+REFUND = ArgsSchema.of(Refund)
+
+
+def adapter(
+    request: ApprovalRequest = REQUEST, refusal: Exception | None = None
+) -> TypeAdapter[Answer]:
+    """Make the request's type as LangGraph does."""
+
+    def check(_: Answer) -> None:
+        if refusal is not None:
+            raise refusal
+
+    return TypeAdapter(answer_type(request, check=check, args_schema=REFUND))
+
+
+def test_well_formed_answers_become_answers() -> None:
+    """All four, out of plain values."""
+    digest = REQUEST.digest
+    new = {"name": "issue_refund", "args": {"order_id": "A-17", "amount": 3}}
+    for answer in (
+        {"type": "approve", "action_digest": digest},
+        {"type": "edit", "action_digest": digest, "edited_action": new},
+        {"type": "reject", "action_digest": digest},
+        {"type": "reject", "action_digest": digest, "message": "no"},
+        {"type": "respond", "action_digest": digest, "message": "it was done by phone"},
+    ):
+        assert adapter().validate_python(answer) == ANSWERS.validate_python(answer)
+
+
+DIGEST = REQUEST.digest
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        pytest.param(None, "valid dictionary", id="nothing"),
+        pytest.param("approve", "valid dictionary", id="text"),
+        pytest.param([{"type": "accept"}], "valid dictionary", id="agent-inbox"),
+        pytest.param({"decisions": [{"type": "approve"}]}, "discriminator", id="batched"),
+        pytest.param({}, "discriminator", id="empty"),
+        pytest.param({"type": "accept", "action_digest": DIGEST}, "expected tags", id="type"),
+        pytest.param({"type": "approve"}, "action_digest", id="no-digest"),
+        pytest.param({"type": "approve", "action_digest": "0" * 64}, "another call", id="stale"),
+        pytest.param(
+            {"type": "approve", "action_digest": DIGEST, "by": "chief"}, "Extra", id="more"
+        ),
+        pytest.param({"type": "respond", "action_digest": DIGEST}, "message", id="no-message"),
+        pytest.param({"type": "edit", "action_digest": DIGEST}, "edited_action", id="no-edit"),
+    ],
+)
+def test_malformed_and_stale_answers_are_refused(answer: object, why: str) -> None:
+    """As pydantic errors, so that LangGraph keeps nothing of them."""
+    with pytest.raises(ValidationError, match=why):
+        adapter().validate_python(answer)
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "why"),
+    [
+        ("wipe", {"order_id": "A", "amount": 1}, "must keep the tool 'issue_refund'"),
+        ("issue_refund", {}, "'amount' is missing"),
+        ("issue_refund", {"order_id": "A"}, "'amount' is missing"),
+        ("issue_refund", {"order_id": "A", "amount": "many"}, "amount"),
+        ("issue_refund", {"order_id": "A", "amount": -1}, "greater than 0"),
+        ("issue_refund", {"order_id": "A", "amount": 1, "to": "me"}, "no argument 'to'"),
+    ],
+)
+def test_an_edit_must_fit_the_tool(name: str, args: dict[str, object], why: str) -> None:
+    """Its name, and every argument; unknown ones would be dropped unseen."""
+    answer = {
+        "type": "edit",
+        "action_digest": REQUEST.digest,
+        "edited_action": {"name": name, "args": args},
+    }
+    with pytest.raises(ValidationError, match=why):
+        adapter().validate_python(answer)
+
+
+@pytest.mark.parametrize("error", [ApprovalError("not yours"), ValueError("not yours")])
+def test_who_may_not_answer_is_refused_by_the_type(error: Exception) -> None:
+    """The check of the person is part of the validation."""
+    with pytest.raises(ValidationError, match="not yours"):
+        adapter(refusal=error).validate_python({"type": "approve", "action_digest": DIGEST})
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(
+                st.sampled_from(["type", "action_digest", "message", "edited_action"]) | st.text(),
+                inner | st.sampled_from(["approve", "edit", "reject", "respond"]),
+            )
+        ),
+    )
+)
+def test_no_value_without_the_digest_is_an_answer(value: object) -> None:
+    """Whatever somebody sends."""
+    with pytest.raises(ValidationError):
+        adapter().validate_python(value)
+
+
+def test_the_json_schema_pins_digest_and_tool() -> None:
+    """A client can build its form from it: four branches, the edit typed by the tool."""
+    schema = adapter().json_schema()
+    branches = {branch["properties"]["type"]["const"]: branch for branch in schema["oneOf"]}
+    assert schema["discriminator"] == {"propertyName": "type"}
+    assert list(branches) == ["approve", "edit", "reject", "respond"]
+    for branch in branches.values():
+        assert branch["properties"]["action_digest"] == {"const": REQUEST.digest}
+        assert branch["additionalProperties"] is False
+        assert {"type", "action_digest"} <= set(branch["required"])
+    action = branches["edit"]["properties"]["edited_action"]["properties"]
+    assert action["name"] == {"const": "issue_refund"}
+    assert action["args"]["properties"]["amount"] == {
+        "exclusiveMinimum": 0,
+        "title": "Amount",
+        "type": "integer",
+    }
+    assert "message" not in branches["reject"]["required"]
+    assert "message" in branches["respond"]["required"]
+
+
+class Node(BaseModel):
+    """An argument that contains itself."""
+
+    value: int
+    below: list["Node"] = []
+
+
+class Tree(BaseModel):
+    """Arguments with definitions."""
+
+    root: Node
+    other: Node
+
+
+def test_definitions_of_a_tool_are_put_in_place() -> None:
+    """References would not lead anywhere from inside the answer's schema."""
+    kind = answer_type(REQUEST, check=lambda _: None, args_schema=ArgsSchema.of(Tree))
+    text = json.dumps(TypeAdapter(kind).json_schema())
+    assert "$ref" not in text
+    assert "$defs" not in text
+    assert text.count('"Value"') == 2
+
+
+def test_a_tool_without_a_model_has_the_names_of_its_arguments_checked() -> None:
+    """Tools of other systems bring a JSON Schema and nothing that validates."""
+    schema = ArgsSchema.of(
+        {"type": "object", "properties": {"a": {"$ref": "#/nowhere"}, "b": {}}, "required": ["a"]}
+    )
+    schema.check({"a": 1})
+    with pytest.raises(ValueError, match="'a' is missing"):
+        schema.check({"b": 1})
+    with pytest.raises(ValueError, match="no argument 'c'"):
+        schema.check({"a": 1, "c": 1})
+    ArgsSchema.of({"properties": {}, "additionalProperties": True}).check({"anything": 1})
+
+
+def test_without_a_schema_an_edit_may_hold_any_arguments() -> None:
+    """The tool is still the same one."""
+    kind = answer_type(REQUEST, check=lambda _: None)
+    answer = TypeAdapter(kind).validate_python(edit(anything=[1]).model_dump())
+    assert isinstance(answer, Edit)
+    assert TypeAdapter(kind).json_schema()["oneOf"]
