@@ -1,17 +1,13 @@
 """Owns the scoped tool: a tool that says what it does to the world and which secret it needs."""
 
 import asyncio
-import hashlib
 import inspect
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
-from types import CodeType
-from typing import Any, NoReturn, cast, get_type_hints, overload
+from typing import Any, NoReturn, cast, overload
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
-from langchain_core.tools.base import create_schema_from_function
 from pydantic import BaseModel, ConfigDict
 
 from bailiwick.policies.answers import ArgsSchema
@@ -19,6 +15,14 @@ from bailiwick.policies.calls import Effect, ToolUse
 from bailiwick.policies.errors import ScopeError
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.credentials import Credential
+from bailiwick.tools.signatures import (
+    arguments,
+    arguments_of_tool,
+    credential_parameter,
+    refuse_odd,
+    type_hints,
+)
+from bailiwick.tools.versions import version
 
 Describe = Callable[[Mapping[str, Any]], str]
 
@@ -70,10 +74,11 @@ class ScopedTool(BaseTool):
         """Return the arguments as the function will get them: checked, converted, complete.
 
         Raises:
-            pydantic.ValidationError: If they do not fit the tool's schema.
+            ValueError: If they do not fit the tool's schema; pydantic's own error is one.
         """
         schema = self.args_schema
         if not (isinstance(schema, type) and issubclass(schema, BaseModel)):
+            self.args_check.check(args)
             return dict(args)
         checked = schema.model_validate(args)
         return {name: getattr(checked, name) for name in schema.model_fields}
@@ -198,8 +203,10 @@ def scoped_tool(  # noqa: PLR0913 - one declaration says everything about a tool
 def _fields_of_function(
     function: Callable[..., Any], name: str | None, scope: Scope | None
 ) -> dict[str, Any]:
+    refuse_odd(function)
     name = name or function.__name__
-    parameter = _credential_parameter(function)
+    hints = type_hints(function, name)
+    parameter = credential_parameter(hints, name)
     if (parameter is None) != (scope is None):
         raise ScopeError(
             f"{name!r} must have a parameter annotated `Credential` exactly where it declares "
@@ -207,11 +214,10 @@ def _fields_of_function(
         )
     if not (description := inspect.getdoc(function)):
         raise ScopeError(f"{name!r} needs a docstring: it is what the model knows of the tool")
-    hidden = [parameter] if parameter else []
     return {
         "name": name,
         "description": description,
-        "args_schema": create_schema_from_function(name, function, filter_args=hidden),
+        "args_schema": arguments(function, hints, name, hidden=parameter),
         "credential_parameter": parameter,
     }
 
@@ -227,45 +233,13 @@ def _fields_of_tool(tool: BaseTool, name: str | None, scope: Scope | None) -> di
     return {
         "name": name or tool.name,
         "description": tool.description,
-        "args_schema": tool.tool_call_schema,
+        "args_schema": arguments_of_tool(tool),
         "response_format": tool.response_format,
         "return_direct": tool.return_direct,
     }
 
 
-def _credential_parameter(function: Callable[..., Any]) -> str | None:
-    hints = get_type_hints(function)
-    names = [name for name, hint in hints.items() if hint is Credential and name != "return"]
-    if len(names) > 1:
-        raise ScopeError(f"{function.__name__!r} has {len(names)} credentials: one call leases one")
-    return names[0] if names else None
-
-
-def _version(
-    fields: Mapping[str, Any],
-    declared: Callable[..., Any] | BaseTool,
-    effect: Effect,
-    scope: Scope | None,
-) -> str:
+def _version(fields: Mapping[str, Any], declared: object, effect: Effect, scope: object) -> str:
     schema = fields["args_schema"]
-    arguments = schema if isinstance(schema, dict) else schema.model_json_schema()
-    described = [fields["name"], fields["description"], arguments, effect, repr(scope)]
-    source = _source(declared)
-    return hashlib.sha256(json.dumps([described, source], sort_keys=True).encode()).hexdigest()
-
-
-def _source(declared: Callable[..., Any] | BaseTool) -> str:
-    if isinstance(declared, BaseTool):
-        inner = getattr(declared, "func", None) or getattr(declared, "coroutine", None)
-        return _source(inner) if inner is not None else type(declared).__qualname__
-    try:
-        return inspect.getsource(declared)
-    except (OSError, TypeError):
-        # Typed at a prompt or built at run time: the compiled code stands for the source.
-        return _code(getattr(declared, "__code__", None)) or type(declared).__qualname__
-
-
-def _code(code: object) -> str:
-    if not isinstance(code, CodeType):
-        return "" if code is None else repr(code)
-    return " ".join([code.co_code.hex(), *code.co_names, *map(_code, code.co_consts)])
+    taken = schema if isinstance(schema, dict) else schema.model_json_schema()
+    return version([fields["name"], fields["description"], taken, effect, repr(scope)], declared)
