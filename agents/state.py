@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from typing_extensions import TypedDict
 
-from bailiwick.graphs.state import Messages
+from bailiwick.agents.messages import Messages
 
 
 class AgentState(TypedDict):

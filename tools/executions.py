@@ -97,6 +97,7 @@ class Execution:
         # One transaction: either all of it stands before the tool runs, or the tool does not run.
         guard, version = self._guard, self._guard.policy.version
         with guard.ledger.transaction() as connection:
+            # Of two workers with the same call, the second finds what the first has written.
             guard.ledger.lock(connection, self._call.thread)
             if self._changes and (
                 standing := guard.calls.standing(connection, self._call, version)
