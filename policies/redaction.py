@@ -2,7 +2,8 @@
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -11,26 +12,36 @@ MASK = "[redacted]"
 # Shorter values would be found in ordinary words; Vault's and providers' keys are far longer.
 SHORTEST = 4
 
-_HOLDS_NO_TEXT = (type(None), bool, int, float)
+_PERCENT = re.compile("%[0-9A-F]{2}")
+_SCALARS = (type(None), bool, int, float)
 
 
 class Redactor:
     """Replace every occurrence of some secret values, in plain and in their usual encodings.
 
-    Found are the value itself, JSON-escaped, URL-encoded, hexadecimal and base64 (standard and
-    URL-safe alphabet, at each of the three alignments inside a longer text).
+    Found are the value itself, with and without the white space around it; escaped as JSON (once
+    and twice) and as Python's `repr`; URL-encoded; hexadecimal; and base64 (standard and URL-safe
+    alphabet, at each of the three alignments inside a longer text). Values and encodings shorter
+    than `SHORTEST` characters are left alone.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        found = {form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)}
-        # Longest first, so that no remainder of a longer form is left standing.
-        self._forms = sorted(found, key=len, reverse=True)
+        bare = {spelled for secret in secrets for spelled in (secret, secret.strip())}
+        found = {form for secret in bare if len(secret) >= SHORTEST for form in _forms(secret)}
+        self._forms = sorted(form for form in found if len(form) >= SHORTEST)
 
     def text(self, text: str) -> str:
-        """Return `text` with each secret masked."""
-        for form in self._forms:
-            text = text.replace(form, MASK)
-        return text
+        """Return `text` with each secret masked; where several overlap, the whole of them."""
+        spans = sorted(
+            (start, start + len(form)) for form in self._forms for start in _starts(text, form)
+        )
+        parts: list[str] = []
+        clean = 0
+        for start, end in spans:
+            if start >= clean:
+                parts += [text[clean:start], MASK]
+            clean = max(clean, end)
+        return "".join([*parts, text[clean:]])
 
     def value(self, value: Any) -> Any:  # noqa: ANN401 - whatever a tool returned, of the same shape
         """Return a value of the same shape with each secret in it masked, keys included."""
@@ -40,27 +51,51 @@ class Redactor:
             case str():
                 return self.text(value)
             case bytes():
-                return self.text(value.decode("utf-8", "backslashreplace")).encode()
+                text = value.decode(errors="surrogateescape")
+                return self.text(text).encode(errors="surrogateescape")
             case Mapping():
                 return {self.value(key): self.value(item) for key, item in value.items()}
             case list() | tuple() | set() | frozenset():
-                return type(value)(self.value(item) for item in value)
+                # Not the value's own type: a named tuple takes its items one by one.
+                return _plain_kind(value)(self.value(item) for item in value)
             case _:
-                return value if isinstance(value, _HOLDS_NO_TEXT) else self.text(str(value))
+                shown = str(value)
+                masked = self.text(shown)
+                is_clean = masked == shown and isinstance(value, _SCALARS)
+                return value if is_clean else masked
+
+
+def _plain_kind(value: object) -> Callable[[Iterable[Any]], Any]:
+    return next(kind for kind in (list, tuple, set, frozenset) if isinstance(value, kind))
+
+
+def _starts(text: str, form: str) -> Iterator[int]:
+    start = text.find(form)
+    while start >= 0:
+        yield start
+        start = text.find(form, start + 1)
 
 
 def _forms(secret: str) -> set[str]:
-    raw = secret.encode()
-    forms = {
+    # A lone surrogate, which JSON can hold, has no bytes otherwise.
+    raw = secret.encode(errors="surrogatepass")
+    escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    quoted = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
+    return {
         secret,
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        quote(secret, safe=""),
-        quote(secret),
-        quote_plus(secret),
+        *escaped,
+        *(json.dumps(once, ensure_ascii=False)[1:-1] for once in escaped),
+        repr(secret)[1:-1],
+        repr(raw)[2:-1],
+        *quoted,
+        *(_PERCENT.sub(lambda found: found[0].lower(), once) for once in quoted),
         raw.hex(),
         raw.hex().upper(),
+        *_base64(raw),
     }
+
+
+def _base64(raw: bytes) -> Iterator[str]:
     for lead in range(3):
         # A value inside a longer base64 text starts at one of three alignments; the characters
         # shared with its neighbours are left out.
@@ -68,5 +103,4 @@ def _forms(secret: str) -> set[str]:
         start = -(-lead * 8 // 6)
         end = len(padded) * 8 // 6
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
-            forms.add(encode(padded).decode()[start:end])
-    return {form for form in forms if len(form) >= SHORTEST}
+            yield encode(padded).decode()[start:end]

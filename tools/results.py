@@ -8,6 +8,7 @@ from typing import Any, Literal
 from langchain_core.messages import ToolMessage
 from langgraph.errors import GraphBubbleUp
 from langgraph.types import Command
+from pydantic import BaseModel
 
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.redaction import Redactor
@@ -102,9 +103,17 @@ class Attempt:
             return cls(error=error)
 
     def redacted(self, tool: str, redactor: Redactor) -> ToolResult:
-        """Return the result that may be seen."""
+        """Return the result that may be seen; whatever the tool gave, this does not raise."""
+        try:
+            return self._seen(tool, redactor)
+        except Exception as error:  # noqa: BLE001 - the tool has run, and that must be recorded
+            kind = type(error).__name__
+            text = f"{tool} ran, but what came of it cannot be shown ({kind})."
+            return ToolResult(content=text, outcome="failed")
+
+    def _seen(self, tool: str, redactor: Redactor) -> ToolResult:
         if self.error is not None:
-            text = redactor.text(f"{type(self.error).__name__}: {self.error}")
+            text = _content(f"{type(self.error).__name__}: {self.error}", redactor)
             return ToolResult(content=f"{tool} failed: {text}", outcome="failed")
         match self.value:
             case Command():
@@ -115,20 +124,55 @@ class Attempt:
                 )
             case ToolMessage(content=content, artifact=artifact, status=status):
                 return ToolResult(
-                    content=redactor.value(content),
+                    content=_content(content, redactor),
                     artifact=redactor.value(artifact),
                     outcome="failed" if status == "error" else "succeeded",
                 )
             case value:
-                return ToolResult(content=redactor.value(_content(value)), outcome="succeeded")
+                return ToolResult(content=_content(value, redactor), outcome="succeeded")
 
 
-def _content(value: Any) -> Content:  # noqa: ANN401 - whatever a tool returned
+def _content(value: object, redactor: Redactor) -> Content:
+    simple = redactor.value(_simple(value))
+    if isinstance(simple, str):
+        return simple
+    if isinstance(simple, list) and _are_blocks(simple):
+        return simple
+    return redactor.text(json.dumps(simple, ensure_ascii=False))
+
+
+def _simple(value: object) -> Any:  # noqa: ANN401 - any JSON
+    """Return JSON values: as they are before JSON escapes them, secrets are found best."""
     if isinstance(value, str):
-        return value
-    if isinstance(value, list) and value and all(_is_block(item) for item in value):
-        return value
-    return json.dumps(value, ensure_ascii=False, default=str)
+        return _storable(value)
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=_told)
+    except (TypeError, ValueError, RecursionError):
+        return _storable(str(value))
+    return json.loads(_storable(text))
+
+
+def _told(value: object) -> object:
+    match value:
+        case bytes() | bytearray():
+            return value.decode(errors="backslashreplace")
+        case BaseModel():
+            return value.model_dump(mode="json")
+        case set() | frozenset():
+            return sorted(value, key=str)
+        case _:
+            return str(value)
+
+
+def _storable(text: str) -> str:
+    # Neither a database nor a checkpoint can hold a lone surrogate, such as in a file's name.
+    return text.encode(errors="replace").decode()
+
+
+def _are_blocks(items: list[Any]) -> bool:
+    """Tell content blocks, which may have texts between them, from any other list."""
+    blocks = [item for item in items if not isinstance(item, str)]
+    return bool(blocks) and all(map(_is_block, blocks))
 
 
 def _is_block(item: object) -> bool:
