@@ -25,6 +25,10 @@ class Settings(BaseSettings):
         openai_base_url: Its address, if it is not OpenAI's.
         roles: What the person at this terminal may approve as, as a JSON list; a manager in
             development and nothing in production where left out.
+        auth_secret: Signs the tokens that LangGraph Server accepts (HS256), 32 characters or more;
+            nobody gets in where left out.
+        auth_issuer: The issuer that tokens must name.
+        auth_audience: The audience that tokens must name.
     """
 
     model_config = SettingsConfigDict(
@@ -44,6 +48,9 @@ class Settings(BaseSettings):
         default=None, validation_alias=AliasChoices("OPENAI_BASE_URL", "OPENAI_API_BASE")
     )
     roles: frozenset[str] | None = None
+    auth_secret: SecretStr | None = Field(default=None, min_length=32)
+    auth_issuer: str = "bailiwick"
+    auth_audience: str = "bailiwick"
 
     @property
     def approver_roles(self) -> frozenset[str]:

@@ -1,0 +1,128 @@
+"""Owns which runs a client may ask of a server: new input, or answers by interrupt id.
+
+LangGraph runs whatever a client's command says: it jumps past nodes (`goto`), rewrites the state
+beside an answer (`update`), gives an answer to whichever interrupt comes next (a bare `resume`).
+None of it is let in; see https://github.com/langchain-ai/langgraph/issues/8837 for the last.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from bailiwick.policies.answers import ANSWERS
+from bailiwick.policies.errors import ApprovalError
+from bailiwick.policies.principals import Principal
+from bailiwick.tools.approvals import Approvals
+
+_INTERRUPT_ID = re.compile(r"[0-9a-f]{32}")
+
+_OF_THE_SERVER = frozenset(
+    {
+        "__after_seconds__",
+        "__dd_trace_headers__",
+        "__event_streaming_v2",
+        "__otel_traceparent__",
+        "__otel_tracestate__",
+        "__request_start_time_ms__",
+        "langgraph_auth_permissions",
+        "langgraph_auth_user",
+        "langgraph_auth_user_id",
+        "langgraph_request_id",
+        "thread_id",
+    }
+)
+"""What LangGraph Server writes into a run's `configurable` and `context` by itself."""
+
+_NOT_FOR_CLIENTS = {
+    "checkpoint": "a run goes on from where its thread stands",
+    "webhook": "the state of a thread goes to nobody else",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """Hold what was found admissible of a request for a run.
+
+    Attributes:
+        thread: The thread's id.
+        resume: The answers by interrupt id; `None` where the run is no resume.
+    """
+
+    thread: str
+    resume: Mapping[str, object] | None
+
+
+def admit(value: Mapping[str, Any]) -> RunRequest:
+    """Return what a client asks, if it is new input or answers by interrupt id, and no more.
+
+    Args:
+        value: The request as the server's authorisation sees it: LangGraph Server keeps what the
+            run is made of under `kwargs`, Aegra beside the rest.
+
+    Raises:
+        ValueError: If anything else is in it; the message says what.
+    """
+    run: Mapping[str, Any] = value.get("kwargs") or value
+    if value.get("thread_id") is None:
+        raise ValueError("a run needs a thread: without one no approval could be answered")
+    for name, reason in _NOT_FOR_CLIENTS.items():
+        if run.get(name):
+            raise ValueError(f"{name!r} may not be sent: {reason}")
+    _refuse_unknown("context", run.get("context"))
+    _refuse_unknown("configurable", (run.get("config") or {}).get("configurable"))
+    return RunRequest(thread=str(value["thread_id"]), resume=_resume(run.get("command")))
+
+
+def check_answers(approvals: Approvals, request: RunRequest, principal: Principal) -> None:
+    """Refuse a resume that would be refused inside the run.
+
+    There it would be refused, too, and nothing of it kept; but a server then reports the thread as
+    failed and its interrupts as gone, and it drops out of every inbox.
+
+    Raises:
+        ValueError: If an answer has not the form of one.
+        ApprovalError: If the thread does not wait for it, or it is not this person's to give.
+    """
+    asked = {
+        approval.request.digest: approval.request.id
+        for approval in approvals.list(thread=request.thread)
+    }
+    for given in (request.resume or {}).values():
+        try:
+            answer = ANSWERS.validate_python(given)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            where = ".".join(str(part) for part in fault["loc"]) or "answer"
+            raise ValueError(f"that is no answer: {where}: {fault['msg']}") from None
+        if answer.action_digest not in asked:
+            raise ApprovalError(
+                "this thread asks for no approval of that call: read its interrupts again and "
+                "answer with the action_digest that stands there"
+            )
+        approvals.check(asked[answer.action_digest], answer, by=principal)
+
+
+def _refuse_unknown(name: str, sent: Mapping[str, Any] | None) -> None:
+    foreign = sorted(set(sent or ()) - _OF_THE_SERVER)
+    if foreign:
+        raise ValueError(
+            f"{', '.join(map(repr, foreign))} in {name!r} may not be sent: "
+            "nothing here is decided by what a client configures"
+        )
+
+
+def _resume(command: Mapping[str, Any] | None) -> Mapping[str, object] | None:
+    if not command:
+        return None
+    for name in sorted(set(command) - {"resume"}):
+        if command[name] is not None:
+            raise ValueError(f"{name!r} may not be sent: a command can only answer interrupts")
+    resume = command.get("resume")
+    if not isinstance(resume, Mapping) or not resume:
+        raise ValueError("an answer must name its interrupt: send {interrupt id: answer}")
+    if not all(_INTERRUPT_ID.fullmatch(str(key)) for key in resume):
+        raise ValueError("an answer must name its interrupt by the id, which is 32 hex digits")
+    return resume

@@ -1,0 +1,211 @@
+"""A started LangGraph Server for the tests, its clients, and a thread that waits there."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import httpx
+import jwt
+import pytest
+from langgraph_sdk import get_sync_client
+from langgraph_sdk.client import SyncLangGraphClient
+
+from bailiwick.graphs.surroundings import start_surroundings, write_approles
+from bailiwick.tools.shop import Shop
+
+CONFIGURATION = Path(__file__).parents[2] / "langgraph.json"
+LANGGRAPH = Path(sys.executable).parent / "langgraph"
+GRAPH = "refund_desk"
+SECRET = "a-secret-of-the-tests-that-is-long-enough"
+READY = 60.0
+"""Seconds for which the server may take to start."""
+
+QUIET = {
+    "LANGGRAPH_CLI_NO_ANALYTICS": "1",
+    "LANGGRAPH_NO_VERSION_CHECK": "true",
+    "LANGSMITH_TRACING": "false",
+}
+"""Without these the server calls its makers."""
+
+Json: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Hold a started server and the shop it works with."""
+
+    address: str
+    shop: Shop
+
+    @contextmanager
+    def client(self, user: str, *roles: str) -> Generator[SyncLangGraphClient]:
+        """Connect as somebody."""
+        headers = bearer(user, *roles)
+        with get_sync_client(url=self.address, api_key=None, headers=headers) as client:
+            yield client
+
+    def post(self, path: str, body: Json, headers: Mapping[str, str]) -> httpx.Response:
+        """Send what no client library would."""
+        return httpx.post(f"{self.address}{path}", json=body, headers=dict(headers), timeout=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Hold a thread that waits for an approval."""
+
+    thread: str
+    interrupt: str
+    value: Json
+
+    def answer(self, kind: str = "approve", **more: str) -> Json:
+        """Return an answer to what it waits for."""
+        return {"type": kind, "action_digest": self.value["action_digest"], **more}
+
+    def resume(self, kind: str = "approve", **more: str) -> Json:
+        """Return the command that gives this answer."""
+        return {"resume": {self.interrupt: self.answer(kind, **more)}}
+
+
+@contextmanager
+def serve_desk(folder: Path) -> Generator[Server]:
+    """Serve the refund desk as `langgraph.json` says, from a folder of its own."""
+    with start_surroundings() as surroundings:
+        assert surroundings.shop is not None
+        write_approles(folder / "approles.json", surroundings.approles)
+        settings = {
+            "BAILIWICK_APPROLES": str(folder / "approles.json"),
+            "BAILIWICK_AUTH_SECRET": SECRET,
+            "BAILIWICK_SHOP_URL": surroundings.shop_address,
+            "VAULT_ADDR": surroundings.vault_address,
+        }
+        port = free_port()
+        server = Server(address=f"http://127.0.0.1:{port}", shop=surroundings.shop)
+        with start_server(folder, settings, port) as process:
+            _await(server, process, folder / "server.log")
+            yield server
+
+
+@contextmanager
+def start_server(
+    folder: Path, settings: Mapping[str, str], port: int
+) -> Generator["subprocess.Popen[bytes]"]:
+    """Start `langgraph dev` in a folder, and end it for certain; its output is in `server.log`."""
+    (folder / "langgraph.json").write_bytes(CONFIGURATION.read_bytes())
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                *(LANGGRAPH, "dev", "--no-browser", "--no-reload"),
+                *("--port", str(port), "--n-jobs-per-worker", "10"),
+            ],
+            cwd=folder,
+            env=environment(folder, settings),
+            stdout=log,
+            stderr=log,
+            # A process group of its own, so that nothing of it is left.
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        _end(process)
+
+
+def environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment with nothing of the tests' own: keys of a model may be in that."""
+    return {"PATH": os.environ["PATH"], "HOME": str(folder), **QUIET, **settings}
+
+
+def free_port() -> int:
+    """Return a TCP port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def token(user: str, *roles: str, ttl: timedelta = timedelta(hours=1)) -> str:
+    """Sign a token, also one that has expired."""
+    claims = {
+        "sub": user,
+        "roles": list(roles),
+        "iss": "bailiwick",
+        "aud": "bailiwick",
+        "exp": datetime.now(UTC) + ttl,
+    }
+    return jwt.encode(claims, SECRET, "HS256")
+
+
+def bearer(user: str, *roles: str, ttl: timedelta = timedelta(hours=1)) -> dict[str, str]:
+    """Return the header that shows a token."""
+    return {"Authorization": f"Bearer {token(user, *roles, ttl=ttl)}"}
+
+
+def request(order: str) -> Json:
+    """Return the input that asks for a refund."""
+    return {"messages": [{"role": "user", "content": f"Please refund order {order}"}]}
+
+
+def ask(client: SyncLangGraphClient, order: str) -> Waiting:
+    """Ask for a refund in a new thread, up to the question."""
+    thread = client.threads.create()["thread_id"]
+    client.runs.wait(thread, GRAPH, input=request(order))
+    (interrupt,) = client.threads.get_state(thread)["interrupts"]
+    value: Any = interrupt["value"]
+    return Waiting(thread=thread, interrupt=str(interrupt["id"]), value=value)
+
+
+def run(client: SyncLangGraphClient, waiting: Waiting, command: Json | None) -> Json:
+    """Run a thread on, with a command or with nothing, and return its values."""
+    ended: Any = client.runs.wait(waiting.thread, GRAPH, command=command)  # type: ignore[arg-type]  # plain JSON
+    values: Json = ended
+    return values
+
+
+def refusal(client: SyncLangGraphClient, waiting: Waiting, command: Json) -> str:
+    """Return why a server refuses to run a thread on."""
+    with forbidden() as refused:
+        run(client, waiting, command)
+    return str(refused.value.response.json()["detail"])
+
+
+@contextmanager
+def forbidden(*also: int) -> Generator[pytest.ExceptionInfo[httpx.HTTPStatusError]]:
+    """Expect that a server refuses what its client asks; with 403, or as it says instead."""
+    with pytest.raises(httpx.HTTPStatusError) as refused:
+        yield refused
+    assert refused.value.response.status_code in (also or {403}), refused.value.response.text
+
+
+def _await(server: Server, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + READY
+    while not _answers(server.address):
+        if process.poll() is not None or time.monotonic() > deadline:
+            pytest.fail(f"the server did not start:\n{log.read_text(encoding='utf-8')}")
+        time.sleep(0.05)
+
+
+def _answers(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/ok").is_success
+    except httpx.TransportError:
+        return False
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    for signal_ in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, signal_)
+            process.wait(10)
+        except ProcessLookupError:
+            break
+        except subprocess.TimeoutExpired:
+            continue
+    process.wait()
