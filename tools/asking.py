@@ -19,6 +19,7 @@ from bailiwick.policies.approvals import (
     authorise,
 )
 from bailiwick.policies.calls import ToolCall
+from bailiwick.policies.decisions import Decision
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.locations import UNTHREADED
@@ -58,15 +59,16 @@ def ask(guard: "Guard", call: ToolCall, tool: ScopedTool) -> Next | ToolResult:
     if call.thread == UNTHREADED:
         reason = "It needs an approval, and a graph without a checkpointer cannot wait for one."
         return guard.refuse(call, reason)
-    request = _request(guard, call, tool)
+    request = _request(guard, call, tool, decision)
     approval = guard.approvals.get(request.id)
     if approval.state == "pending":
         approval = _answered(guard, call, tool, approval)
     return _follow(guard, call, tool, approval)
 
 
-def _request(guard: "Guard", call: ToolCall, tool: ScopedTool) -> ApprovalRequest:
-    decision = guard.decide(call)
+def _request(
+    guard: "Guard", call: ToolCall, tool: ScopedTool, decision: Decision
+) -> ApprovalRequest:
     described = tool.describe(call.args) if tool.describe else _describe(tool, call.args)
     return guard.approvals.request(call, decision, scope=tool.scope, description=described)
 
@@ -123,9 +125,10 @@ def _edited(
     """Treat an edited call as the other call that it is; its editor's answer counts for it."""
     args = edit.edited_action.args
     edited = replace(call.with_args(tool.validate_args(args)), requester=approval.request.requester)
-    waits = guard.decide(edited).verdict == "review"
+    decision = guard.decide(edited)
+    waits = decision.verdict == "review"
     if waits and guard.principal().id == approval.decided_by:
-        waits = not _approve(guard, _request(guard, edited, tool), guard.principal())
+        waits = not _approve(guard, _request(guard, edited, tool, decision), guard.principal())
     changed = json.dumps(args, ensure_ascii=False)
     return Next(
         node="approval" if waits else "execute",

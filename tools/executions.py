@@ -3,6 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -171,9 +173,12 @@ class Execution:
 
 async def to_its_end(work: Callable[[], T]) -> T:
     """Run blocking work in a thread, and wait for it even when cancelled: threads do not stop."""
-    task = asyncio.ensure_future(asyncio.to_thread(work))
+    # A future of the executor: `asyncio.run` cancels every task on its way out, but no future.
+    future = asyncio.get_running_loop().run_in_executor(None, copy_context().run, work)
     try:
-        return await asyncio.shield(task)
+        return await asyncio.shield(future)
     except asyncio.CancelledError:
-        await asyncio.wait([task])
+        while not future.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([future])
         raise

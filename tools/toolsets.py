@@ -1,7 +1,8 @@
 """Owns an agent's governed tools: from the model's request to the message that answers it."""
 
 from asyncio import to_thread
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from langchain_core.runnables import RunnableConfig
 from pydantic import ValidationError
 
 from bailiwick.policies.calls import ToolCall, ToolUse
+from bailiwick.policies.canonical import canonical, plain_record
 from bailiwick.policies.errors import ScopeError
 from bailiwick.tools.asking import Next, ask
 from bailiwick.tools.locations import Location
@@ -19,6 +21,8 @@ from bailiwick.tools.tracing import atraced, traced
 
 if TYPE_CHECKING:
     from bailiwick.tools.guard import Guard
+
+_UNREADABLE = "Its arguments cannot be written down as JSON, so nobody could decide on them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,7 @@ class Toolset:
     def __init__(self, guard: "Guard", tools: Sequence[object], *, agent: str | None) -> None:
         self.guard = guard
         self.agent = agent
-        scoped = [_scoped(tool, guard) for tool in tools]
-        self.tools = {tool.name: tool for tool in scoped}
+        self.tools = _by_name(_scoped(tool, guard) for tool in tools)
 
     def prepare(self, requested: RequestedCall, config: RunnableConfig, origin: str) -> Prepared:
         """Turn the model's request into the exact call that rules and people decide on.
@@ -65,10 +68,13 @@ class Toolset:
         location = Location.of(config)
         agent = self.agent or location.agent
         tool = self.tools.get(requested["name"])
-        args: Mapping[str, Any] = requested["args"]
-        if tool is None:
-            problem = f"{agent!r} holds no tool {requested['name']!r}."
-        else:
+        name = requested["name"].encode(errors="replace").decode()
+        args, problem = _frozen(requested["args"])
+        if agent is None:
+            problem = "No agent holds it: name one with guard.bind(tools, agent=...)."
+        elif tool is None:
+            problem = f"{agent!r} holds no tool {name!r}."
+        elif not problem:
             args, problem = _check(tool, args)
         call = ToolCall(
             id=requested["id"] or "",
@@ -77,11 +83,9 @@ class Toolset:
             requester=self.guard.principal().id,
             chain=location.chain,
             agent=agent or "",
-            tool=tool.use if tool else _unknown(requested["name"]),
+            tool=tool.use if tool else _unknown(name),
             args=args,
         )
-        if agent is None:
-            problem = "No agent holds it: name one with guard.bind(tools, agent=...)."
         return Prepared(call, tool, problem)
 
     def waits(self, prepared: Prepared) -> bool:
@@ -109,12 +113,18 @@ class Toolset:
         return await atraced(tool, call, config, lambda: self.guard.arun(call, tool))
 
 
+def _by_name(tools: Iterable[ScopedTool]) -> dict[str, ScopedTool]:
+    named: dict[str, ScopedTool] = {}
+    for tool in tools:
+        if named.setdefault(tool.name, tool) is not tool:
+            raise ScopeError(f"two tools are named {tool.name!r}: name one with scoped_tool(name=)")
+    return named
+
+
 def _scoped(tool: object, guard: "Guard") -> ScopedTool:
     if not isinstance(tool, ScopedTool):
-        raise ScopeError(
-            f"{getattr(tool, 'name', tool)!r} is not scoped: declare it with "
-            "scoped_tool(..., effect=...)"
-        )
+        name = getattr(tool, "name", None) or getattr(tool, "__name__", tool)
+        raise ScopeError(f"{name!r} is not scoped: declare it with scoped_tool(..., effect=...)")
     if tool.scope is not None and guard.vault is None:
         raise ScopeError(f"{tool.name!r} needs a credential: give the guard a vault")
     return tool
@@ -124,11 +134,26 @@ def _unknown(name: str) -> ToolUse:
     return ToolUse(name=name, version="unknown", effect="destructive")
 
 
+def _frozen(args: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
+    """Return a copy, which nobody can change after it was decided, or why there is none."""
+    try:
+        _ = canonical(plain_record(args))
+        return deepcopy(args), ""
+    except (TypeError, ValueError, RecursionError):
+        return {}, _UNREADABLE
+
+
 def _check(tool: ScopedTool, args: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
     try:
-        return tool.validate_args(args), ""
+        checked = tool.validate_args(args)
+        _ = canonical(plain_record(checked))
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
         )
         return args, f"Its arguments do not fit: {faults}."
+    except ValueError as error:
+        return args, f"Its arguments do not fit: {error}."
+    except (TypeError, RecursionError):
+        return args, _UNREADABLE
+    return checked, ""

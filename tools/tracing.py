@@ -1,6 +1,7 @@
 """Owns the events of a governed tool call, for streams and tracers: redacted by then."""
 
 from collections.abc import Awaitable, Callable
+from copy import deepcopy
 
 from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.runnables import RunnableConfig
@@ -24,7 +25,8 @@ def traced(
         {"name": tool.name, "description": tool.description},
         str(call.plain_args),
         name=tool.name,
-        inputs=call.plain_args,
+        # A copy: what a listener does to it must not change what was decided.
+        inputs=deepcopy(call.plain_args),
         tool_call_id=call.id,
     )
     try:
@@ -46,7 +48,7 @@ async def atraced(
         {"name": tool.name, "description": tool.description},
         str(call.plain_args),
         name=tool.name,
-        inputs=call.plain_args,
+        inputs=deepcopy(call.plain_args),
         tool_call_id=call.id,
     )
     try:
