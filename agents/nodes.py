@@ -1,6 +1,7 @@
 """Owns a specialist's nodes: the model, the approval, the execution of one call."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import NotRequired
 
 from langchain_core.language_models import LanguageModelInput
@@ -9,7 +10,8 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.types import Command, Send
 from typing_extensions import TypedDict
 
-from bailiwick.agents.state import AgentState, is_waiting
+from bailiwick.agents.messages import merge_messages
+from bailiwick.agents.state import AgentState, LastTurn
 from bailiwick.tools.delegation import current
 from bailiwick.tools.results import ToolResult
 from bailiwick.tools.toolsets import Prepared, Toolset
@@ -32,39 +34,61 @@ class Requested(TypedDict):
 
 
 class ModelNode:
-    """Call the agent's model on the conversation so far."""
+    """Call the agent's model on the conversation so far.
+
+    It is not called before every call of its last turn has an answer. Those that the conversation
+    went past get one that says so: model providers refuse a history with calls left open.
+    """
 
     def __init__(
         self,
         agent: str,
         model: Runnable[LanguageModelInput, AIMessage],
         prompt: SystemMessage | None,
+        toolset: Toolset | None,
     ) -> None:
         self.agent = agent
         self.model = model
         self.preamble = [prompt] if prompt else []
+        self.toolset = toolset
 
     def call(self, state: AgentState, config: RunnableConfig) -> Update:
         """Run the node."""
-        if is_waiting(state["messages"]):
+        turn = LastTurn.of(state["messages"], self.agent)
+        if turn.is_waiting:
             return {}
-        return self._named(self.model.invoke(self._conversation(state), config))
+        withdrawn = self._withdraw(turn, config)
+        reply = self.model.invoke(self._conversation(state, withdrawn), config)
+        return self._said(withdrawn, reply)
 
     async def acall(self, state: AgentState, config: RunnableConfig) -> Update:
         """Run the node on an event loop."""
-        if is_waiting(state["messages"]):
+        turn = LastTurn.of(state["messages"], self.agent)
+        if turn.is_waiting:
             return {}
-        return self._named(await self.model.ainvoke(self._conversation(state), config))
+        # Nearly always there is nothing to withdraw, and a thread costs more than all the rest.
+        withdrawn = await asyncio.to_thread(self._withdraw, turn, config) if turn.open_calls else []
+        reply = await self.model.ainvoke(self._conversation(state, withdrawn), config)
+        return self._said(withdrawn, reply)
 
-    def _conversation(self, state: AgentState) -> list[BaseMessage]:
+    def _withdraw(self, turn: LastTurn, config: RunnableConfig) -> list[AnyMessage]:
+        if self.toolset is None:
+            return []
+        calls = [self.toolset.prepare(call, config, turn.origin) for call in turn.open_calls]
+        return [self.toolset.withdraw(each).to_message(each.call) for each in calls]
+
+    def _conversation(
+        self, state: AgentState, withdrawn: Sequence[AnyMessage]
+    ) -> list[BaseMessage]:
         delegation = current()
         # A supervisor's history comes by reference: as input it would be stored with every run.
         handed = delegation.history if delegation and delegation.agent == self.agent else ()
-        return [*self.preamble, *handed, *state["messages"]]
+        own = merge_messages(state["messages"], withdrawn) if withdrawn else state["messages"]
+        return [*self.preamble, *handed, *own]
 
-    def _named(self, reply: AIMessage) -> Update:
+    def _said(self, withdrawn: Sequence[AnyMessage], reply: AIMessage) -> Update:
         reply.name = self.agent
-        return {"messages": [reply]}
+        return {"messages": [*withdrawn, reply]}
 
 
 class ApprovalNode:
@@ -82,7 +106,7 @@ class ApprovalNode:
             return Command(update={"messages": [answer]}, goto="model")
         call = requested["call"]
         if step.args is not None:
-            call = ToolCall(**{**call, "args": dict(step.args)})
+            call = {**call, "args": dict(step.args)}
         note = step.note or requested.get("note", "")
         onward = Requested(call=call, origin=requested["origin"], note=note)
         return Command(goto=Send(step.node, onward))

@@ -63,14 +63,11 @@ def create_specialist(
             if there is none and a tool is scoped.
     """
     graph = SpecialistGraph(name, guard)
-    schemas: list[BaseTool]
-    if guard is None:
-        schemas = _add_tools(graph, tools)
-    else:
-        schemas = _add_governed_tools(graph, Toolset(guard, tools, agent=name))
+    toolset = None if guard is None else Toolset(guard, tools, agent=name)
+    schemas = _add_tools(graph, tools) if toolset is None else _add_governed_tools(graph, toolset)
     bound = model.bind_tools(schemas) if schemas else model
     system = SystemMessage(prompt) if isinstance(prompt, str) else prompt
-    thinking = ModelNode(name, bound, system)
+    thinking = ModelNode(name, bound, system, toolset)
     graph.add_node("model", Node(thinking.call, thinking.acall, name="model"))
     graph.add_edge(START, "model")
     return graph.compile(name=name)

@@ -1,8 +1,9 @@
 """Owns a specialist's state: its messages, and whether results are still to come."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, ToolCall, ToolMessage
 from typing_extensions import TypedDict
 
 from bailiwick.agents.messages import Messages
@@ -18,19 +19,38 @@ class AgentState(TypedDict):
     messages: Messages
 
 
-def is_waiting(messages: Sequence[BaseMessage]) -> bool:
-    """Tell whether the model's last turn has results and lacks others.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastTurn:
+    """Tell what is open of an agent's last message.
 
-    A call that was approved later than its siblings ran ends a step later: the model is not called
-    before every call of its turn has an answer.
+    Attributes:
+        origin: The message's id.
+        open_calls: Its tool calls that have no answer.
+        is_waiting: Whether there are such calls, and answers to others came in: a call that was
+            approved later than its siblings ran ends a step later.
     """
-    answered: set[str] = set()
-    for message in reversed(messages):
-        if isinstance(message, ToolMessage):
-            answered.add(message.tool_call_id)
-        elif isinstance(message, AIMessage):
-            open_calls = [call for call in message.tool_calls if call["id"] not in answered]
-            return bool(answered and open_calls)
+
+    origin: str = ""
+    open_calls: tuple[ToolCall, ...] = ()
+    is_waiting: bool = False
+
+    @classmethod
+    def of(cls, messages: Sequence[BaseMessage], agent: str) -> "LastTurn":
+        """Read it from a conversation; what other agents said in it is not this one's to answer."""
+        answers: list[BaseMessage] = []
+        for message in reversed(messages):
+            if isinstance(message, AIMessage):
+                break
+            answers.append(message)
         else:
-            return False
-    return False
+            return cls()
+        if message.name != agent:
+            return cls()
+        answered = {each.tool_call_id for each in answers if isinstance(each, ToolMessage)}
+        open_calls = tuple(call for call in message.tool_calls if call["id"] not in answered)
+        went_on = any(not isinstance(each, ToolMessage) for each in answers)
+        return cls(
+            origin=message.id or "",
+            open_calls=open_calls,
+            is_waiting=bool(open_calls and answers and not went_on),
+        )

@@ -22,12 +22,15 @@ from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.decisions import Decision
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.principals import Principal
+from bailiwick.tools.calls import CallRecord, Intent
 from bailiwick.tools.locations import UNTHREADED
 from bailiwick.tools.results import ToolResult
 from bailiwick.tools.scoped import ScopedTool
 
 if TYPE_CHECKING:
     from bailiwick.tools.guard import Guard
+
+_WENT_ON = "the conversation went on without it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +67,30 @@ def ask(guard: "Guard", call: ToolCall, tool: ScopedTool) -> Next | ToolResult:
     if approval.state == "pending":
         approval = _answered(guard, call, tool, approval)
     return _follow(guard, call, tool, approval)
+
+
+def withdraw(guard: "Guard", call: ToolCall) -> ToolResult:
+    """Withdraw what is asked about a call that the conversation went past.
+
+    LangGraph drops what waits in a thread when new input comes, results of siblings included. So
+    what became of the call is told from the record, with an editor's arguments or the model's: a
+    call that ran was not cancelled.
+    """
+    if begun := [each for each in guard.calls.list(thread=call.thread) if _is_of(each, call)]:
+        return ToolResult.standing(call.tool.name, _intent(begun[-1]))
+    for approval in guard.approvals.pending(call.thread):
+        if _is_of(approval.request, call):
+            guard.approvals.cancel(approval.request.id, reason=_WENT_ON)
+    return guard.refuse(call, f"It was cancelled: {_WENT_ON}.")
+
+
+def _is_of(record: ApprovalRequest | CallRecord, call: ToolCall) -> bool:
+    return (record.namespace, record.tool_call_id) == (call.namespace, call.id)
+
+
+def _intent(record: CallRecord) -> Intent:
+    state = "in_doubt" if record.state == "started" else record.state
+    return Intent(key=record.key, state=state, result=record.result)
 
 
 def _request(

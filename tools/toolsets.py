@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.canonical import canonical, plain_record
 from bailiwick.policies.errors import ScopeError
-from bailiwick.tools.asking import Next, ask
+from bailiwick.tools.asking import Next, ask, withdraw
 from bailiwick.tools.locations import Location
 from bailiwick.tools.results import ToolResult
 from bailiwick.tools.scoped import ScopedTool
@@ -97,6 +97,10 @@ class Toolset:
         if prepared.tool is None or prepared.problem:
             return Next(node="execute")
         return ask(self.guard, prepared.call, prepared.tool)
+
+    def withdraw(self, prepared: Prepared) -> ToolResult:
+        """End what is open of a prepared call; see `bailiwick.tools.asking.withdraw`."""
+        return withdraw(self.guard, prepared.call)
 
     def run(self, prepared: Prepared, config: RunnableConfig) -> ToolResult:
         """Run a prepared call, or say why it did not run."""
