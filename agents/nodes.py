@@ -106,7 +106,8 @@ class ApprovalNode:
             return Command(update={"messages": [answer]}, goto="model")
         call = requested["call"]
         if step.args is not None:
-            call = {**call, "args": dict(step.args)}
+            edited: ToolCall = {**call, "args": dict(step.args)}
+            call = edited
         note = step.note or requested.get("note", "")
         onward = Requested(call=call, origin=requested["origin"], note=note)
         return Command(goto=Send(step.node, onward))
