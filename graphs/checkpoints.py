@@ -1,19 +1,26 @@
 """Owns the checkpoints' database: SQLite or PostgreSQL by URL, with LangGraph's strict types."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, closing, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from bailiwick.policies.errors import SettingsError
+from bailiwick.tools.database_errors import sentence
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection, Connection
+    from psycopg.rows import DictRow
+    from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 POOL_SIZE = 10
 
-WAIT = 10.0
-"""Seconds to wait for a connection."""
+WAIT = 5
+"""Seconds to wait for a connection, or for SQLite's one writer."""
 
 
 @contextmanager
@@ -31,20 +38,18 @@ def open_checkpointer(url: str) -> Generator[BaseCheckpointSaver[Any]]:
 
         with closing(_connect(_path(url))) as connection:
             saver = SqliteSaver(connection, serde=_serializer())
-            saver.setup()
+            with _plainly(url):
+                saver.setup()
             yield saver
         return
-    from langgraph.checkpoint.postgres import PostgresSaver  # noqa: PLC0415 - as above
-    from psycopg import Connection, OperationalError  # noqa: PLC0415 - as above
-    from psycopg.rows import DictRow  # noqa: PLC0415 - as above
-    from psycopg_pool import ConnectionPool  # noqa: PLC0415 - as above
+    with _plainly(url):
+        from langgraph.checkpoint.postgres import PostgresSaver  # noqa: PLC0415 - as above
 
-    with ConnectionPool(url, connection_class=Connection[DictRow], **_pool_options()) as pool:
+        pool = _pool(_plain(url))
+    with pool:
         postgres = PostgresSaver(pool, serde=_serializer())
-        try:
+        with _plainly(url):
             postgres.setup()
-        except OperationalError:
-            raise _unreachable() from None
         yield postgres
 
 
@@ -59,25 +64,25 @@ async def open_async_checkpointer(url: str) -> AsyncGenerator[BaseCheckpointSave
         import aiosqlite  # noqa: PLC0415 - one of two is needed
         from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver  # noqa: PLC0415 - as above
 
-        async with aiosqlite.connect(_path(url)) as connection:
+        # aiosqlite leaves a thread behind where it cannot connect.
+        await asyncio.to_thread(lambda: _connect(_path(url)).close())
+        connection = await aiosqlite.connect(_path(url), timeout=WAIT)
+        try:
             saver = AsyncSqliteSaver(connection, serde=_serializer())
-            await saver.setup()
+            with _plainly(url):
+                await saver.setup()
             yield saver
+        finally:
+            await connection.close()
         return
-    from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver  # noqa: PLC0415 - as above
-    from psycopg import AsyncConnection, OperationalError  # noqa: PLC0415 - as above
-    from psycopg.rows import DictRow  # noqa: PLC0415 - as above
-    from psycopg_pool import AsyncConnectionPool  # noqa: PLC0415 - as above
+    with _plainly(url):
+        from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver  # noqa: PLC0415 - as above
 
-    pool = AsyncConnectionPool(
-        url, connection_class=AsyncConnection[DictRow], **_pool_options(), open=False
-    )
+        pool = await _async_pool(_plain(url))
     async with pool:
         postgres = AsyncPostgresSaver(pool, serde=_serializer())
-        try:
+        with _plainly(url):
             await postgres.setup()
-        except OperationalError:
-            raise _unreachable() from None
         yield postgres
 
 
@@ -88,13 +93,15 @@ def _serializer() -> JsonPlusSerializer:
 
 
 def _is_sqlite(url: str) -> bool:
-    if url.startswith("sqlite://"):
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite" and (rest == "" or rest.startswith("/")):
         return True
-    if url.startswith(("postgresql://", "postgres://")):
+    if scheme in {"postgresql", "postgres", "postgresql+psycopg"}:
         return False
+    # The rest may hold a password.
     raise SettingsError(
-        f"checkpoints cannot be kept at {url.partition(':')[0]!r}: give a sqlite:/// or "
-        "postgresql:// URL"
+        f"checkpoints cannot be kept at {scheme!r}: use sqlite:///PATH or "
+        "postgresql://USER:PASSWORD@HOST/DATABASE"
     )
 
 
@@ -102,31 +109,64 @@ def _path(url: str) -> str:
     return url.removeprefix("sqlite://").removeprefix("/") or ":memory:"
 
 
+def _plain(url: str) -> str:
+    # The ledger's URL may name its driver; psycopg itself does not know that form.
+    return url.replace("postgresql+psycopg://", "postgresql://", 1)
+
+
 def _connect(path: str) -> sqlite3.Connection:
-    try:
-        return sqlite3.connect(path, check_same_thread=False)
-    except sqlite3.OperationalError as error:
-        raise SettingsError(
-            f"the checkpoints {path!r} cannot be opened ({error}): check the folder and its "
-            "permissions"
-        ) from None
+    with _plainly(f"sqlite:///{path}"):
+        return sqlite3.connect(path, timeout=WAIT, check_same_thread=False)
 
 
-def _pool_options() -> dict[str, Any]:
+def _pool(url: str) -> "ConnectionPool[Connection[DictRow]]":
+    from psycopg import Connection  # noqa: PLC0415 - only where PostgreSQL is used
+    from psycopg.rows import DictRow  # noqa: PLC0415 - as above
+    from psycopg_pool import ConnectionPool  # noqa: PLC0415 - as above
+
+    options = _connection_options()
+    # A pool would try for long and not say what is wrong.
+    Connection[DictRow].connect(url, **options).close()
+    return ConnectionPool(url, kwargs=options, connection_class=Connection[DictRow], **_SIZE)
+
+
+async def _async_pool(url: str) -> "AsyncConnectionPool[AsyncConnection[DictRow]]":
+    from psycopg import AsyncConnection  # noqa: PLC0415 - only where PostgreSQL is used
+    from psycopg.rows import DictRow  # noqa: PLC0415 - as above
+    from psycopg_pool import AsyncConnectionPool  # noqa: PLC0415 - as above
+
+    options = _connection_options()
+    await (await AsyncConnection[DictRow].connect(url, **options)).close()
+    return AsyncConnectionPool(
+        url, kwargs=options, connection_class=AsyncConnection[DictRow], **_SIZE
+    )
+
+
+_SIZE: dict[str, Any] = {"min_size": 1, "max_size": POOL_SIZE, "timeout": WAIT, "open": False}
+
+
+def _connection_options() -> dict[str, Any]:
     from psycopg.rows import dict_row  # noqa: PLC0415 - only where PostgreSQL is used
 
     # What LangGraph's savers ask of their connections.
-    connection = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
-    return {
-        "kwargs": {**connection, "connect_timeout": 5},
-        "min_size": 1,
-        "max_size": POOL_SIZE,
-        "timeout": WAIT,
-    }
+    saver = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
+    return {**saver, "connect_timeout": WAIT}
 
 
-def _unreachable() -> SettingsError:
-    return SettingsError(
-        "the checkpoints' PostgreSQL does not answer: start it, or correct "
-        "BAILIWICK_CHECKPOINT_URL or BAILIWICK_DATABASE_URL"
-    )
+@contextmanager
+def _plainly(url: str) -> Generator[None]:
+    """Say in our words what is wrong with the database; theirs may hold parts of its URL."""
+    try:
+        yield
+    except ModuleNotFoundError:
+        raise SettingsError(
+            "checkpoints in PostgreSQL need psycopg: install bailiwick with its extra 'postgres'"
+        ) from None
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in {"sqlite3", "psycopg", "psycopg_pool"}:
+            raise
+        place = repr(_path(url)) if _is_sqlite(url) else "in PostgreSQL"
+        why = "cannot be found at such a URL: use postgresql://USER:PASSWORD@HOST/DATABASE"
+        if type(error).__name__ != "ProgrammingError":
+            why = sentence(error)
+        raise SettingsError(f"the checkpoints' database {place} {why}") from None

@@ -44,6 +44,19 @@ class Session:
         """
         self._run(Command(resume={interrupt.id: dict(answer)}), approver)
 
+    def go_on(self, requester: Principal) -> None:
+        """Run on from where a run broke off, until it ends or waits."""
+        self._run(None, requester)
+
+    def exists(self) -> bool:
+        """Tell whether anything was ever asked in this thread."""
+        return self.app.get_state(self._config).created_at is not None
+
+    def is_broken_off(self) -> bool:
+        """Tell whether a run of this thread ended before its end, and waits for nobody."""
+        state = self.app.get_state(self._config)
+        return bool(state.next) and not state.interrupts
+
     def waiting(self) -> list[Interrupt]:
         """Return the interrupts that wait for an answer."""
         return list(self.app.get_state(self._config).interrupts)
@@ -53,7 +66,7 @@ class Session:
         messages = self.app.get_state(self._config).values.get("messages", [])
         return str(messages[-1].text) if messages else ""
 
-    def _run(self, given: Any, principal: Principal) -> None:  # noqa: ANN401 - input or command
+    def _run(self, given: Any, principal: Principal) -> None:  # noqa: ANN401 - input, command or nothing
         with acting_as(principal):
             for part in self.app.stream(given, self._config, stream_mode="updates", subgraphs=True):
                 _, update = cast(

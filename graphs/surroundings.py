@@ -1,10 +1,12 @@
 """Owns what the refund desk works with: a Vault with its keys, and the shop that takes them."""
 
 import json
+import os
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -61,11 +63,14 @@ def open_surroundings(settings: Settings) -> Generator[Surroundings]:
     """Find Vault and the shop as the settings say, or start both in this process.
 
     Raises:
-        SettingsError: If only some of what belongs together is set, or production lacks it.
+        SettingsError: If only some of what belongs together is set, or production lacks it or would
+            send keys unencrypted.
     """
     named = (settings.vault_addr, settings.approles, settings.shop_url)
     match named:
         case str() as vault, Path() as approles, str() as shop:
+            if settings.env == "production":
+                _refuse_unencrypted(shop)
             yield Surroundings(
                 vault_address=vault, approles=read_approles(approles), shop_address=shop
             )
@@ -73,12 +78,7 @@ def open_surroundings(settings: Settings) -> Generator[Surroundings]:
             with start_surroundings() as started:
                 yield started
         case _:
-            names = ("VAULT_ADDR", "BAILIWICK_APPROLES", "BAILIWICK_SHOP_URL")
-            missing = [name for name, value in zip(names, named, strict=True) if value is None]
-            raise SettingsError(
-                f"{', '.join(missing)} must be set too: `bailiwick vault dev` prints all three; "
-                "without any of them, development starts its own"
-            )
+            raise SettingsError(_incomplete(settings))
 
 
 @contextmanager
@@ -112,6 +112,30 @@ def start_surroundings(*, vault_port: int = 0, shop_port: int = 0) -> Generator[
         )
 
 
+def _incomplete(settings: Settings) -> str:
+    named = {
+        "VAULT_ADDR": settings.vault_addr,
+        "BAILIWICK_APPROLES": settings.approles,
+        "BAILIWICK_SHOP_URL": settings.shop_url,
+    }
+    missing = ", ".join(name for name, value in named.items() if value is None)
+    if settings.env == "production":
+        return f"production starts no Vault and no shop of its own: set {missing}"
+    return (
+        f"{missing} must be set too, as {', '.join(named)} belong together: `bailiwick vault dev` "
+        "prints all three; without any of them, development starts its own"
+    )
+
+
+def _refuse_unencrypted(shop: str) -> None:
+    host = urlsplit(shop).hostname or ""
+    if shop.startswith("http://") and host not in {"localhost", "127.0.0.1", "::1"}:
+        raise SettingsError(
+            f"BAILIWICK_SHOP_URL is {shop!r}, which would carry keys unencrypted: use an https "
+            "address in production"
+        )
+
+
 def _leased(tool: ScopedTool) -> ToolScope:
     if tool.scope is None:
         raise ScopeError(f"{tool.name!r} declares no credential: the shop answers nobody without")
@@ -128,7 +152,8 @@ def read_approles(path: Path) -> dict[str, AppRole]:
         logins = _LOGINS.validate_json(path.read_bytes())
     except OSError as error:
         raise SettingsError(
-            f"BAILIWICK_APPROLES names {str(path)!r}, which cannot be read ({error.strerror})"
+            f"BAILIWICK_APPROLES names {str(path)!r}, which cannot be read ({error.strerror}): "
+            "`bailiwick vault dev` writes one while it runs"
         ) from None
     except ValidationError:
         raise SettingsError(
@@ -141,11 +166,28 @@ def read_approles(path: Path) -> dict[str, AppRole]:
 
 
 def write_approles(path: Path, approles: Mapping[str, AppRole]) -> None:
-    """Write the agents' logins into a file that only its owner can read."""
+    """Write the agents' logins into a new file that only its owner can read.
+
+    Raises:
+        SettingsError: If the file exists already or cannot be written.
+    """
     logins = {
         agent: {"role_id": login.role_id, "secret_id": login.secret_id}
         for agent, login in approles.items()
     }
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(json.dumps(logins, indent=2) + "\n")
+    try:
+        # A new one: an old one may be open to others, be a link, or hold logins that still count.
+        with open(path, "x", encoding="utf-8", opener=_private) as file:
+            file.write(json.dumps(logins, indent=2) + "\n")
+    except FileExistsError:
+        raise SettingsError(
+            f"{str(path)!r} exists already: remove it, or name another file with --approles"
+        ) from None
+    except OSError as error:
+        raise SettingsError(
+            f"{str(path)!r} cannot be written ({error.strerror}): name another file with --approles"
+        ) from None
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -1,6 +1,8 @@
 """Owns the command line: `bailiwick`. Each command is imported when it is called."""
 
 import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -30,11 +32,12 @@ Folder = Annotated[
 
 @app.callback()
 def options(
-    context: typer.Context,
-    debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,  # noqa: FBT002 - a flag
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
-    """Take the options that go before every command."""
-    context.obj = {"debug": debug}
+    """Take the options that go with every command."""
+    from bailiwick.graphs.cli.logs import configure_logs  # noqa: PLC0415 - --help must be quick
+
+    configure_logs(debug=debug)
 
 
 @app.command()
@@ -84,10 +87,14 @@ def policy_explain(
 
 @vault.command("dev")
 def vault_dev(
-    port: Annotated[int, typer.Option(help="Vault's port on loopback; 0 takes a free one.")] = 8200,
-    shop_port: Annotated[int, typer.Option(help="The shop's port; 0 takes a free one.")] = 8300,
+    port: Annotated[
+        int, typer.Option(help="Vault's port on loopback; 0 takes a free one.", min=0, max=65535)
+    ] = 8200,
+    shop_port: Annotated[
+        int, typer.Option(help="The shop's port; 0 takes a free one.", min=0, max=65535)
+    ] = 8300,
     approles: Annotated[
-        Path, typer.Option(help="Where the agents' logins are written, for you alone to read.")
+        Path, typer.Option(help="A new file for the agents' logins; removed at the end.")
     ] = Path("approles.json"),
 ) -> None:
     """Serve a development Vault, set up for the refund desk, and the shop it pays from."""
@@ -125,14 +132,35 @@ def audit_export(thread: Thread = None) -> None:
     export(thread)
 
 
-def main() -> None:
-    """Run the command line; an error of ours is one sentence, its remedy in it, and status 1."""
-    try:
-        app()
-    except Exception as error:
-        from bailiwick.policies.errors import BailiwickError  # noqa: PLC0415 - --help must be quick
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command line; an error is one sentence, its remedy in it, and status 1.
 
-        if "--debug" in sys.argv or not isinstance(error, BailiwickError):
+    Args:
+        args: The words after `bailiwick`; those of this process where left out.
+    """
+    _print_anything()
+    words, is_debug = _without_debug(sys.argv[1:] if args is None else args)
+    try:
+        app(words, prog_name="bailiwick")
+    except Exception as error:
+        if is_debug:
             raise
-        typer.secho(f"bailiwick: {error}", err=True, fg=typer.colors.RED)
+        from bailiwick.graphs.cli.failures import report  # noqa: PLC0415 - --help must be quick
+
+        report(error)
         sys.exit(1)
+
+
+def _without_debug(args: Sequence[str]) -> tuple[list[str], bool]:
+    """Move `--debug` to the front, where it is understood, from wherever it was typed."""
+    end = args.index("--") if "--" in args else len(args)
+    words = [word for word in args[:end] if word != "--debug"]
+    is_debug = len(words) < end
+    return [*(["--debug"] if is_debug else []), *words, *args[end:]], is_debug
+
+
+def _print_anything() -> None:
+    # A terminal that knows no Unicode gets escapes, and no error.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -1,6 +1,5 @@
 """Owns `bailiwick demo`: the refund desk, unattended, told so that a newcomer understands it."""
 
-import inspect
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -9,10 +8,13 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Interrupt
 from pydantic import ValidationError
 from rich.console import Console
+from rich.text import Text
 
+from bailiwick.agents.models import SCRIPTED
 from bailiwick.graphs.checkpoints import open_checkpointer
 from bailiwick.graphs.cli.narration import Narration
-from bailiwick.graphs.cli.records import record_table
+from bailiwick.graphs.cli.records import describe, record_table
+from bailiwick.graphs.cli.terminal import quoted, terminal
 from bailiwick.graphs.refund_desk import RefundDesk, open_refund_desk
 from bailiwick.graphs.session import Session
 from bailiwick.graphs.settings import Settings, read_settings
@@ -38,7 +40,7 @@ def run_demo() -> None:
             open_refund_desk(settings) as desk,
             open_checkpointer(settings.checkpoints) as checkpointer,
         ):
-            demo = Demo(Console(), desk, desk.graph.compile(checkpointer=checkpointer))
+            demo = Demo(terminal(), desk, desk.graph.compile(checkpointer=checkpointer))
             demo.open()
             demo.refund()
             demo.injection()
@@ -54,6 +56,8 @@ def _own_settings(folder: Path) -> Settings:
         "vault_addr": None,
         "approles": None,
         "shop_url": None,
+        # Any other model may be too clever for the second act, and costs money.
+        "model": SCRIPTED,
     }
     return read_settings().model_copy(update=own)
 
@@ -88,7 +92,7 @@ class Demo:
         self._title("The desk opens")
         self._say(
             f"""
-            {self._desk.model}
+            A scripted model plays the agents: it follows rules, and believes what it reads.
             The shop answers at {where.shop_address} and wants an API key for everything.
             Its keys lie in Vault, at {where.vault_address}, and nowhere else: no agent, no
             prompt and no environment variable holds one. Each tool call leases its own.
@@ -117,12 +121,12 @@ class Demo:
         self._request("injection", "Please refund order A-1005.")
         self._say("The model did what the note told it to. The policy did not let it:")
         denials = [
-            record.body["reason"]
+            record
             for record in self._desk.guard.ledger.records("injection", "decision")
             if record.body["verdict"] == "deny"
         ]
-        for reason in denials:
-            self._console.print(f"    [red]denied[/] {reason}")
+        for record in denials:
+            self._narration.say(*describe(record))
         self._check("the denials stand in the ledger", bool(denials))
         self._count("A-1005", 0)
 
@@ -144,7 +148,7 @@ class Demo:
 
     def _request(self, thread: str, text: str) -> Session:
         session = Session(self._app, thread, self._narration.tell)
-        self._console.print(f'  [bold]customer:[/] "{text}"')
+        self._narration.say("customer", quoted(text))
         session.request(text, CUSTOMER)
         return session
 
@@ -152,7 +156,7 @@ class Demo:
         try:
             session.answer(interrupt, _approval(interrupt), CUSTOMER)
         except ValidationError as error:
-            self._console.print(f"    [red]refused[/] {error.errors()[0]['msg']}")
+            self._narration.refuse(error)
         self._check("the request is still open", bool(session.waiting()))
 
     def _count(self, order_id: str, expected: int) -> None:
@@ -162,13 +166,13 @@ class Demo:
     def _check(self, what: str, holds: bool) -> None:  # noqa: FBT001 - it reads as a sentence
         if not holds:
             raise BailiwickError(f"the demo did not go as it should: {what}")
-        self._console.print(f"    [green]checked[/] {what}")
+        self._narration.say("", Text("checked: ", style="green").append(what, "default"))
 
     def _title(self, title: str) -> None:
-        self._console.print(f"\n[bold]{title}[/]\n")
+        self._console.print(f"\n[bold]{title}[/]")
 
     def _say(self, text: str) -> None:
-        self._console.print(f"[italic]{inspect.cleandoc(text)}[/]", highlight=False)
+        self._console.print(Text("\n" + " ".join(text.split()), style="italic"))
 
 
 def _approval(interrupt: Interrupt) -> dict[str, str]:

@@ -1,15 +1,22 @@
 """Owns what a terminal shows of a run while it goes on."""
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, ToolCall, ToolMessage
+from pydantic import ValidationError
 from rich.console import Console
-from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
+from bailiwick.graphs.cli.terminal import quoted
 from bailiwick.graphs.handoff import METADATA_KEY_HANDOFF_DESTINATION, METADATA_KEY_IS_HANDOFF_BACK
+
+HANDOFF = "transfer_to_"
+NAMES = 12
+"""Columns for the names of those who speak."""
 
 
 class Narration:
@@ -22,6 +29,12 @@ class Narration:
     def __init__(self, console: Console) -> None:
         self.console = console
         self._told: set[str] = set()
+        self._result = ""
+
+    @property
+    def has_told(self) -> bool:
+        """Whether anything has happened yet."""
+        return bool(self._told)
 
     def tell(self, update: Mapping[str, Any]) -> None:
         """Print what one step of a graph added."""
@@ -30,51 +43,100 @@ class Narration:
                 for message in change.get("messages", ()):
                     self._tell(message)
 
+    def say(self, who: str, text: Text) -> None:
+        """Print one line: who, and what; what does not fit goes on below itself."""
+        line = Table.grid(padding=(0, 1))
+        line.add_column(width=NAMES, style="bold cyan", no_wrap=True)
+        line.add_column(overflow="fold")
+        line.add_row(quoted(who), text)
+        self.console.print(line)
+
     def ask(self, request: Mapping[str, Any]) -> None:
         """Print who asks for what, why, and with which credential."""
         table = Table.grid(padding=(0, 2))
-        credential = request["credential"]
-        lease = f"{credential['path']} for {credential['ttl']} s" if credential else "none"
-        for name, value in (
-            ("what", request["description"]),
-            ("arguments", ", ".join(f"{k} = {v}" for k, v in request["args"].items())),
-            ("agent", " > ".join([*request["chain"], request["agent"]])),
-            ("asked by", request["requester"]),
-            ("why you", "; ".join(_rule(rule) for rule in request["rules"])),
-            ("credential", f"{lease}, leased after your approval"),
-            ("until", request["expires_at"]),
-        ):
-            table.add_row(f"[bold]{name}[/]", escape(str(value)))
+        table.add_column(style="bold", no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, value in _questions(request):
+            table.add_row(name, quoted(value))
         self.console.print(Panel(table, title="an approval is needed", border_style="yellow"))
+
+    def refuse(self, error: ValidationError) -> None:
+        """Print why an answer was not taken."""
+        text = Text("not taken: ", style="red")
+        self.say("", text.append_text(quoted(faults(error), "default")))
 
     def _tell(self, message: BaseMessage) -> None:
         if message.id is None or message.id in self._told:
             return
         self._told.add(message.id)
-        for line in _lines(message):
-            self.console.print(line)
+        if message.response_metadata.get(METADATA_KEY_IS_HANDOFF_BACK):
+            return
+        if isinstance(message, AIMessage):
+            for line in self._spoken(message):
+                self.say(message.name or "", line)
+        elif isinstance(message, ToolMessage):
+            self._tell_result(message)
 
-
-def _lines(message: BaseMessage) -> Iterable[str]:
-    if message.response_metadata.get(METADATA_KEY_IS_HANDOFF_BACK):
-        return
-    who = f"[bold cyan]{escape(message.name or '')}[/]"
-    if isinstance(message, AIMessage):
-        for call in message.tool_calls:
-            yield f"  {who} asks for {escape(_call(call['name'], call['args']))}"
-        if message.text and not message.tool_calls:
-            yield f"  {who} says: {escape(message.text)}"
-    elif isinstance(message, ToolMessage):
+    def _tell_result(self, message: ToolMessage) -> None:
         if METADATA_KEY_HANDOFF_DESTINATION in message.response_metadata:
             return
-        mark = "[red]x[/]" if message.status == "error" else "[green]=[/]"
-        yield f"    {mark} {escape(message.text)}"
+        self._result = str(message.text).strip()
+        style = "red" if message.status == "error" else "green"
+        self.say("", quoted(self._result, style, lines=True))
+
+    def _spoken(self, message: AIMessage) -> Iterable[Text]:
+        text = str(message.text).strip()
+        if text and text == self._result:
+            yield Text("reports that", style="dim")
+        elif text and not any(text in call["args"].values() for call in message.tool_calls):
+            yield quoted(text, lines=True)
+        for call in message.tool_calls:
+            yield _call(call)
+
+
+def faults(error: ValidationError) -> str:
+    """Return what is wrong with an answer, in words for whoever gave it."""
+    return "; ".join(
+        ": ".join([*map(str, fault["loc"]), fault["msg"].removeprefix("Value error, ")])
+        for fault in error.errors(include_url=False, include_context=False, include_input=False)
+    )
+
+
+def spelled(name: str, args: Mapping[str, object]) -> str:
+    """Return a call as people read it, such as `issue_refund(amount=42)`."""
+    return f"{name}({', '.join(f'{key}={value}' for key, value in args.items())})"
+
+
+def _call(call: ToolCall) -> Text:
+    name, args = call["name"], call["args"]
+    if name.startswith(HANDOFF):
+        task = f": {args['task']}" if args.get("task") else ""
+        return quoted(f"hands over to {name.removeprefix(HANDOFF)}{task}")
+    return quoted(f"asks for {spelled(name, args)}")
+
+
+def _questions(request: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    credential = request["credential"]
+    lease = f"{credential['path']} for {credential['ttl']} s" if credential else "none"
+    yield "what", request["description"]
+    yield "the call", spelled(request["name"], request["args"])
+    yield "agent", " > ".join([*request["chain"], request["agent"]])
+    yield "asked by", request["requester"]
+    for number, rule in enumerate(request["rules"]):
+        yield "" if number else "why you", _rule(rule)
+    if request["approvals"]:
+        yield "given", ", ".join(f"{each['by']} ({each['role']})" for each in request["approvals"])
+    yield "credential", f"{lease}, leased after the approval" if credential else lease
+    yield "until", _until(request["expires_at"])
 
 
 def _rule(rule: Mapping[str, Any]) -> str:
-    people = "a" if rule["quorum"] == 1 else f"{rule['quorum']}"
-    return f"{rule['reason']}: {people} {rule['role']} must agree (rule {rule['id']})"
+    is_one = rule["quorum"] == 1
+    who = f"a {rule['role']}" if is_one else f"{rule['quorum']} people as {rule['role']}"
+    return f"{rule['reason']}: {who} must agree (rule {rule['id']})"
 
 
-def _call(name: str, args: Mapping[str, Any]) -> str:
-    return f"{name}({', '.join(f'{key}={value}' for key, value in args.items())})"
+def _until(expires_at: str) -> str:
+    until = datetime.fromisoformat(expires_at)
+    minutes = max(0, round((until - datetime.now(UTC)).total_seconds() / 60))
+    return f"{until.astimezone():%Y-%m-%d %H:%M:%S}, {minutes} min from now"

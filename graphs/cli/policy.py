@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bailiwick.graphs.cli.terminal import quoted, terminal
 from bailiwick.graphs.settings import read_settings
-from bailiwick.policies import Policy, Rule, SettingsError, ToolCall, ToolUse
+from bailiwick.policies import Decision, Policy, Rule, SettingsError, ToolCall, ToolUse
 
 STYLES = {"allow": "green", "review": "yellow", "deny": "red"}
 
@@ -21,8 +22,8 @@ def check(path: Path | None) -> None:
         PolicyError: If they cannot be used.
     """
     policy = _load(path)
-    console = Console()
-    console.print(_table(policy.rules))
+    console = terminal()
+    _print_rules(console, policy.rules)
     counted = f"{len(policy.rules)} rules, {len(policy.tools)} tools"
     console.print(f"[green]valid[/]: {counted}, version {policy.version[:12]}")
 
@@ -44,16 +45,11 @@ def explain(agent: str, tool: str, args: str, approvals: frozenset[str], path: P
         args=_parse(args),
     )
     explanation = policy.explain(call, approvals)
-    decision = explanation.decision
-    console = Console()
-    console.print(
-        f"[{STYLES[decision.verdict]}]{decision.verdict}[/] {decision.reason}", soft_wrap=True
-    )
-    for needed in decision.requirements:
-        console.print(f"  needs {needed.quorum} x {needed.role} (rule {needed.rule})")
-    if decision.detail:
-        console.print(f"  for the operator: {decision.detail}")
-    console.print(_table(explanation.rules))
+    console = terminal()
+    _print_decision(console, explanation.decision)
+    if explanation.rules:
+        console.print("\nThe rules that apply to it:")
+        _print_rules(console, explanation.rules)
 
 
 def _load(path: Path | None) -> Policy:
@@ -63,28 +59,40 @@ def _load(path: Path | None) -> Policy:
 
 def _parse(args: str) -> dict[str, object]:
     try:
-        # Money is given as 40 or 40.00: as a float it could not be read exactly.
+        # Money is given as 40.00: as a float it could not be read exactly.
         parsed = json.loads(args, parse_float=Decimal)
     except ValueError as error:
         raise SettingsError(
-            f"the arguments are no JSON ({error}): quote them as one word"
+            f"the arguments are no JSON ({error}): write them in single quotes, such as "
+            '\'{"order_id": "A-1001", "amount": 40.00}\''
         ) from None
     if not isinstance(parsed, dict):
         raise SettingsError('the arguments must be a JSON object such as {"order_id": "A-1001"}')
     return parsed
 
 
-def _table(rules: tuple[Rule, ...]) -> Table:
+def _print_decision(console: Console, decision: Decision) -> None:
+    verdict = Text(decision.verdict, style=f"bold {STYLES[decision.verdict]}")
+    console.print(verdict.append(" ").append_text(quoted(decision.reason, "not bold default")))
+    for needed in decision.requirements:
+        minutes = f"within {needed.expires / 60:g} min"
+        console.print(f"  needs {needed.quorum} x {needed.role}, {minutes} (rule {needed.rule})")
+    if decision.detail:
+        console.print(Text("  note: ").append_text(quoted(decision.detail)))
+    if "not Cents" in decision.detail:
+        console.print("  money is a number with its cents: write 40.00, not 40 or quotation marks")
+
+
+def _print_rules(console: Console, rules: tuple[Rule, ...]) -> None:
     table = Table.grid(padding=(0, 2))
+    for heading in ("effect", "id", "place"):
+        table.add_column(heading, overflow="fold")
     for rule in rules:
         needed = rule.requirement
         lifted = f"lifted by {needed.quorum} x {needed.role}: " if needed else ""
         style = "green" if rule.effect == "permit" else "red"
-        table.add_row(
-            f"[{style}]{rule.effect}[/]",
-            Text(rule.id, no_wrap=True),
-            Text(rule.place, no_wrap=True, style="dim"),
-        )
+        place = Text(rule.place, style="dim")
+        table.add_row(Text(rule.effect, style=style), Text(rule.id), place)
         if rule.reason:
-            table.add_row("", Text(f"  {lifted}{rule.reason}"))
-    return table
+            table.add_row("", Text(f"  {lifted}{rule.reason}"), "")
+    console.print(table)

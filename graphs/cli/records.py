@@ -1,49 +1,107 @@
 """Owns how records look in a terminal."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
 
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from bailiwick.graphs.cli.narration import spelled
+from bailiwick.graphs.cli.terminal import quoted, visible
 from bailiwick.tools.ledger import Record
 
+Body: TypeAlias = Mapping[str, Any]
+
 STYLES = {"deny": "red", "review": "yellow", "allow": "green"}
+WORDS = {"deny": "denied", "review": "to be approved", "allow": "allowed"}
+ANSWERS = {
+    "approve": "approves",
+    "edit": "changes the arguments",
+    "reject": "rejects",
+    "respond": "answers in the tool's place",
+}
 
 
 def record_table(thread: str, records: Iterable[Record]) -> Table:
-    """Return a thread's records as a table, one line each."""
-    table = Table(title=f"thread {escape(thread)}", title_justify="left", box=None, padding=(0, 1))
-    for heading in ("#", "time", "agent", "record", "what", "hash"):
-        table.add_column(heading, no_wrap=heading != "what")
+    """Return a thread's records as a table: number, time in UTC, who, and what happened."""
+    table = Table(
+        title=f"thread {visible(thread)}", title_justify="left", box=None, padding=(0, 1, 0, 0)
+    )
+    table.add_column("#", justify="right")
+    table.add_column("UTC", no_wrap=True)
+    table.add_column("who", no_wrap=True, max_width=14)
+    table.add_column("what", overflow="fold")
     for record in records:
-        body = record.body
-        table.add_row(
-            str(record.seq),
-            record.at[11:23],
-            escape(str(body.get("agent") or "")),
-            record.kind,
-            _sentence(record.kind, body),
-            record.hash[:8],
-        )
+        who, what = describe(record)
+        table.add_row(str(record.seq), str(record.at)[11:19], quoted(who), what)
     return table
 
 
-def _sentence(kind: str, body: Mapping[str, Any]) -> str:
-    verdict = body.get("verdict", "")
-    styled = f"[{STYLES[verdict]}]{verdict}[/]" if verdict else ""
-    sentences = {
-        "decision": lambda: f"{escape(_call(body))}: {styled} {escape(body['reason'])}",
-        "handoff": lambda: f"hands off to {escape(body['to'])}: {styled}",
-        "lease.granted": lambda: f"{escape(body['path'])} for {body['ttl']} s",
-        "lease.revoked": lambda: escape(body["failure"] or f"{body['path']} given back"),
-        "call.started": lambda: f"{escape(body['tool'])} starts",
-        "call.ended": lambda: f"{escape(body['tool'])} {body['outcome']}",
-        "approval.requested": lambda: escape(f"{body['description']} {body['reason']}"),
-        "approval.answered": lambda: escape(f"{body['by']}: {body['answer']['type']}"),
-    }
-    return sentences.get(kind, lambda: escape(str(body.get("reason", ""))))()
+def describe(record: Record) -> tuple[str, Text]:
+    """Return who did what, as a record says; one that was changed need not say anything."""
+    try:
+        body = record.body
+        who = str(body.get("by") or body.get("agent") or "")
+        return who, _SENTENCES.get(record.kind, _other)(body)
+    except (ValueError, TypeError, AttributeError, LookupError):
+        return "", Text("cannot be read: bailiwick audit verify", style="red")
 
 
-def _call(body: Mapping[str, Any]) -> str:
-    return f"{body['tool']}({', '.join(f'{k}={v}' for k, v in body['args'].items())})"
+def _decision(body: Body) -> Text:
+    verdict = str(body["verdict"])
+    text = Text(WORDS[verdict], style=STYLES[verdict])
+    text.append(visible(f" {spelled(body['tool'], body['args'])}"), "default")
+    return text.append_text(_reason(body))
+
+
+def _handoff(body: Body) -> Text:
+    return quoted(f"hands over to {body['to']}").append_text(_reason(body))
+
+
+def _reason(body: Body) -> Text:
+    # What the rules permit explains itself; a refusal does not.
+    is_allowed = body["verdict"] == "allow"
+    return Text() if is_allowed else quoted(f": {body['reason']}", STYLES[body["verdict"]])
+
+
+def _requested(body: Body) -> Text:
+    return quoted(f"asks for approval: {body['description']}", "yellow")
+
+
+def _answered(body: Body) -> Text:
+    kind = body["answer"]["type"]
+    said = body["answer"].get("message") or ""
+    if kind == "edit":
+        said = json.dumps(body["answer"]["edited_action"]["args"], ensure_ascii=False)
+    return quoted(f"{ANSWERS[kind]}{': ' if said else ''}{said}")
+
+
+def _revoked(body: Body) -> Text:
+    if body["failure"]:
+        return quoted(f"lease of {body['path']} not revoked: {body['failure']}", "red")
+    return quoted(f"lease of {body['path']} revoked")
+
+
+def _ended(body: Body) -> Text:
+    return quoted(f"{body['tool']} {body['outcome']}")
+
+
+def _other(body: Body) -> Text:
+    return quoted(body.get("reason") or json.dumps(body, ensure_ascii=False))
+
+
+_SENTENCES: Mapping[str, Callable[[Body], Text]] = {
+    "decision": _decision,
+    "handoff": _handoff,
+    "lease.granted": lambda body: quoted(f"leases {body['path']} for {body['ttl']} s"),
+    "lease.revoked": _revoked,
+    "lease.failed": lambda body: quoted(f"got no credential: {body['reason']}", "red"),
+    "call.started": lambda body: quoted(f"{body['tool']} starts"),
+    "call.ended": _ended,
+    "approval.requested": _requested,
+    "approval.answered": _answered,
+    "approval.expired": lambda _: Text("approval expired", style="red"),
+    "approval.cancelled": lambda body: quoted(f"approval withdrawn: {body['reason']}"),
+    "approval.consumed": lambda _: Text("approval used up"),
+}

@@ -1,32 +1,43 @@
 """Owns `bailiwick run`: a request from the terminal, and the answers to what it asks."""
 
-import getpass
-import json
+import shlex
+from collections.abc import Generator
+from contextlib import contextmanager
 from uuid import uuid4
 
-from langgraph.types import Interrupt
 from pydantic import ValidationError
 from rich.console import Console
-from rich.prompt import Prompt
+from rich.text import Text
 
 from bailiwick.graphs.checkpoints import open_checkpointer
+from bailiwick.graphs.cli.answers import read_answer
 from bailiwick.graphs.cli.narration import Narration
+from bailiwick.graphs.cli.person import approver, requester
+from bailiwick.graphs.cli.terminal import quoted, terminal, visible
 from bailiwick.graphs.refund_desk import open_refund_desk
 from bailiwick.graphs.session import Session
 from bailiwick.graphs.settings import Settings, read_settings
+from bailiwick.policies.errors import BailiwickError
 from bailiwick.policies.principals import Principal
 
-Answer = dict[str, object]
+EXAMPLE = 'bailiwick run "Please refund order A-1001"'
 
 
 def run_request(request: str | None, thread: str | None) -> None:
     """Run a request to its end, asking at the keyboard for each approval.
 
+    Args:
+        request: What is wanted; asked for where a thread does not say what to do.
+        thread: The thread to go on with.
+
     Raises:
-        BailiwickError: If something the refund desk needs cannot be used.
+        BailiwickError: If something the refund desk needs cannot be used, or the thread is not
+            there or not ready for a request.
     """
+    for given in (request, thread):
+        _check_text(given)
     settings = read_settings()
-    console = Console()
+    console = terminal()
     with (
         open_refund_desk(settings) as desk,
         open_checkpointer(settings.checkpoints) as checkpointer,
@@ -34,76 +45,110 @@ def run_request(request: str | None, thread: str | None) -> None:
         narration = Narration(console)
         app = desk.graph.compile(checkpointer=checkpointer)
         session = Session(app, thread or f"run-{uuid4().hex[:8]}", narration.tell)
-        console.print(f"[dim]{desk.model}\nthread {session.thread}[/]")
-        if thread is None or not session.waiting():
-            text = request or Prompt.ask("What can the refund desk do for you?", console=console)
-            session.request(text, _requester(settings))
-        _answer_all(session, narration, _approver(settings))
-        console.print(f"\n[bold]{session.last()}[/]" if not session.waiting() else _resume(session))
+        if thread is not None:
+            _check_thread(session, request)
+        console.print(quoted(desk.model, "dim"))
+        _introduce(console, settings, session)
+        text = request or _wanted(session, console)
+        with _kept(session, narration):
+            _start(session, text, requester(settings))
+            is_answered = _answer_all(session, narration, approver(settings))
+        console.print(_farewell(session, is_answered=is_answered))
 
 
-def _answer_all(session: Session, narration: Narration, approver: Principal) -> None:
-    console = narration.console
+def _check_text(text: str | None) -> None:
+    if text is None:
+        return
+    if not text.strip():
+        raise BailiwickError(f"an empty text says nothing: write, for example, {EXAMPLE}")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise BailiwickError("what was typed is no UTF-8: check the terminal's encoding") from None
+
+
+def _check_thread(session: Session, request: str | None) -> None:
+    go_on = f"go on with `bailiwick run --thread {session.thread}` before you ask for more"
+    if not session.exists():
+        raise BailiwickError(
+            f"there is no thread {session.thread!r} to go on with: leave --thread out for a new "
+            "one; `bailiwick audit show` lists those there are"
+        )
+    if request is not None and session.waiting():
+        raise BailiwickError(f"thread {session.thread!r} waits for an answer: {go_on}")
+    if request is not None and session.is_broken_off():
+        raise BailiwickError(f"thread {session.thread!r} was broken off: {go_on}")
+
+
+def _introduce(console: Console, settings: Settings, session: Session) -> None:
+    asks, answers = requester(settings), approver(settings)
+    roles = " and ".join(sorted(answers.roles)) or "nobody with a role: see BAILIWICK_ROLES"
+    console.print(
+        quoted(f"You ask as {asks.id!r} and answer as {answers.id!r}, {roles}.", "dim"),
+        quoted(f"Thread {session.thread}", "dim"),
+        "",
+        sep="\n",
+    )
+
+
+def _wanted(session: Session, console: Console) -> str | None:
+    """Ask for a request where the thread does not say what is to be done."""
+    if session.waiting() or session.is_broken_off():
+        return None
+    try:
+        text = console.input(Text("What can the refund desk do for you? ", style="bold"))
+    except EOFError:
+        raise BailiwickError(f"no request was given: write, for example, {EXAMPLE}") from None
+    _check_text(text)
+    return text
+
+
+def _start(session: Session, request: str | None, principal: Principal) -> None:
+    if request is not None:
+        session.request(request, principal)
+    elif session.is_broken_off():
+        session.go_on(principal)
+
+
+def _answer_all(session: Session, narration: Narration, principal: Principal) -> bool:
     while waiting := session.waiting():
         interrupt = waiting[0]
         narration.ask(interrupt.value)
-        console.print(f"[dim]You answer as {approver.id} ({', '.join(sorted(approver.roles))}).[/]")
-        answer = _read_answer(console, interrupt)
+        answer = read_answer(narration.console, interrupt)
         if answer is None:
-            return
+            return False
         try:
-            session.answer(interrupt, answer, approver)
+            session.answer(interrupt, answer, principal)
         except ValidationError as error:
-            console.print(f"[red]Not taken:[/] {error.errors()[0]['msg']}")
+            narration.refuse(error)
+    return True
 
 
-def _read_answer(console: Console, interrupt: Interrupt) -> Answer | None:
-    kind = Prompt.ask(
-        "approve, edit, reject, respond, or leave it for later?",
-        choices=["approve", "edit", "reject", "respond", "later"],
-        console=console,
-    )
-    answer: Answer = {"type": kind, "action_digest": interrupt.value["action_digest"]}
-    match kind:
-        case "approve":
-            return answer
-        case "edit":
-            args = _edit(console, interrupt.value["args"])
-            action = {"name": interrupt.value["name"], "args": args}
-            return {**answer, "edited_action": action}
-        case "reject":
-            return {**answer, "message": Prompt.ask("Why?", default="", console=console)}
-        case "respond":
-            return {**answer, "message": Prompt.ask("Answer in the tool's place", console=console)}
-        case _:
-            return None
+@contextmanager
+def _kept(session: Session, narration: Narration) -> Generator[None]:
+    """Say how to go on with the thread, whatever breaks the run off."""
+    try:
+        yield
+    except BaseException:
+        if narration.has_told or _exists(session):
+            console = terminal(stderr=True)
+            console.print(f"\nThe thread is kept; go on with: {_command(session)}", markup=False)
+        raise
 
 
-def _edit(console: Console, args: dict[str, object]) -> dict[str, object]:
-    return {name: _value(console, name, value) for name, value in args.items()}
+def _exists(session: Session) -> bool:
+    try:
+        return session.exists()
+    except Exception:  # noqa: BLE001 - what is wrong with the checkpoints is being told already
+        return False
 
 
-def _value(console: Console, name: str, value: object) -> object:
-    if isinstance(value, str):
-        return Prompt.ask(name, default=value, console=console)
-    while True:
-        try:
-            return json.loads(Prompt.ask(name, default=json.dumps(value), console=console))
-        except ValueError as error:
-            console.print(f"[red]That is no JSON:[/] {error}")
+def _farewell(session: Session, *, is_answered: bool) -> Text:
+    if not is_answered:
+        return Text(f"\nIt waits. Go on with: {_command(session)}")
+    thread = shlex.quote(session.thread)
+    return Text(f"\nWhat happened: bailiwick audit show --thread {thread}", style="dim")
 
 
-def _requester(settings: Settings) -> Principal:
-    # One person at one terminal would be requester and approver at once. In development the
-    # request therefore counts as the customer's; in production people are who they are.
-    if settings.env == "development":
-        return Principal(id="customer")
-    return Principal(id=getpass.getuser())
-
-
-def _approver(settings: Settings) -> Principal:
-    return Principal(id=getpass.getuser(), roles=settings.approver_roles)
-
-
-def _resume(session: Session) -> str:
-    return f"It waits. Go on with: bailiwick run --thread {session.thread}"
+def _command(session: Session) -> str:
+    return f"bailiwick run --thread {visible(shlex.quote(session.thread))}"

@@ -1,12 +1,15 @@
 """Owns `bailiwick vault`: the development Vault as a service of its own."""
 
+import shlex
 import signal
 import threading
 from pathlib import Path
+from types import FrameType
 
-from rich.console import Console
-
+from bailiwick.graphs.cli.terminal import terminal
+from bailiwick.graphs.settings import read_settings
 from bailiwick.graphs.surroundings import start_surroundings, write_approles
+from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.devvault import BANNER
 
 
@@ -14,18 +17,35 @@ def serve_development(port: int, shop_port: int, approles: Path) -> None:
     """Serve the development Vault and the shop until interrupted.
 
     Raises:
-        SettingsError: If a port is taken.
+        SettingsError: If a port is taken, the file of logins exists or cannot be written, or this
+            is production.
     """
-    console = Console(highlight=False)
+    if read_settings().env == "production":
+        raise SettingsError(
+            "a development Vault is not for production: set VAULT_ADDR to a real one, or take "
+            "BAILIWICK_ENV=production away"
+        )
+    console = terminal()
     stopped = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopped.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
+        signal.signal(number, stop)
     with start_surroundings(vault_port=port, shop_port=shop_port) as started:
         write_approles(approles, started.approles)
-        console.print(f"[yellow]{BANNER}[/]\n")
-        console.print("Set these in the shell that uses it:", soft_wrap=True)
-        console.print(f"  export VAULT_ADDR={started.vault_address}", soft_wrap=True)
-        console.print(f"  export BAILIWICK_APPROLES={approles.resolve()}", soft_wrap=True)
-        console.print(f"  export BAILIWICK_SHOP_URL={started.shop_address}", soft_wrap=True)
-        console.print("\nIt stops with Ctrl-C, and forgets everything.")
-        stopped.wait()
+        try:
+            console.print(f"[yellow]{BANNER}[/]\n")
+            console.print("Set these in the shell that uses it:")
+            for name, value in (
+                ("VAULT_ADDR", started.vault_address),
+                ("BAILIWICK_APPROLES", shlex.quote(str(approles.resolve()))),
+                ("BAILIWICK_SHOP_URL", started.shop_address),
+            ):
+                console.print(f"  export {name}={value}", soft_wrap=True, markup=False)
+            console.print("\nIt stops with Ctrl-C, and forgets everything.")
+            stopped.wait()
+        finally:
+            # They log in nowhere any more.
+            approles.unlink(missing_ok=True)
