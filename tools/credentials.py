@@ -54,6 +54,9 @@ class Credential:
     def __reduce__(self) -> NoReturn:
         raise ScopeError(f"the credential {self._path!r} cannot be stored or copied")
 
+    def __getstate__(self) -> NoReturn:
+        self.__reduce__()
+
     def __copy__(self) -> NoReturn:
         self.__reduce__()
 

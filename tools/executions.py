@@ -44,6 +44,7 @@ class Execution:
         self._call = call
         self._tool = tool
         self._lease: Lease | None = None
+        self._redactor = Redactor(())
 
     def start(self) -> ToolResult | None:
         """Decide, write the intent and lease; return what stands in the place of a run, if any.
@@ -67,8 +68,7 @@ class Execution:
         Raises:
             LedgerError: If the ledger cannot be written; the outcome is in doubt then.
         """
-        redactor = Redactor(self._credential.values() if self._credential else ())
-        result = attempt.redacted(self._tool.name, redactor)
+        result = attempt.redacted(self._tool.name, self._redactor)
         self.revoke()
         self._record(result)
         return result
@@ -143,6 +143,8 @@ class Execution:
             self._lease = vault.lease(tool.scope, agent=call.agent, tool=tool.name, meta=meta)
         except (VaultError, ScopeError) as error:
             return self._without_credential(str(error))
+        # Made before the tool runs, which could end the credential itself.
+        self._redactor = Redactor(self._lease.credential.values())
         self._append(journal.leased(call, self._lease))
         return None
 
