@@ -14,8 +14,8 @@ from langchain_core.messages import (
     convert_to_messages,
     message_chunk_to_message,
 )
-from langgraph.channels import DeltaChannel
-from langgraph.graph.message import REMOVE_ALL_MESSAGES
+from langgraph.channels import BinaryOperatorAggregate, DeltaChannel
+from langgraph.graph.message import REMOVE_ALL_MESSAGES, add_messages
 
 SNAPSHOT_FREQUENCY = 500
 """Updates between two full copies of the history: fewer cost space, more cost time on loading."""
@@ -47,8 +47,23 @@ def merge_messages(state: Sequence[BaseMessage], writes: Sequence[Any]) -> list[
     return history
 
 
+class MessageChannel(DeltaChannel[list[AnyMessage]]):
+    """Store what is new in a history, and a full copy now and then.
+
+    To LangGraph it is the same as a channel with `add_messages`, because it takes and gives the
+    same: a node whose state is LangGraph's `MessagesState` fits into a graph that has this channel.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, BinaryOperatorAggregate):
+            return other.operator is add_messages
+        return super().__eq__(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as in the base class, which is compared, too
+
+
 Messages = Annotated[
-    list[AnyMessage], DeltaChannel(merge_messages, snapshot_frequency=SNAPSHOT_FREQUENCY)
+    list[AnyMessage], MessageChannel(merge_messages, snapshot_frequency=SNAPSHOT_FREQUENCY)
 ]
 
 
@@ -58,7 +73,7 @@ _id_of = attrgetter("id")
 def _may_append(history: list[BaseMessage], new: list[BaseMessage]) -> bool:
     """Tell whether every new message has an id of its own, and none removes anything."""
     ids = {message.id for message in new}
-    if len(ids) < len(new) or None in ids or any(map(_is_removal, new)):
+    if len(ids) < len(new) or not all(ids) or any(map(_is_removal, new)):
         return False
     return ids.isdisjoint(map(_id_of, history))
 

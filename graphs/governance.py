@@ -1,7 +1,7 @@
 """Owns what a guard demands of a supervisor: governed agents, governed tools, decided hand-offs."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.tools import BaseTool
@@ -10,37 +10,17 @@ from langgraph.pregel import Pregel
 
 from bailiwick.agents.specialist import SpecialistGraph
 from bailiwick.graphs.own_tools import OwnTools
-from bailiwick.tools.delegation import current
+from bailiwick.tools.guard import Guard
+from bailiwick.tools.locations import Location
 from bailiwick.tools.scoped import ScopedTool
-
-
-class Guard(Protocol):
-    """Decide about hand-offs and govern tools; `bailiwick.tools.Guard` does."""
-
-    def hand_off(self, *, chain: tuple[str, ...], agent: str, to: str, thread: str) -> str | None:
-        """Record a hand-off and return `None`, or return why it may not be."""
-        ...
-
-    def bind(self, tools: Sequence[BaseTool], *, agent: str | None = None) -> list[BaseTool]:
-        """Return the scoped tools as tools that are governed wherever they run."""
-        ...
-
-    def governs(self, tool: object) -> bool:
-        """Tell whether a tool runs under this guard."""
-        ...
 
 
 def refuse_hand_off(
     guard: Guard, supervisor: str, agent: str, config: RunnableConfig
 ) -> str | None:
     """Ask the guard about a hand-off; return the refusal, or `None` if it may be."""
-    delegation = current()
-    return guard.hand_off(
-        chain=delegation.chain if delegation else (),
-        agent=supervisor,
-        to=agent,
-        thread=str(config.get("configurable", {}).get("thread_id", "")),
-    )
+    where = Location.of(config)
+    return guard.hand_off(chain=where.chain, agent=supervisor, to=agent, thread=where.thread)
 
 
 def check_agent(agent: Any, guard: Guard) -> None:  # noqa: ANN401 - graphs of several kinds
@@ -54,7 +34,12 @@ def check_agent(agent: Any, guard: Guard) -> None:  # noqa: ANN401 - graphs of s
             f"Agent '{agent.name}' runs in another process, where this guard governs nothing: "
             "run it there under a guard of its own, without one here"
         )
-    loose = sorted({tool.name for tool in _tools_of(agent, guard) if not guard.governs(tool)})
+    if any(other is not guard for other in _guards_of(agent)):
+        raise ValueError(
+            f"Agent '{agent.name}' is governed by another guard, with other rules and another"
+            " record: give the same guard to all"
+        )
+    loose = sorted({tool.name for tool in _tools_of(agent) if not guard.governs(tool)})
     if loose:
         raise ValueError(
             f"Agent '{agent.name}' holds tools that the guard does not govern: {', '.join(loose)}. "
@@ -78,15 +63,24 @@ def governed_tool(tool: BaseTool, guard: Guard, supervisor: str) -> BaseTool:
     )
 
 
-def _tools_of(graph: Pregel[Any, Any, Any, Any], guard: Guard) -> Iterator[BaseTool]:
-    builder = getattr(graph, "builder", None)
-    if isinstance(builder, SpecialistGraph) and builder.guard is guard:
-        return
-    for node in graph.nodes.values():
-        yield from _tools_in(node.bound)
+def _guards_of(graph: Pregel[Any, Any, Any, Any]) -> Iterator[Guard]:
+    for each in _graphs_in(graph):
+        builder = getattr(each, "builder", None)
+        if isinstance(builder, SpecialistGraph) and builder.guard is not None:
+            yield builder.guard
+
+
+def _graphs_in(graph: Pregel[Any, Any, Any, Any]) -> Iterator[Pregel[Any, Any, Any, Any]]:
+    yield graph
     for _, inner in graph.get_subgraphs():
         if isinstance(inner, Pregel):
-            yield from _tools_of(inner, guard)
+            yield from _graphs_in(inner)
+
+
+def _tools_of(graph: Pregel[Any, Any, Any, Any]) -> Iterator[BaseTool]:
+    for each in _graphs_in(graph):
+        for node in each.nodes.values():
+            yield from _tools_in(node.bound)
 
 
 def _tools_in(bound: Runnable[Any, Any]) -> Iterator[BaseTool]:

@@ -26,8 +26,9 @@ ResponseFormat = StructuredResponseSchema | tuple[str, StructuredResponseSchema]
 State = Mapping[str, Any]
 
 MORE_STEPS = "Sorry, need more steps to process this request."
-STEPS_OF_A_CALL = 2
-"""A call takes a step to run, and one more for the supervisor to answer."""
+STEPS_OF_A_CALL = 3
+"""A call takes a step to run, one for the supervisor to answer, and one for LangGraph to see that
+nothing is left to do."""
 
 
 class SupervisorModel:

@@ -12,10 +12,11 @@ from langgraph.graph import END
 from langgraph.types import Command, Send
 
 from bailiwick.graphs.foreign import ForeignHandoffs, Reading
-from bailiwick.graphs.governance import Guard, refuse_hand_off
+from bailiwick.graphs.governance import refuse_hand_off
 from bailiwick.graphs.handoff import FORWARD_TOOL_NAME, ForwardTool, HandoffTool
 from bailiwick.graphs.history import call_view, narrow, task_of
 from bailiwick.graphs.own_tools import OwnTools
+from bailiwick.tools.guard import Guard
 
 State = Mapping[str, Any]
 

@@ -8,7 +8,7 @@ from langchain_core.tools import BaseTool
 from langgraph.prebuilt import ToolNode
 
 from bailiwick.graphs.foreign import ForeignHandoffs
-from bailiwick.graphs.governance import Guard, governed_tool
+from bailiwick.graphs.governance import governed_tool
 from bailiwick.graphs.handoff import (
     METADATA_KEY_HANDOFF_DESTINATION,
     ForwardTool,
@@ -17,6 +17,7 @@ from bailiwick.graphs.handoff import (
     normalize_agent_name,
 )
 from bailiwick.graphs.own_tools import OwnTools
+from bailiwick.tools.guard import Guard
 
 Tools = Sequence[BaseTool | Callable[..., Any]] | ToolNode
 

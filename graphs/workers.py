@@ -14,11 +14,11 @@ from langgraph.errors import ParentCommand
 from langgraph.graph import StateGraph
 from langgraph.pregel.protocol import PregelProtocol
 
+from bailiwick.agents.node import Node
 from bailiwick.agents.specialist import SpecialistGraph
 from bailiwick.graphs.handoff import create_handoff_back_messages
 from bailiwick.graphs.history import added, as_messages, handoff_view
 from bailiwick.graphs.model import fields
-from bailiwick.agents.node import Node
 from bailiwick.tools.delegation import delegate
 
 OutputMode = Literal["full_history", "last_message"]

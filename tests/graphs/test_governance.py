@@ -1,0 +1,206 @@
+"""What a guard demands of a supervisor, and what it decides there."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from langchain_core.messages import AIMessage
+from langchain_core.tools import BaseTool, tool
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.prebuilt import ToolNode
+from langgraph.pregel.remote import RemoteGraph
+from tests.graphs.fakes import Agent, Run, ask, check_valid, scripted
+
+from bailiwick.agents import create_specialist
+from bailiwick.agents.specialist import Specialist
+from bailiwick.graphs import create_supervisor
+from bailiwick.policies import Policy
+from bailiwick.tools import Guard, Ledger, scoped_tool
+
+SCHEMA = """\
+entity Agent;
+entity Tool { effect: String };
+action call appliesTo {
+    principal: Agent,
+    resource: Tool,
+    context: {
+        args: Args, labels: Set<String>, requester: String, chain: Set<String>,
+        approvals: Set<String>,
+    },
+};
+action delegate appliesTo {
+    principal: Agent,
+    resource: Agent,
+    context: {
+        labels: Set<String>, requester: String, chain: Set<String>, approvals: Set<String>,
+    },
+};
+type look = {};
+"""
+RULES = """\
+@id("look") permit (principal, action == Action::"call", resource == Tool::"look");
+@id("to-a") permit (principal == Agent::"supervisor", action == Action::"delegate",
+    resource == Agent::"a");
+@id("inner") permit (principal == Agent::"inner", action == Action::"delegate",
+    resource == Agent::"a") when { context.chain.contains("supervisor") };
+@id("to-inner") permit (principal == Agent::"supervisor", action == Action::"delegate",
+    resource == Agent::"inner");
+"""
+
+
+@scoped_tool(effect="read")
+def look() -> str:
+    """Look."""
+    return "seen"
+
+
+@tool
+def loose() -> str:
+    """Do as it likes."""
+    return "done"
+
+
+@pytest.fixture
+def guard(tmp_path: Path) -> Iterator[Guard]:
+    """Give a guard whose supervisor may hand over to `a` and to nobody else."""
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "rules.cedar").write_text(RULES, encoding="utf-8")
+    (tmp_path / "rules" / "schema.cedarschema").write_text(SCHEMA, encoding="utf-8")
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+    yield Guard(policy=Policy.from_path(tmp_path / "rules"), ledger=ledger)
+    ledger.close()
+
+
+def holding(name: str, *tools: BaseTool) -> Agent:
+    """Return a graph of somebody else's that holds tools."""
+    graph = StateGraph(MessagesState).add_node("tools", ToolNode(tools)).add_edge(START, "tools")
+    return graph.compile(name=name)
+
+
+def specialist(name: str, guard: Guard | None, *replies: str | AIMessage) -> Specialist:
+    """Return one of our specialists with a tool, if it is governed."""
+    model = scripted(*(replies or ("ok",)))
+    return create_specialist(name, model=model, tools=[look] if guard else [], guard=guard)
+
+
+def test_an_allowed_hand_off_runs_and_is_on_record(guard: Guard, run: Run) -> None:
+    """The record says who handed what to whom, and by which rule."""
+    agent = specialist("a", guard, ask("look"), "looked")
+    graph = create_supervisor([agent], model=scripted(ask("transfer_to_a"), "x"), guard=guard)
+
+    messages = run(graph.compile(), "help", {"configurable": {"thread_id": "t"}})["messages"]
+
+    (handed,) = [record.body for record in guard.ledger.records("t", "handoff")]
+    assert (handed["agent"], handed["to"], handed["chain"]) == ("supervisor", "a", [])
+    assert "looked" in [message.text for message in messages]
+
+
+def test_a_refused_hand_off_is_answered_and_nobody_runs(guard: Guard, run: Run) -> None:
+    """The model reads why; the others of its turn run."""
+    a, b = specialist("a", guard, "from a"), specialist("b", guard, "from b")
+    model = scripted(ask("transfer_to_a", "transfer_to_b"), "x")
+
+    messages = run(create_supervisor([a, b], model=model, guard=guard).compile(), "help")[
+        "messages"
+    ]
+
+    (refused,) = [m for m in messages if m.name == "transfer_to_b"]
+    assert refused.status == "error"
+    texts = [message.text for message in messages]
+    assert ("from a" in texts, "from b" in texts) == (True, False)
+    check_valid(messages)
+
+
+def test_a_refused_hand_off_alone_goes_back_to_the_model(guard: Guard, run: Run) -> None:
+    """Also where hand-offs are hidden: the model has to read the refusal."""
+    model = scripted(ask("transfer_to_b"), "x")
+    graph = create_supervisor(
+        [specialist("b", guard)], model=model, guard=guard, add_handoff_messages=False
+    )
+
+    messages = run(graph.compile(), "help")["messages"]
+
+    assert [message.type for message in messages] == ["human", "ai", "tool", "ai"]
+    check_valid(messages)
+
+
+def test_the_chain_grows_from_supervisor_to_supervisor(guard: Guard, run: Run) -> None:
+    """A rule can ask through whom a request came."""
+    a = specialist("a", guard, "from a")
+    inner = create_supervisor(
+        [a], model=scripted(ask("transfer_to_a"), "y"), guard=guard, supervisor_name="inner"
+    ).compile(name="inner")
+    model = scripted(ask("transfer_to_inner"), "x")
+    app = create_supervisor([inner], model=model, guard=guard).compile()
+
+    messages = run(app, "help", {"configurable": {"thread_id": "t"}})["messages"]
+
+    chains = [record.body["chain"] for record in guard.ledger.records("t", "handoff")]
+    assert chains == [[], ["supervisor"]]
+    assert messages[-1].text == "x"
+
+
+def test_an_agent_with_a_loose_tool_is_refused_by_name(guard: Guard) -> None:
+    """Agent and tool are named, so that somebody can do something about it."""
+    with pytest.raises(ValueError, match=r"Agent 'a' holds tools .* not govern: loose"):
+        create_supervisor([holding("a", loose)], model=scripted(), guard=guard)
+
+
+def test_a_loose_tool_is_found_in_a_graph_within_a_graph(guard: Guard) -> None:
+    """Neither a subgraph nor a supervisor's own tools hide one."""
+    inner = create_supervisor([], model=scripted(), tools=[loose], supervisor_name="inner")
+    nested = StateGraph(MessagesState).add_node("inner", inner.compile()).add_edge(START, "inner")
+
+    with pytest.raises(ValueError, match=r"Agent 'a' holds tools .*: loose"):
+        create_supervisor([nested.compile(name="a")], model=scripted(), guard=guard)
+
+
+def test_an_agent_with_bound_tools_is_taken(guard: Guard) -> None:
+    """Tools that decide and record by themselves are governed in any graph."""
+    agent = holding("a", *guard.bind([look], agent="a"))
+
+    create_supervisor([agent], model=scripted(), guard=guard)
+
+
+def test_tools_bound_to_another_guard_are_refused(guard: Guard) -> None:
+    """Another guard has other rules and another ledger."""
+    other = Guard(policy=guard.policy, ledger=guard.ledger)
+    agents = [holding("a", *other.bind([look], agent="a")), specialist("a", other)]
+
+    for agent in agents:
+        with pytest.raises(ValueError, match="Agent 'a'"):
+            create_supervisor([agent], model=scripted(), guard=guard)
+
+
+def test_a_remote_agent_is_refused(guard: Guard) -> None:
+    """What it runs, it runs elsewhere."""
+    remote = RemoteGraph("a", url="http://127.0.0.1:9")
+
+    with pytest.raises(ValueError, match="Agent 'a' runs in another process"):
+        create_supervisor([remote], model=scripted(), guard=guard)
+
+
+def test_an_own_tool_is_bound_to_the_guard(guard: Guard, run: Run) -> None:
+    """The supervisor's own call is decided and recorded like any other."""
+    graph = create_supervisor([], model=scripted(ask("look"), "x"), tools=[look], guard=guard)
+
+    messages = run(graph.compile(), "help", {"configurable": {"thread_id": "t"}})["messages"]
+
+    assert messages[2].text == "seen"
+    deciding = [record.body["agent"] for record in guard.ledger.records("t", "decision")]
+    assert set(map(str, deciding)) == {"supervisor"}
+
+
+def test_a_loose_own_tool_is_refused(guard: Guard) -> None:
+    """Given as a tool or in a tool node."""
+    with pytest.raises(ValueError, match="Tool 'loose' of 'supervisor' is not governed"):
+        create_supervisor([], model=scripted(), tools=[loose], guard=guard)
+    with pytest.raises(ValueError, match="Tool 'loose' in the tool node of 'supervisor'"):
+        create_supervisor([], model=scripted(), tools=ToolNode([loose]), guard=guard)
+
+
+def test_bound_tools_in_a_tool_node_are_taken(guard: Guard) -> None:
+    """The node keeps its own error handling."""
+    node = ToolNode(guard.bind([look], agent="supervisor"))
+
+    create_supervisor([], model=scripted(), tools=node, guard=guard)
