@@ -61,6 +61,23 @@ def run(
     run_request(request, thread)
 
 
+@app.command()
+def token(
+    user: Annotated[str, typer.Option(help="Whose token it is.")] = "",
+    role: Annotated[
+        list[str] | None, typer.Option(help="What they may approve as; may be repeated.")
+    ] = None,
+    hours: Annotated[float, typer.Option(help="How long it is good for.")] = 8,
+    init: Annotated[
+        bool, typer.Option("--init", help="Put a secret to sign with into .env first.")
+    ] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Issue a token for LangGraph Server, in development."""
+    from bailiwick.graphs.cli.token import issue  # noqa: PLC0415 - --help must be quick
+
+    issue(user, role or [], hours, init=init)
+
+
 @policy.command("check")
 def policy_check(path: Folder = None) -> None:
     """Load and validate the rules; tell file and line of what is wrong."""

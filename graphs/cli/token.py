@@ -1,0 +1,31 @@
+"""Owns `bailiwick token`: tokens for LangGraph Server, in development."""
+
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from bailiwick.graphs.settings import read_settings
+from bailiwick.policies.errors import SettingsError
+
+ENV_FILE = Path(".env")
+
+
+def issue(user: str, roles: Sequence[str], hours: float, *, init: bool) -> None:
+    """Print a token; with `init`, put a secret to sign with into `.env` first.
+
+    Raises:
+        SettingsError: If there is no secret, no user, or what tokens need is not installed.
+    """
+    try:
+        from bailiwick.graphs.tokens import create_secret, issue_token  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise SettingsError(
+            'tokens need what the server needs: pip install "bailiwick[server]"'
+        ) from None
+    if init:
+        create_secret(ENV_FILE)
+        sys.stderr.write(f"A secret to sign with is in {ENV_FILE}.\n")
+    if user or not init:
+        token = issue_token(read_settings(), user, roles, timedelta(hours=hours))
+        sys.stdout.write(f"{token}\n")
