@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from langgraph.runtime import get_runtime
+from langgraph.runtime import Runtime, get_runtime
 
 from bailiwick.policies.principals import Principal
 
@@ -37,10 +37,11 @@ def current_principal() -> Principal:
 
 def _server_user() -> Principal | None:
     try:
-        server = get_runtime().server_info
+        runtime: Runtime[None] | None = get_runtime()
     except (RuntimeError, KeyError):
-        # Not inside a graph's run.
+        # Not inside a runnable's run; inside another than a graph's there is no runtime.
         return None
-    if server is None or server.user is None:
+    user = runtime.server_info.user if runtime and runtime.server_info else None
+    if user is None:
         return None
-    return Principal(id=server.user.identity, roles=frozenset(server.user.permissions))
+    return Principal(id=user.identity, roles=frozenset(user.permissions))

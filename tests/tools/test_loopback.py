@@ -1,0 +1,77 @@
+"""Small services on loopback: reachable while they last, and gone afterwards."""
+
+import socket
+import threading
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from bailiwick.policies.errors import SettingsError
+from bailiwick.tools.loopback import serve
+
+
+def greet(request: Request) -> PlainTextResponse:
+    """Greet."""
+    return PlainTextResponse(f"good day to {request.url.path}")
+
+
+APP = Starlette(routes=[Route("/clerk", greet)])
+
+
+def port_of(address: str) -> int:
+    """Return the port of an address."""
+    return urlsplit(address).port or 0
+
+
+def test_a_service_answers_while_its_context_lasts() -> None:
+    """On a free port, on loopback alone, and nothing is left of it."""
+    threads = threading.active_count()
+    with serve(APP) as address:
+        assert address.startswith("http://127.0.0.1:")
+        assert httpx.get(f"{address}/clerk").text == "good day to /clerk"
+
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{address}/clerk")
+    assert threading.active_count() <= threads
+
+
+def test_an_error_ends_the_service_too() -> None:
+    """The port is free again for the next one."""
+    with pytest.raises(RuntimeError), serve(APP) as address:
+        raise RuntimeError
+
+    with serve(APP, port=port_of(address)) as again:
+        assert again == address
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    """One sentence with the remedy, instead of a server that nobody reaches."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        refusal = pytest.raises(SettingsError, match=f"port {port} on 127.0.0.1 is taken")
+        with refusal, serve(APP, port=port):
+            pytest.fail("it was served all the same")
+
+
+def test_two_services_run_side_by_side() -> None:
+    """Each has a port of its own."""
+    with serve(APP) as one, serve(APP) as other:
+        assert one != other
+        for address in (one, other):
+            assert httpx.get(f"{address}/clerk").is_success
+
+
+def test_an_idle_connection_does_not_hold_the_end_up() -> None:
+    """A client that keeps its connection open is not waited for."""
+    with httpx.Client() as client:
+        with serve(APP) as address:
+            assert client.get(f"{address}/clerk").is_success
+        with pytest.raises(httpx.TransportError):
+            client.get(f"{address}/clerk")
