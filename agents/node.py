@@ -33,7 +33,7 @@ class Node(RunnableLambda[Any, Any]):
         self.subgraphs = list(subgraphs)
 
     @property
-    def deps(self) -> list[Runnable[Any, Any]]:  # type: ignore[override]  # the base caches what it finds by reading source code
+    def deps(self) -> list[Runnable[Any, Any]]:
         """The graphs that the function runs."""
         return self.subgraphs
 

@@ -25,11 +25,13 @@ class Requested(TypedDict):
     Attributes:
         call: The model's tool call, with the reviewer's arguments after an edit.
         origin: The id of the model's message.
+        request: The key of the person's message that the model worked on.
         note: What the model reads before the result, after an edit.
     """
 
     call: ToolCall
     origin: str
+    request: str
     note: NotRequired[str]
 
 
@@ -57,6 +59,8 @@ class ModelNode:
         turn = LastTurn.of(state["messages"], self.agent)
         if turn.is_waiting:
             return {}
+        if self.toolset is not None:
+            self.toolset.note_request(state["messages"], config)
         withdrawn = self._withdraw(turn, config)
         reply = self.model.invoke(self._conversation(state, withdrawn), config)
         return self._said(withdrawn, reply)
@@ -66,6 +70,8 @@ class ModelNode:
         turn = LastTurn.of(state["messages"], self.agent)
         if turn.is_waiting:
             return {}
+        if self.toolset is not None:
+            await self.toolset.anote_request(state["messages"], config)
         # Nearly always there is nothing to withdraw, and a thread costs more than all the rest.
         withdrawn = await asyncio.to_thread(self._withdraw, turn, config) if turn.open_calls else []
         reply = await self.model.ainvoke(self._conversation(state, withdrawn), config)
@@ -109,8 +115,8 @@ class ApprovalNode:
             edited: ToolCall = {**call, "args": dict(step.args)}
             call = edited
         note = step.note or requested.get("note", "")
-        onward = Requested(call=call, origin=requested["origin"], note=note)
-        return Command(goto=Send(step.node, onward))
+        edited_request: Requested = {**requested, "call": call, "note": note}
+        return Command(goto=Send(step.node, edited_request))
 
     async def acall(self, requested: Requested, config: RunnableConfig) -> Command[str]:
         """Run the node on an event loop."""
@@ -130,12 +136,14 @@ class ExecuteNode:
 
     async def acall(self, requested: Requested, config: RunnableConfig) -> Update:
         """Run the node on an event loop."""
-        prepared = _prepare(self.toolset, requested, config)
+        prepared = await self.toolset.aprepare(
+            requested["call"], config, requested["origin"], requested["request"]
+        )
         return _answered(requested, prepared, await self.toolset.arun(prepared, config))
 
 
 def _prepare(toolset: Toolset, requested: Requested, config: RunnableConfig) -> Prepared:
-    return toolset.prepare(requested["call"], config, requested["origin"])
+    return toolset.prepare(requested["call"], config, requested["origin"], requested["request"])
 
 
 def _answered(requested: Requested, prepared: Prepared, result: ToolResult) -> Update:

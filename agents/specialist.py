@@ -82,11 +82,14 @@ def _add_governed_tools(graph: SpecialistGraph, toolset: Toolset) -> list[BaseTo
         if not last.tool_calls:
             return END
         origin = last.id or ""
-        prepared = [(call, toolset.prepare(call, config, origin)) for call in last.tool_calls]
+        request = toolset.request_of(state["messages"], config)
+        prepared = [
+            (call, toolset.prepare(call, config, origin, request)) for call in last.tool_calls
+        ]
         return [
             Send(
                 "approval" if toolset.waits(each) else "execute",
-                Requested(call=call, origin=origin),
+                Requested(call=call, origin=origin, request=request),
             )
             for call, each in prepared
         ]

@@ -1,8 +1,9 @@
 """Owns what a guard demands of a supervisor: governed agents, governed tools, decided hand-offs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.tools import BaseTool
 from langgraph.prebuilt import ToolNode
@@ -12,15 +13,32 @@ from bailiwick.agents.specialist import SpecialistGraph
 from bailiwick.graphs.own_tools import OwnTools
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.locations import Location
+from bailiwick.tools.requests import request_key
 from bailiwick.tools.scoped import ScopedTool
 
 
 def refuse_hand_off(
-    guard: Guard, supervisor: str, agent: str, config: RunnableConfig
+    guard: Guard,
+    supervisor: str,
+    agent: str,
+    messages: Sequence[BaseMessage],
+    config: RunnableConfig,
 ) -> str | None:
     """Ask the guard about a hand-off; return the refusal, or `None` if it may be."""
     where = Location.of(config)
-    return guard.hand_off(chain=where.chain, agent=supervisor, to=agent, thread=where.thread)
+    return guard.hand_off(
+        chain=where.chain,
+        agent=supervisor,
+        to=agent,
+        thread=where.thread,
+        requester=requester_of(guard, messages, config),
+    )
+
+
+def requester_of(guard: Guard, messages: Sequence[BaseMessage], config: RunnableConfig) -> str:
+    """Return who asked for what a supervisor works on."""
+    where = Location.of(config)
+    return guard.requester(where, request_key(where.thread, messages))
 
 
 def check_agent(agent: Any, guard: Guard) -> None:  # noqa: ANN401 - graphs of several kinds

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,7 +95,7 @@ class Router:
         """Return the state update and the next nodes for a message of the supervisor."""
         if not turn.calls:
             return self._end(turn)
-        refusals = self._refusals(turn.calls, config)
+        refusals = self._refusals(turn, config)
         foreign = self.foreign
         readings = {
             str(call["id"]): foreign.read(call, turn.said, _before(turn, state), config)
@@ -110,7 +110,7 @@ class Router:
             return self._end(turn)
         refusals: dict[str, str] = {}
         if self.guard is not None:
-            refusals = await asyncio.to_thread(self._refusals, turn.calls, config)
+            refusals = await asyncio.to_thread(self._refusals, turn, config)
         foreign = self.foreign
         readings = {
             str(call["id"]): await foreign.aread(call, turn.said, _before(turn, state), config)
@@ -125,15 +125,18 @@ class Router:
         update = {} if turn.is_stored else {"messages": [turn.said]}
         return Command(update=update, goto=self.finish)
 
-    def _refusals(self, calls: Iterable[ToolCall], config: RunnableConfig) -> dict[str, str]:
-        if self.guard is None:
+    def _refusals(self, turn: Turn, config: RunnableConfig) -> dict[str, str]:
+        guard, name = self.guard, self.supervisor
+        if guard is None:
             return {}
         wanted = {
-            str(c["id"]): self.handoffs[c["name"]] for c in calls if c["name"] in self.handoffs
+            str(c["id"]): self.handoffs[c["name"]].agent_name
+            for c in turn.calls
+            if c["name"] in self.handoffs
         }
         asked = {
-            key: refuse_hand_off(self.guard, self.supervisor, tool.agent_name, config)
-            for key, tool in wanted.items()
+            key: refuse_hand_off(guard, name, agent, turn.history, config)
+            for key, agent in wanted.items()
         }
         return {key: refusal for key, refusal in asked.items() if refusal is not None}
 

@@ -116,6 +116,7 @@ def create_supervisor(  # noqa: PLR0913 - the signature that callers know
         output_mode=output_mode,
         add_handoff_back_messages=back,
         channels=graph.channels,
+        guard=guard,
     )
     add_workers(graph, agents, terms, extras.entry(supervisor_name))
     return graph

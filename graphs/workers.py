@@ -1,7 +1,9 @@
 """Owns the nodes in which agents run: what an agent gets to read, and what of its work is kept."""
 
+import asyncio
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -16,10 +18,12 @@ from langgraph.pregel.protocol import PregelProtocol
 
 from bailiwick.agents.node import Node
 from bailiwick.agents.specialist import SpecialistGraph
+from bailiwick.graphs.governance import requester_of
 from bailiwick.graphs.handoff import create_handoff_back_messages
 from bailiwick.graphs.history import added, as_messages, handoff_view
 from bailiwick.graphs.model import fields
-from bailiwick.tools.delegation import delegate
+from bailiwick.tools.delegation import Delegation, delegate
+from bailiwick.tools.guard import Guard
 
 OutputMode = Literal["full_history", "last_message"]
 """What of an agent's work joins the history: all new messages, or the last one."""
@@ -37,6 +41,7 @@ class Terms:
         output_mode: What of an agent's work joins the history.
         add_handoff_back_messages: Whether the history says where an agent is done.
         channels: The state's channels by key.
+        guard: What governs the agents, if anything does.
     """
 
     supervisor: str
@@ -44,6 +49,7 @@ class Terms:
     output_mode: OutputMode
     add_handoff_back_messages: bool
     channels: Mapping[str, BaseChannel[Any, Any, Any]]
+    guard: Guard | None
 
 
 class Worker(Node):
@@ -65,7 +71,7 @@ class Worker(Node):
     def _run(self, state: Any, config: RunnableConfig) -> dict[str, Any]:  # noqa: ANN401 - a graph's state
         given = fields(state)
         view = self._view(given)
-        with self._delegate(view):
+        with self._delegate(view, self._requester(given, config)):
             try:
                 output = self.agent.invoke(self._input(given, view), self._config(config))
             except ParentCommand as handed_on:
@@ -76,7 +82,10 @@ class Worker(Node):
     async def _arun(self, state: Any, config: RunnableConfig) -> dict[str, Any]:  # noqa: ANN401 - as above
         given = fields(state)
         view = self._view(given)
-        with self._delegate(view):
+        requester = None
+        if self.terms.guard is not None:
+            requester = await asyncio.to_thread(self._requester, given, config)
+        with self._delegate(view, requester):
             try:
                 output = await self.agent.ainvoke(self._input(given, view), self._config(config))
             except ParentCommand as handed_on:
@@ -92,9 +101,19 @@ class Worker(Node):
             agents=self.terms.agents,
         )
 
-    def _delegate(self, view: Sequence[BaseMessage]) -> Any:  # noqa: ANN401 - contextlib's own type is not public
-        history = view if self._reads_by_reference else ()
-        return delegate(supervisor=self.terms.supervisor, agent=self.agent_name, history=history)
+    def _requester(self, state: Mapping[str, Any], config: RunnableConfig) -> str | None:
+        guard = self.terms.guard
+        return None if guard is None else requester_of(guard, state["messages"], config)
+
+    def _delegate(
+        self, view: Sequence[BaseMessage], requester: str | None
+    ) -> AbstractContextManager[Delegation]:
+        return delegate(
+            supervisor=self.terms.supervisor,
+            agent=self.agent_name,
+            requester=requester,
+            history=view if self._reads_by_reference else (),
+        )
 
     def _input(self, state: Mapping[str, Any], view: Sequence[BaseMessage]) -> dict[str, Any]:
         return {**state, "messages": [] if self._reads_by_reference else view}

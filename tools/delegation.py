@@ -18,11 +18,13 @@ class Delegation:
     Attributes:
         chain: The supervisors above the agent, outermost first.
         agent: The agent that was handed over to.
+        requester: The id of the principal who asked; `None` where nothing is governed.
         history: The conversation as the agent is to see it; empty if its input carries it.
     """
 
     chain: tuple[str, ...]
     agent: str
+    requester: str | None = None
     history: Sequence[BaseMessage] = ()
 
 
@@ -36,7 +38,11 @@ def current() -> Delegation | None:
 
 @contextmanager
 def delegate(
-    *, supervisor: str, agent: str, history: Sequence[BaseMessage] = ()
+    *,
+    supervisor: str,
+    agent: str,
+    requester: str | None = None,
+    history: Sequence[BaseMessage] = (),
 ) -> Generator[Delegation]:
     """Run an agent on behalf of a supervisor while the context lasts.
 
@@ -45,7 +51,7 @@ def delegate(
     """
     above = _delegation.get()
     chain = (*above.chain, supervisor) if above else (supervisor,)
-    delegation = Delegation(chain=chain, agent=agent, history=history)
+    delegation = Delegation(chain=chain, agent=agent, requester=requester, history=history)
     token = _delegation.set(delegation)
     try:
         yield delegation

@@ -15,7 +15,9 @@ from bailiwick.tools.bound import BoundTool
 from bailiwick.tools.calls import Calls
 from bailiwick.tools.executions import Execution, to_its_end
 from bailiwick.tools.ledger import Ledger
+from bailiwick.tools.locations import Location
 from bailiwick.tools.principals import current_principal
+from bailiwick.tools.requests import Requests
 from bailiwick.tools.results import ToolResult
 from bailiwick.tools.scoped import ScopedTool
 from bailiwick.tools.vault import Vault
@@ -48,6 +50,7 @@ class Guard:
         self.principal = principal
         self.approvals = Approvals(ledger)
         self.calls = Calls(ledger)
+        self.requests = Requests(ledger)
 
     def run(self, call: ToolCall, tool: ScopedTool) -> ToolResult:
         """Run one call, or say why it did not run.
@@ -84,9 +87,21 @@ class Guard:
             self.ledger.append(connection, call.thread, entry)
         return ToolResult.refused(call.tool.name, reason)
 
-    def hand_off(self, *, chain: tuple[str, ...], agent: str, to: str, thread: str) -> str | None:
+    def requester(self, where: Location, request: str) -> str:
+        """Return who asked for what goes on at a place in the running graphs.
+
+        Args:
+            where: The place.
+            request: The key of the person's message; empty where it is not at hand.
+        """
+        if where.requester is not None:
+            return where.requester
+        return self.requests.requester(where.thread, request, self.principal())
+
+    def hand_off(
+        self, *, chain: tuple[str, ...], agent: str, to: str, thread: str, requester: str
+    ) -> str | None:
         """Decide and record a hand-off; return the reason if it may not happen."""
-        requester = self.principal().id
         decision = self.policy.decide_handoff(agent=agent, chain=chain, to=to, requester=requester)
         entry = journal.handoff(decision, chain=chain, agent=agent, to=to, requester=requester)
         with self.ledger.transaction() as connection:

@@ -18,6 +18,7 @@ from bailiwick.tools.database import Database
 __all__ = ["Break", "Entry", "Kind", "Ledger", "Record", "Verification", "verify_export"]
 
 Kind: TypeAlias = Literal[
+    "request",
     "decision",
     "approval.requested",
     "approval.answered",

@@ -19,12 +19,14 @@ class Location:
         namespace: The checkpoint namespace of the graph that holds the calling node.
         chain: The agents above the calling one, from the supervisor down.
         agent: The agent the current hand-off went to, if any.
+        requester: Who asked, where a supervisor's hand-off says so.
     """
 
     thread: str
     namespace: str
     chain: tuple[str, ...]
     agent: str | None
+    requester: str | None
 
     @classmethod
     def of(cls, config: RunnableConfig) -> "Location":
@@ -37,4 +39,5 @@ class Location:
             namespace=task.rpartition("|")[0],
             chain=delegation.chain if delegation else (),
             agent=delegation.agent if delegation else None,
+            requester=delegation.requester if delegation else None,
         )

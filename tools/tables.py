@@ -19,7 +19,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # PostgreSQL sorts by its locale unless told otherwise: a chain is walked in the order of bytes.
 TEXT = String().with_variant(String(collation="C"), "postgresql")
@@ -79,6 +79,7 @@ approvals = Table(
     Column("answer", TEXT),
     Column("decided_by", TEXT),
     Column("decided_at", Double),
+    Column("decided_roles", TEXT),
     CheckConstraint(
         "state IN ('pending', 'approved', 'rejected', 'expired', 'cancelled', 'consumed')",
         name="approvals_state",
@@ -93,6 +94,30 @@ grants = Table(
     Column("principal", TEXT, primary_key=True),
     Column("role", TEXT, primary_key=True),
     Column("at", Double, nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("approval", TEXT, ForeignKey("approvals.id"), primary_key=True),
+    Column("thread", TEXT, nullable=False),
+    Column("requester", TEXT, nullable=False),
+    Column("due_at", Double, nullable=False),
+    Column("claim", TEXT),
+    Column("attempts", Integer, nullable=False),
+    Column("error", TEXT),
+    Column("delivered_at", Double),
+    Index("deliveries_by_thread", "thread"),
+)
+# Nearly all of them are delivered: those are not looked through for what is due.
+_is_open = deliveries.c.delivered_at.is_(None)
+Index("deliveries_due", deliveries.c.due_at, sqlite_where=_is_open, postgresql_where=_is_open)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("key", TEXT, primary_key=True),
+    Column("requester", TEXT, nullable=False),
 )
 
 calls = Table(

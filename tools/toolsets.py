@@ -6,6 +6,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from langchain_core.messages import BaseMessage
 from langchain_core.messages import ToolCall as RequestedCall
 from langchain_core.runnables import RunnableConfig
 from pydantic import ValidationError
@@ -15,6 +16,7 @@ from bailiwick.policies.canonical import canonical, plain_record
 from bailiwick.policies.errors import ScopeError
 from bailiwick.tools.asking import Next, ask, withdraw
 from bailiwick.tools.locations import Location
+from bailiwick.tools.requests import request_key
 from bailiwick.tools.results import ToolResult
 from bailiwick.tools.scoped import ScopedTool
 from bailiwick.tools.tracing import atraced, traced
@@ -57,13 +59,16 @@ class Toolset:
         self.agent = agent
         self.tools = _by_name(_scoped(tool, guard) for tool in tools)
 
-    def prepare(self, requested: RequestedCall, config: RunnableConfig, origin: str) -> Prepared:
+    def prepare(
+        self, requested: RequestedCall, config: RunnableConfig, origin: str, request: str = ""
+    ) -> Prepared:
         """Turn the model's request into the exact call that rules and people decide on.
 
         Args:
             requested: The model's tool call.
             config: The config of the node that asks.
             origin: What tells this request from an equal one: the id of the model's message.
+            request: The key of the person's message that the model works on, where it is known.
         """
         location = Location.of(config)
         agent = self.agent or location.agent
@@ -80,13 +85,35 @@ class Toolset:
             id=requested["id"] or "",
             thread=location.thread,
             namespace=f"{location.namespace}#{origin}",
-            requester=self.guard.principal().id,
+            requester=self.guard.requester(location, request),
             chain=location.chain,
             agent=agent or "",
             tool=tool.use if tool else _unknown(name),
             args=args,
         )
         return Prepared(call, tool, problem)
+
+    async def aprepare(
+        self, requested: RequestedCall, config: RunnableConfig, origin: str, request: str
+    ) -> Prepared:
+        """Do what `prepare` does, on an event loop."""
+        if self.guard.requests.is_known(request):
+            return self.prepare(requested, config, origin, request)
+        return await to_thread(self.prepare, requested, config, origin, request)
+
+    def request_of(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> str:
+        """Return the key of the person's message; empty where a supervisor says who asked."""
+        where = Location.of(config)
+        return "" if where.requester is not None else request_key(where.thread, messages)
+
+    def note_request(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> None:
+        """Write down who asked, before the model has any part in it."""
+        self.guard.requester(Location.of(config), self.request_of(messages, config))
+
+    async def anote_request(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> None:
+        """Do what `note_request` does, on an event loop."""
+        if not self.guard.requests.is_known(self.request_of(messages, config)):
+            await to_thread(self.note_request, messages, config)
 
     def waits(self, prepared: Prepared) -> bool:
         """Tell whether a person has to be asked before the call may run."""
