@@ -33,7 +33,7 @@ class Node(RunnableLambda[Any, Any]):
         self.subgraphs = list(subgraphs)
 
     @property
-    def deps(self) -> list[Runnable[Any, Any]]:
+    def deps(self) -> list[Runnable[Any, Any]]:  # pyright: ignore[reportIncompatibleVariableOverride] - the base caches what it finds by reading source code
         """The graphs that the function runs."""
         return self.subgraphs
 
