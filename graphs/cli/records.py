@@ -42,7 +42,7 @@ def describe(record: Record) -> tuple[str, Text]:
     """Return who did what, as a record says; one that was changed need not say anything."""
     try:
         body = record.body
-        who = str(body.get("by") or body.get("agent") or "")
+        who = str(body.get("by") or body.get("agent") or body.get("requester") or "")
         return who, _SENTENCES.get(record.kind, _other)(body)
     except (ValueError, TypeError, AttributeError, LookupError):
         return "", Text("cannot be read: bailiwick audit verify", style="red")
@@ -92,6 +92,7 @@ def _other(body: Body) -> Text:
 
 
 _SENTENCES: Mapping[str, Callable[[Body], Text]] = {
+    "request": lambda _: Text("asks"),
     "decision": _decision,
     "handoff": _handoff,
     "lease.granted": lambda body: quoted(f"leases {body['path']} for {body['ttl']} s"),
