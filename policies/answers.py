@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 from pydantic_core import CoreSchema, core_schema
 
 from bailiwick.policies.errors import ApprovalError
+from bailiwick.policies.resumes import as_answer
 
 if TYPE_CHECKING:
     from bailiwick.policies.approvals import ApprovalRequest
@@ -60,6 +61,15 @@ Answer: TypeAlias = Approve | Edit | Reject | Respond
 
 ANSWERS: TypeAdapter[Answer] = TypeAdapter(Annotated[Answer, Field(discriminator="type")])
 """Reads an answer out of untrusted values."""
+
+
+def read_answer(value: object) -> Answer:
+    """Read an answer out of an untrusted value, in our own form or another; see `resumes`.
+
+    Raises:
+        ValueError: If it is none, or does not say which call it answers; a pydantic error is one.
+    """
+    return ANSWERS.validate_python(as_answer(value))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +150,7 @@ def answer_type(
     """
 
     def take(value: object) -> Answer:
-        answer = ANSWERS.validate_python(value)
+        answer = read_answer(value)
         try:
             _check_action(request, answer, args_schema)
             check(answer)

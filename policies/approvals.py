@@ -20,6 +20,7 @@ from bailiwick.policies.canonical import Json
 from bailiwick.policies.decisions import Decision, Requirement
 from bailiwick.policies.entitlement import authorise, entitlement
 from bailiwick.policies.grants import Grant, is_approved, satisfied
+from bailiwick.policies.principals import Principal
 from bailiwick.policies.scopes import Scope
 
 __all__ = [
@@ -178,6 +179,7 @@ class Approval:
         grants: The approvals given so far, oldest first.
         answer: The answer that ended it, if one did.
         decided_by: Who gave that answer.
+        decided_roles: The roles of the one who gave it, at that time.
         decided_at: When, in epoch seconds of the database's clock.
     """
 
@@ -186,6 +188,7 @@ class Approval:
     grants: tuple[Grant, ...] = ()
     answer: Answer | None = None
     decided_by: str | None = None
+    decided_roles: frozenset[str] = frozenset()
     decided_at: float | None = None
 
     @property
@@ -195,7 +198,22 @@ class Approval:
             return frozenset()
         return satisfied(self.request.requirements, self.grants)
 
-    def after(self, answer: Answer, *, by: str, roles: Iterable[str], at: float) -> "Approval":
+    @property
+    def ending(self) -> str:
+        """What ended the request, in a sentence for whoever comes too late."""
+        request = self.request
+        asked = f"request {request.id!r} for {request.tool.name!r}"
+        if self.state == "expired":
+            return f"{asked} expired at {rfc3339(request.expires_at)}: have the agent ask again"
+        if self.decided_by is None or self.decided_at is None:
+            return f"{asked} is {self.state}: nothing is left to answer"
+        word = "approved and used" if self.state == "consumed" else self.state
+        when = rfc3339(self.decided_at)
+        return f"{asked} was {word} by {self.decided_by!r} at {when}: nothing is left to answer"
+
+    def after(
+        self, answer: Answer, *, by: Principal, roles: Iterable[str], at: float
+    ) -> "Approval":
         """Return where the request stands after an answer that was found in order.
 
         Args:
@@ -207,7 +225,7 @@ class Approval:
         grants = self.grants
         match answer:
             case Approve():
-                new = [Grant(principal=by, role=role, at=at) for role in sorted(set(roles))]
+                new = [Grant(principal=by.id, role=role, at=at) for role in sorted(set(roles))]
                 grants = (*grants, *new)
                 if not is_approved(self.request.requirements, grants):
                     return replace(self, grants=grants)
@@ -219,7 +237,13 @@ class Approval:
             case _:
                 assert_never(answer)
         return replace(
-            self, state=state, grants=grants, answer=answer, decided_by=by, decided_at=at
+            self,
+            state=state,
+            grants=grants,
+            answer=answer,
+            decided_by=by.id,
+            decided_roles=by.roles,
+            decided_at=at,
         )
 
 

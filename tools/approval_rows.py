@@ -52,6 +52,7 @@ _APPROVALS = select(
     _STATE.label("state"),
     _approvals.answer,
     _approvals.decided_by,
+    _approvals.decided_roles,
     _approvals.decided_at,
 ).order_by(_approvals.created_at, _approvals.id)
 
@@ -75,7 +76,10 @@ _MOVE = (
 )
 
 _DECIDE = _MOVE.values(
-    answer=bindparam("given"), decided_by=bindparam("by"), decided_at=bindparam("when")
+    answer=bindparam("given"),
+    decided_by=bindparam("by"),
+    decided_roles=bindparam("as"),
+    decided_at=bindparam("when"),
 )
 
 _EXPIRE = (
@@ -114,6 +118,16 @@ def is_now(state: State) -> Condition:
 def is_of(thread: str) -> Condition:
     """Say in SQL that a request belongs to this thread."""
     return _approvals.thread == thread
+
+
+def begins_with(prefix: str) -> Condition:
+    """Say in SQL that a request's id begins like this."""
+    return _approvals.id.startswith(prefix, autoescape=True)
+
+
+def is_overdue() -> Condition:
+    """Say in SQL that a request has expired unanswered, and nobody has written it down."""
+    return and_(_approvals.state == "pending", _approvals.expires_at <= _clock)
 
 
 def find(connection: Connection, request_id: str) -> Approval | None:
@@ -160,6 +174,7 @@ def decide(connection: Connection, before: Approval, after: Approval) -> bool:
         "new": after.state,
         "given": None if after.answer is None else after.answer.model_dump_json(),
         "by": after.decided_by,
+        "as": json.dumps(sorted(after.decided_roles)),
         "when": after.decided_at,
     }
     if connection.execute(_DECIDE, values).rowcount != 1:
@@ -231,5 +246,6 @@ def _approval(row: RowMapping, grants: tuple[Grant, ...]) -> Approval:
         grants=grants,
         answer=None if row["answer"] is None else ANSWERS.validate_json(row["answer"]),
         decided_by=row["decided_by"],
+        decided_roles=frozenset(json.loads(row["decided_roles"] or "[]")),
         decided_at=row["decided_at"],
     )

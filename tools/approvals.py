@@ -10,7 +10,6 @@ from bailiwick.policies.approvals import (
     State,
     approval_id,
     authorise,
-    rfc3339,
 )
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.decisions import Decision
@@ -18,6 +17,7 @@ from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.principals import Principal
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools import approval_rows as rows
+from bailiwick.tools import deliveries
 from bailiwick.tools.ledger import Entry, Ledger
 
 __all__ = ["Approval", "Approvals"]
@@ -92,6 +92,27 @@ class Approvals:
         """
         return self.list(state="pending", thread=thread)
 
+    def find(self, beginning: str) -> Approval:
+        """Return the one request whose id begins like this, and where it stands.
+
+        Args:
+            beginning: As many of the id's digits as tell it apart, or all of them.
+
+        Raises:
+            ApprovalError: If there is none, or more than one.
+            LedgerError: If the database fails.
+        """
+        with self._ledger.reading() as connection:
+            found = rows.read(connection, rows.begins_with(beginning), limit=2) if beginning else []
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise ApprovalError(f"there is no request {beginning!r}: list those that are pending")
+        raise ApprovalError(
+            f"{beginning!r} begins the ids of several requests, {found[0].request.id!r} and "
+            f"{found[1].request.id!r} among them: give more digits"
+        )
+
     def list(
         self, *, state: State | None = None, thread: str | None = None, limit: int | None = None
     ) -> tuple[Approval, ...]:
@@ -124,16 +145,20 @@ class Approvals:
         _check_pending(approval)
         authorise(approval.request, answer, by, approval.grants)
 
-    def answer(self, request_id: str, answer: Answer, *, by: Principal) -> Approval:
+    def answer(
+        self, request_id: str, answer: Answer, *, by: Principal, running: bool = False
+    ) -> Approval:
         """Take one person's answer, record it, and return where the request stands after it.
 
         An approval is one person's; the request is approved when all that is required was given.
         A rejection ends it at once. An edit and a response cancel it, and the answer is kept.
+        The thread that waits goes on when `bailiwick.graphs.deliveries.deliver` comes to it.
 
         Args:
             request_id: The request's id.
             answer: The answer; it holds the digest of the call it is meant for.
             by: Who answers, as authenticated by the host.
+            running: Whether a run of the thread itself took the answer, and goes on with it.
 
         Raises:
             ApprovalError: If the request is not pending any more (the message says who decided),
@@ -142,12 +167,12 @@ class Approvals:
         """
         with self._ledger.transaction() as connection:
             approval = self._locked(connection, request_id)
+            due_at = rows.now(connection) + (deliveries.GRACE if running else 0.0)
             if approval.state != "expired":
-                return self._decide(connection, approval, answer, by)
-            if rows.expire(connection, request_id):
-                self._append(connection, approval, Entry("approval.expired", {"id": request_id}))
+                return self._decide(connection, approval, answer, by, due_at)
+            self._expire(connection, approval, due_at)
         # Raised out here, so that the expiry stays written.
-        raise ApprovalError(_ended(approval))
+        raise ApprovalError(approval.ending)
 
     def cancel(self, request_id: str, *, reason: str) -> bool:
         """End a pending request that nobody need answer any more; tell whether it was pending.
@@ -167,7 +192,30 @@ class Approvals:
                 return False
             entry = Entry("approval.cancelled", {"id": request_id, "reason": reason})
             self._append(connection, approval, entry)
+            deliveries.add(connection, approval.request, due_at=rows.now(connection))
             return True
+
+    def expire(self, thread: str | None = None, *, limit: int = 100) -> int:
+        """Write down what has expired unanswered, so that its threads hear; return how many.
+
+        Nothing depends on it for safety: whether a request has expired is told by the clock.
+
+        Args:
+            thread: Only of this thread.
+            limit: At most so many, the oldest first.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        where = [rows.is_overdue(), *([] if thread is None else [rows.is_of(thread)])]
+        with self._ledger.reading() as connection:
+            overdue = rows.read(connection, *where, limit=limit)
+        expired = 0
+        for approval in overdue:
+            with self._ledger.transaction() as connection:
+                self._ledger.lock(connection, approval.request.thread)
+                expired += self._expire(connection, approval, rows.now(connection))
+        return expired
 
     def approved(
         self, connection: Connection, call: ToolCall, policy_version: str
@@ -181,27 +229,6 @@ class Approvals:
         if approval is None or approval.state != "approved":
             return None
         return approval if approval.request.digest == call.digest(policy_version) else None
-
-    def granted(
-        self, connection: Connection | None, request_id: str, digest: str
-    ) -> frozenset[str]:
-        """Return the roles whose approval the call with this digest may use now.
-
-        Args:
-            connection: The transaction to look in, if there is one.
-            request_id: The request's id.
-            digest: The digest of the call as it is about to be executed.
-
-        Raises:
-            LedgerError: If the database fails.
-        """
-        if connection is None:
-            with self._ledger.reading() as reading:
-                return self.granted(reading, request_id, digest)
-        approval = rows.find(connection, request_id)
-        if approval is None or approval.request.digest != digest:
-            return frozenset()
-        return approval.roles
 
     def consume(self, connection: Connection, request_id: str, digest: str) -> bool:
         """Use an approval up; true for exactly one caller ever, and only before it expires.
@@ -227,16 +254,31 @@ class Approvals:
         return True
 
     def _decide(
-        self, connection: Connection, approval: Approval, answer: Answer, by: Principal
+        self,
+        connection: Connection,
+        approval: Approval,
+        answer: Answer,
+        by: Principal,
+        due_at: float,
     ) -> Approval:
         _check_pending(approval)
         counted = authorise(approval.request, answer, by, approval.grants)
         roles = {rule.role for rule in counted} if isinstance(answer, Approve) else set[str]()
-        after = approval.after(answer, by=by.id, roles=roles, at=rows.now(connection))
+        after = approval.after(answer, by=by, roles=roles, at=rows.now(connection))
         if not rows.decide(connection, approval, after):
-            raise ApprovalError(_ended(self._standing(connection, approval.request.id)))
+            raise ApprovalError(self._standing(connection, approval.request.id).ending)
         self._append(connection, approval, rows.answered(after, answer, by=by.id, roles=roles))
+        if after.state != "pending":
+            deliveries.add(connection, approval.request, due_at=due_at)
         return after
+
+    def _expire(self, connection: Connection, approval: Approval, due_at: float) -> bool:
+        if not rows.expire(connection, approval.request.id):
+            return False
+        entry = Entry("approval.expired", {"id": approval.request.id})
+        self._append(connection, approval, entry)
+        deliveries.add(connection, approval.request, due_at=due_at)
+        return True
 
     def _append(self, connection: Connection, approval: Approval, entry: Entry) -> None:
         self._ledger.append(connection, approval.request.thread, entry)
@@ -255,16 +297,4 @@ class Approvals:
 
 def _check_pending(approval: Approval) -> None:
     if approval.state != "pending":
-        raise ApprovalError(_ended(approval))
-
-
-def _ended(approval: Approval) -> str:
-    request = approval.request
-    asked = f"request {request.id!r} for {request.tool.name!r}"
-    if approval.state == "expired":
-        return f"{asked} expired at {rfc3339(request.expires_at)}: have the agent ask again"
-    if approval.decided_by is None or approval.decided_at is None:
-        return f"{asked} is {approval.state}: nothing is left to answer"
-    word = "approved and used" if approval.state == "consumed" else approval.state
-    when = rfc3339(approval.decided_at)
-    return f"{asked} was {word} by {approval.decided_by!r} at {when}: nothing is left to answer"
+        raise ApprovalError(approval.ending)

@@ -111,7 +111,7 @@ def _answered(guard: "Guard", call: ToolCall, tool: ScopedTool, approval: Approv
     schema = answer_type(request, check=check, args_schema=tool.args_check)
     answer = interrupt(request.to_interrupt(approval.grants), response_schema=schema)
     try:
-        return guard.approvals.answer(request.id, answer, by=principal)
+        return guard.approvals.answer(request.id, answer, by=principal, running=True)
     except ApprovalError:
         decided = guard.approvals.get(request.id)
         if decided.state == "pending":
@@ -140,6 +140,8 @@ def _refusal(approval: Approval) -> str:
     match approval.state, approval.answer:
         case "rejected", Reject(message=message):
             return f"{approval.decided_by} rejected it" + (f": {message}" if message else ".")
+        case "expired", Approve():
+            return "Its approval was not used in time."
         case "expired", _:
             return "Nobody answered in time."
         case _:
@@ -148,32 +150,43 @@ def _refusal(approval: Approval) -> str:
 
 def _edited(
     guard: "Guard", call: ToolCall, tool: ScopedTool, approval: Approval, edit: Edit
-) -> Next:
+) -> Next | ToolResult:
     """Treat an edited call as the other call that it is; its editor's answer counts for it."""
-    args = edit.edited_action.args
-    edited = replace(call.with_args(tool.validate_args(args)), requester=approval.request.requester)
+    args, editor = edit.edited_action.args, approval.decided_by
+    try:
+        edited = call.with_args(tool.validate_args(args))
+    except ValueError:
+        # Who answers in the database need not have the tool at hand.
+        return ToolResult.refused(tool.name, f"{editor} gave it arguments that do not fit.")
+    edited = replace(edited, requester=approval.request.requester)
     decision = guard.decide(edited)
     waits = decision.verdict == "review"
-    if waits and guard.principal().id == approval.decided_by:
-        waits = not _approve(guard, _request(guard, edited, tool, decision), guard.principal())
+    if waits:
+        standing = guard.approvals.get(_request(guard, edited, tool, decision).id)
+        if standing.state in {"rejected", "expired", "cancelled"}:
+            # Two edits that undo each other would lead here for ever.
+            return ToolResult.refused(
+                tool.name, f"{editor} changed it into a call whose request was {standing.state}."
+            )
+        waits = not _approve(guard, standing, approval)
     changed = json.dumps(args, ensure_ascii=False)
     return Next(
         node="approval" if waits else "execute",
         args=args,
-        note=f"{approval.decided_by} changed the arguments to {changed} before this ran.",
+        note=f"{editor} changed the arguments to {changed} before this ran.",
     )
 
 
-def _approve(guard: "Guard", request: ApprovalRequest, editor: Principal) -> bool:
-    approval = guard.approvals.get(request.id)
-    if approval.state == "pending":
+def _approve(guard: "Guard", standing: Approval, edited: Approval) -> bool:
+    """Count an edit as its editor's approval of the edited call, whoever drives this run."""
+    if standing.state == "pending" and edited.decided_by is not None:
+        editor = Principal(id=edited.decided_by, roles=edited.decided_roles)
+        approve = Approve(action_digest=standing.request.digest)
         try:
-            approval = guard.approvals.answer(
-                request.id, Approve(action_digest=request.digest), by=editor
-            )
+            standing = guard.approvals.answer(standing.request.id, approve, by=editor, running=True)
         except ApprovalError:
             return False
-    return approval.state in {"approved", "consumed"}
+    return standing.state in {"approved", "consumed"}
 
 
 def _changes_nothing(call: ToolCall, tool: ScopedTool, edit: Edit) -> bool:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
+    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
@@ -136,10 +137,10 @@ class Database:
     def _prepare(self) -> None:
         with self.reading() as connection:
             version = _version(connection)
-        if version is None:
+        if version is None or version < tables.SCHEMA_VERSION:
             with self.transaction() as connection:
                 self.lock(connection, _CREATION)
-                version = _version(connection) or _create(connection)
+                version = _bring_up_to_date(connection)
         if version > tables.SCHEMA_VERSION:
             raise LedgerError(
                 f"the ledger {self.name} was written by a newer bailiwick (schema {version}, this "
@@ -263,10 +264,20 @@ def _version(connection: Connection) -> int | None:
     return version
 
 
-def _create(connection: Connection) -> int:
+def _bring_up_to_date(connection: Connection) -> int:
+    # Somebody else may have done it in the meantime.
+    version = _version(connection)
+    if version is not None and version >= tables.SCHEMA_VERSION:
+        return version
     tables.metadata.create_all(connection)
+    if version == 1:
+        connection.execute(_ANSWERERS_ROLES)
     connection.execute(insert(tables.schema), {"version": tables.SCHEMA_VERSION})
     return tables.SCHEMA_VERSION
+
+
+_ANSWERERS_ROLES = text("ALTER TABLE approvals ADD COLUMN decided_roles TEXT")
+"""What version 2 adds to a table that version 1 has; new tables are made as they are."""
 
 
 _FORMS = "use sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"

@@ -104,8 +104,8 @@ DIGEST = REQUEST.digest
     [
         pytest.param(None, "valid dictionary", id="nothing"),
         pytest.param("approve", "valid dictionary", id="text"),
-        pytest.param([{"type": "accept"}], "valid dictionary", id="agent-inbox"),
-        pytest.param({"decisions": [{"type": "approve"}]}, "discriminator", id="batched"),
+        pytest.param([{"type": "accept"}], "which call it answers", id="agent-inbox"),
+        pytest.param({"decisions": [{"type": "approve"}]}, "which call it answers", id="batched"),
         pytest.param({}, "discriminator", id="empty"),
         pytest.param({"type": "accept", "action_digest": DIGEST}, "expected tags", id="type"),
         pytest.param({"type": "approve"}, "action_digest", id="no-digest"),

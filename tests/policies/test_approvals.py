@@ -25,8 +25,11 @@ from bailiwick.policies.approvals import (
 )
 from bailiwick.policies.calls import Effect, ToolCall, ToolUse
 from bailiwick.policies.decisions import Decision, Requirement
+from bailiwick.policies.principals import Principal
 from bailiwick.policies.scopes import Scope
 
+MANAGER = Principal(id="manager", roles=frozenset({"manager"}))
+DEPUTY = Principal(id="deputy", roles=frozenset({"manager"}))
 MANAGER_NEEDED = Requirement(rule="refund-needs-a-manager", role="manager", reason="money moves")
 
 
@@ -127,8 +130,9 @@ def test_the_first_rejection_ends_it() -> None:
     """Whatever was approved before."""
     before = Approval(request=REQUEST, state="pending", grants=granted("deputy"))
     rejection = Reject(action_digest=REQUEST.digest, message="too much")
-    after = before.after(rejection, by="manager", roles=(), at=2.0)
+    after = before.after(rejection, by=MANAGER, roles=(), at=2.0)
     assert (after.state, after.answer, after.decided_by) == ("rejected", rejection, "manager")
+    assert after.decided_roles == {"manager"}
     assert after.roles == frozenset()
 
 
@@ -137,11 +141,11 @@ def test_an_approval_moves_on_only_when_all_is_given() -> None:
     request = request_for(replace(MANAGER_NEEDED, quorum=2))
     answer = Approve(action_digest=request.digest)
     first = Approval(request=request, state="pending").after(
-        answer, by="manager", roles={"manager"}, at=2.0
+        answer, by=MANAGER, roles={"manager"}, at=2.0
     )
     assert (first.state, first.answer, first.decided_by) == ("pending", None, None)
     assert first.roles == frozenset()
-    second = first.after(answer, by="deputy", roles={"manager"}, at=3.0)
+    second = first.after(answer, by=DEPUTY, roles={"manager"}, at=3.0)
     assert (second.state, second.answer, second.decided_by) == ("approved", answer, "deputy")
     assert second.roles == {"manager"}
 
@@ -154,7 +158,7 @@ def test_an_approval_moves_on_only_when_all_is_given() -> None:
 def test_an_edit_and_a_response_cancel_this_call(answer: Answer) -> None:
     """The answer is kept; nothing of it releases the call."""
     after = Approval(request=REQUEST, state="pending").after(
-        answer, by="manager", roles={"manager"}, at=2.0
+        answer, by=MANAGER, roles={"manager"}, at=2.0
     )
     assert (after.state, after.answer, after.grants) == ("cancelled", answer, ())
 

@@ -96,7 +96,6 @@ def test_nothing_is_pending_at_first(approvals: Approvals) -> None:
     """No request, nothing granted, nothing to consume, nothing to answer."""
     assert approvals.pending() == ()
     assert approvals.list() == ()
-    assert approvals.granted(None, "0" * 32, "0" * 64) == frozenset()
     with pytest.raises(ApprovalError, match="there is no request 'nothing'"):
         approvals.get("nothing")
     with pytest.raises(ApprovalError, match="there is no request"):
@@ -176,20 +175,20 @@ def test_other_calls_are_other_requests(approvals: Approvals) -> None:
 def test_an_approval_releases_the_call_once(ledger: Ledger, approvals: Approvals) -> None:
     """Pending, approved, consumed; each step recorded before it counts."""
     request = ask(approvals)
-    assert approvals.granted(None, request.id, request.digest) == frozenset()
+    assert approvals.get(request.id).roles == frozenset()
     assert not consumed(ledger, request)
 
     answered = approvals.answer(request.id, approve(request), by=MANAGER)
     assert (answered.state, answered.decided_by) == ("approved", "manager")
     assert answered == approvals.get(request.id)
     assert [(grant.principal, grant.role) for grant in answered.grants] == [("manager", "manager")]
-    assert approvals.granted(None, request.id, request.digest) == {"manager"}
+    assert approvals.get(request.id).roles == {"manager"}
     assert approvals.pending() == ()
 
     assert consumed(ledger, request)
     assert not consumed(ledger, request)
     assert approvals.get(request.id).state == "consumed"
-    assert approvals.granted(None, request.id, request.digest) == frozenset()
+    assert approvals.get(request.id).roles == frozenset()
     assert kinds(ledger) == ["approval.requested", "approval.answered", "approval.consumed"]
     answer = next(ledger.records(kind="approval.answered")).body
     assert answer == {
@@ -210,8 +209,6 @@ def test_an_approval_is_found_by_its_exact_call(ledger: Ledger, approvals: Appro
         assert found is not None
         assert found.request == request
         assert found.roles == {"manager"}
-        assert approvals.granted(connection, request.id, request.digest) == {"manager"}
-        assert approvals.granted(connection, request.id, CALL.digest("p2")) == frozenset()
         assert approvals.approved(connection, CALL, "p2") is None
         assert approvals.approved(connection, CALL.with_args({}), "p1") is None
 
