@@ -81,7 +81,7 @@ def test_a_permit_whose_evaluation_errs_denies(load: Load, call: MakeCall) -> No
         {"to": "shop", "amount": Decimal("1E+999999999")},
         {"to": {"__entity": {"type": "Agent", "id": "clerk"}}, "amount": Decimal(1)},
         {"to": "shop", "amount": Decimal(1), "note": [{"__extn": {}}]},
-        {"to": "shop", "amount": Decimal(1), "note": object()},
+        {"to": "shop", "amount": Decimal(1), "note": ...},
         {"to": "\ud800", "amount": Decimal(1)},
         {"to": "shop", "amount": Decimal(1), "copies": 2**63},
     ],
