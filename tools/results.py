@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from langchain_core.messages import ToolMessage
@@ -77,10 +77,10 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Hold what a tool returned or raised, as it was: not redacted yet."""
+    """Hold what a tool returned or raised, as it was: not redacted yet, and so without a repr."""
 
-    value: Any = None
-    error: Exception | None = None
+    value: Any = field(default=None, repr=False)
+    error: Exception | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, run: Callable[[], Any]) -> "Attempt":
