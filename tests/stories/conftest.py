@@ -1,0 +1,68 @@
+"""Owns what the stories share: the ground, the databases, and a desk on each."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from tests.conftest import Cluster
+from tests.stories.databases import Place
+from tests.stories.desk import Desk, Ground, open_desk
+from tests.stories.engines import OPENERS, Engine
+
+from bailiwick.graphs.surroundings import start_surroundings, write_approles
+
+DATABASES = ("sqlite", "postgresql")
+WAYS = tuple(f"{database}-{way}" for database in DATABASES for way in OPENERS)
+"""Each database of ledger and checkpoints, with each way to run a graph."""
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """Start a Vault and a shop for the stories of a module."""
+    approles = tmp_path_factory.mktemp("logins") / "approles.json"
+    with start_surroundings() as surroundings:
+        write_approles(approles, surroundings.approles)
+        yield Ground(surroundings=surroundings, approles=approles)
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def way(request: pytest.FixtureRequest) -> str:
+    """Name each way a story is told: the database, and how graphs are run."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def place(
+    way: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Place:
+    """Make the databases of a module."""
+    kind = way.partition("-")[0]
+    if kind == "sqlite":
+        folder = tmp_path_factory.mktemp("databases")
+        ledger, checkpoints = folder / "ledger.db", folder / "checkpoints.db"
+        return Place(
+            kind=kind, ledger=f"sqlite:///{ledger}", checkpoints=f"sqlite:///{checkpoints}"
+        )
+    cluster: Cluster = request.getfixturevalue("postgres_cluster")
+    url = cluster.create_database()
+    return Place(kind=kind, ledger=url, checkpoints=url)
+
+
+@pytest.fixture(scope="module")
+def engine(way: str, place: Place) -> Iterator[Engine]:
+    """Open the checkpoints of a module."""
+    with OPENERS[way.partition("-")[2]](place.checkpoints) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def open_desk_of_module(ground: Ground, engine: Engine, place: Place) -> Iterator[Desk]:
+    """Open the refund desk once for a module."""
+    with open_desk(ground, engine, place.ledger) as opened:
+        yield opened
+
+
+@pytest.fixture
+def desk(open_desk_of_module: Desk) -> Desk:
+    """Give the refund desk, with the effects counted from now on."""
+    return replace(open_desk_of_module, before=len(open_desk_of_module.shop.refunds()))

@@ -1,0 +1,285 @@
+"""Owns the refund desk as the stories attack it: its people, its threads, its effects."""
+
+import uuid
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.types import Command, Interrupt
+from tests.stories.engines import App, Engine, Outcome, Run
+
+from bailiwick.agents.refund_desk import SUPERVISOR, SUPERVISOR_PROMPT, create_agents
+from bailiwick.agents.scripted import ScriptedModel
+from bailiwick.agents.scripts import Script, refund_desk_script
+from bailiwick.agents.specialist import create_specialist
+from bailiwick.graphs.refund_desk import open_refund_desk
+from bailiwick.graphs.settings import Settings
+from bailiwick.graphs.supervisor import create_supervisor
+from bailiwick.graphs.surroundings import Surroundings
+from bailiwick.policies import Policy
+from bailiwick.policies.principals import Principal
+from bailiwick.tools.chain import Record
+from bailiwick.tools.devvault import DevelopmentVault
+from bailiwick.tools.guard import Guard
+from bailiwick.tools.scoped import ScopedTool
+from bailiwick.tools.shop import Shop
+from bailiwick.tools.shop.tools import ShopTools, create_shop_tools
+
+CUSTOMER = Principal(id="customer")
+CLERK = Principal(id="clerk", roles=frozenset({"clerk"}))
+MANAGER = Principal(id="manager", roles=frozenset({"manager"}))
+SECOND_MANAGER = Principal(id="second manager", roles=frozenset({"manager"}))
+
+ORDER = "A-1002"
+"""An order of 899.00 EUR: the shop itself would pay 5.00 of it back again and again."""
+
+REQUEST = f"Please refund 5.00 EUR of order {ORDER}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """Hold what the stories of a module stand on: a Vault, a shop, the agents' logins in a file."""
+
+    surroundings: Surroundings
+    approles: Path
+
+    @property
+    def shop(self) -> Shop:
+        """The shop, whose own database is where effects are counted."""
+        assert self.surroundings.shop is not None
+        return self.surroundings.shop
+
+    @property
+    def vault(self) -> DevelopmentVault:
+        """The development Vault."""
+        assert self.surroundings.vault is not None
+        return self.surroundings.vault
+
+    def settings(self, database_url: str, policy: Path | None = None) -> Settings:
+        """Return settings of a desk on this ground, whatever the environment says."""
+        return Settings.model_construct(
+            database_url=database_url,
+            policy=policy,
+            vault_addr=self.surroundings.vault_address,
+            approles=self.approles,
+            shop_url=self.surroundings.shop_address,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Hold a desk that is open, and what one story has done to the shop since it began.
+
+    Attributes:
+        app: The compiled supervisor.
+        engine: What runs it.
+        guard: What governs it.
+        ground: The Vault and the shop.
+        before: How many refunds the shop had made when the story began.
+        tools: The shop's tools, for deployments that differ in one.
+    """
+
+    app: App
+    engine: Engine
+    guard: Guard
+    ground: Ground
+    before: int
+    tools: ShopTools
+
+    def deploy(self, *, policy: Policy | None = None, refund: ScopedTool | None = None) -> App:
+        """Build the desk anew on the same databases, with another policy or refund tool."""
+        guard = self.guard
+        if policy is not None:
+            guard = Guard(policy=policy, ledger=guard.ledger, vault=guard.vault)
+        tools = self.tools if refund is None else replace(self.tools, issue_refund=refund)
+        graph = create_supervisor(
+            create_agents(guard, tools, scripted),
+            model=scripted(SUPERVISOR),
+            prompt=SUPERVISOR_PROMPT,
+            supervisor_name=SUPERVISOR,
+            guard=guard,
+        )
+        return graph.compile(checkpointer=self.engine.checkpointer)
+
+    def specialist(
+        self,
+        script: Script,
+        *tools: ScopedTool,
+        name: str = "billing",
+        policy: Policy | None = None,
+    ) -> App:
+        """Build one specialist alone, which says what a script says."""
+        guard = self.guard
+        if policy is not None:
+            guard = Guard(policy=policy, ledger=guard.ledger, vault=guard.vault)
+        model = ScriptedModel(script=script)
+        graph = create_specialist(name, model=model, tools=tools, guard=guard)
+        return graph.builder.compile(checkpointer=self.engine.checkpointer, name=name)
+
+    @property
+    def shop(self) -> Shop:
+        """The shop."""
+        return self.ground.shop
+
+    @property
+    def vault(self) -> DevelopmentVault:
+        """The development Vault."""
+        return self.ground.vault
+
+    @property
+    def refunded(self) -> list[int]:
+        """The refunds that the shop has made since the story began, in cents."""
+        return [refund.cents for refund in self.shop.refunds()[self.before :]]
+
+    def live_children(self) -> list[str]:
+        """Return the tools for which a child token is alive in Vault right now."""
+        return [token.role for token in self.vault.live_tokens() if token.role]
+
+    def thread(self, app: App | None = None) -> "Thread":
+        """Return a new thread of this desk's graph, or of another on the same checkpoints."""
+        return Thread(desk=self, app=app or self.app)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    """Hold one conversation, as whoever can reach the graph may drive it."""
+
+    desk: Desk
+    app: App
+    id: str = field(default_factory=lambda: f"thread-{uuid.uuid4().hex[:8]}")
+
+    @property
+    def config(self) -> RunnableConfig:
+        """The config that names the thread."""
+        return {"configurable": {"thread_id": self.id}}
+
+    def under(self, app: App) -> "Thread":
+        """Return the same thread as another deployment of the graph sees it."""
+        return Thread(desk=self.desk, app=app, id=self.id)
+
+    def run(
+        self,
+        given: Any,  # noqa: ANN401 - an attacker sends anything
+        who: Principal = CUSTOMER,
+        config: RunnableConfig | None = None,
+    ) -> dict[str, Any]:
+        """Run the graph with any input or command."""
+        return self.desk.engine.run(self.as_run(given, who, config))
+
+    def as_run(
+        self,
+        given: Any,  # noqa: ANN401 - as above
+        who: Principal = CUSTOMER,
+        config: RunnableConfig | None = None,
+    ) -> Run:
+        """Return a run to be started together with others."""
+        return Run(app=self.app, given=given, config=config or self.config, who=who)
+
+    def run_together(self, *runs: Run) -> list[Outcome]:
+        """Start several runs at the same moment."""
+        return self.desk.engine.run_together(runs)
+
+    def ask(self, text: str = REQUEST, who: Principal = CUSTOMER) -> Interrupt:
+        """Ask for a refund and return the one interrupt that waits for a manager."""
+        self.run({"messages": [HumanMessage(text)]}, who)
+        return self.waiting_for_one()
+
+    def answer(
+        self,
+        interrupt: Interrupt,
+        who: Principal = MANAGER,
+        kind: str = "approve",
+        **fields: object,
+    ) -> dict[str, Any]:
+        """Answer an interrupt by its id."""
+        return self.run(resume(interrupt, kind, **fields), who)
+
+    def waiting(self) -> list[Interrupt]:
+        """Return the interrupts that wait for an answer."""
+        return list(self.desk.engine.state(self.app, self.config).interrupts)
+
+    def waiting_for_one(self) -> Interrupt:
+        """Return the only interrupt that waits."""
+        (interrupt,) = self.waiting()
+        return interrupt
+
+    def is_done(self) -> bool:
+        """Tell whether nothing is left to run or to answer."""
+        state = self.desk.engine.state(self.app, self.config)
+        return not state.next and not state.interrupts
+
+    def messages(self) -> list[BaseMessage]:
+        """Return the conversation."""
+        state = self.desk.engine.state(self.app, self.config)
+        return list(state.values.get("messages", []))
+
+    def said(self) -> str:
+        """Return everything that was said, for a search."""
+        return "\n".join(str(message.text) for message in self.messages())
+
+    def results(self) -> list[str]:
+        """Return what the tools answered the model."""
+        return [str(m.text) for m in self.messages() if isinstance(m, ToolMessage)]
+
+    def records(self, kind: str | None = None) -> list[Record]:
+        """Return what the ledger says of the thread."""
+        return list(self.desk.guard.ledger.records(self.id, kind))
+
+    def denials(self) -> list[Mapping[str, Any]]:
+        """Return the decisions that denied something."""
+        bodies: list[Mapping[str, Any]] = [record.body for record in self.records("decision")]
+        return [body for body in bodies if body["verdict"] == "deny"]
+
+    def configs(self) -> Sequence[RunnableConfig]:
+        """Return where every checkpoint of the thread lies, the newest first."""
+        return [each.config for each in self.desk.engine.history(self.app, self.config)]
+
+
+def decision(interrupt: Interrupt, kind: str = "approve", **fields: object) -> dict[str, Any]:
+    """Return an answer to exactly the call that an interrupt shows."""
+    return {"type": kind, "action_digest": interrupt.value["action_digest"], **fields}
+
+
+def resume(interrupt: Interrupt, kind: str = "approve", **fields: object) -> Command[Any]:
+    """Return the command that answers an interrupt by its id."""
+    return Command(resume={interrupt.id: decision(interrupt, kind, **fields)})
+
+
+def asks(*calls: tuple[str, dict[str, Any]]) -> Script:
+    """Return a script that asks for calls at once, and then repeats what came of them."""
+
+    def script(messages: Sequence[BaseMessage], _: Mapping[str, frozenset[str]]) -> AIMessage:
+        results = [str(each.text) for each in messages if isinstance(each, ToolMessage)]
+        if results:
+            return AIMessage("\n".join(results))
+        wanted = [ToolCall(name=name, args=args, id=None) for name, args in calls]
+        return AIMessage("", tool_calls=wanted)
+
+    return script
+
+
+def scripted(role: str) -> ScriptedModel:
+    """Return the scripted model of a role."""
+    return ScriptedModel(script=refund_desk_script(role))
+
+
+@contextmanager
+def open_desk(
+    ground: Ground, engine: Engine, database_url: str, policy: Path | None = None
+) -> Generator[Desk]:
+    """Open the refund desk on a ledger's database, with its own policy or another."""
+    address = ground.surroundings.shop_address
+    settings = ground.settings(database_url, policy)
+    with open_refund_desk(settings) as desk, create_shop_tools(address) as tools:
+        yield Desk(
+            app=desk.graph.compile(checkpointer=engine.checkpointer),
+            engine=engine,
+            guard=desk.guard,
+            ground=ground,
+            before=len(ground.shop.refunds()),
+            tools=tools,
+        )

@@ -1,0 +1,50 @@
+"""Owns the ways in which a tool may let its credential out."""
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple, NoReturn
+from urllib.parse import quote
+
+from langchain_core.messages import ToolMessage
+
+
+class Told(NamedTuple):
+    """Hold a credential in a shape of its own."""
+
+    key: str
+
+
+def fail(error: Exception) -> NoReturn:
+    """Raise an error from an expression."""
+    raise error
+
+
+def fail_twice(key: str) -> NoReturn:
+    """Raise an error that has another one as its cause."""
+    try:
+        fail(ValueError(key))
+    except ValueError as error:
+        raise ConnectionError(f"no way with {key}") from error
+
+
+LEAKS: dict[str, Callable[[str], Any]] = {
+    "plain": lambda key: f"Refunded with {key}.",
+    "base64": lambda key: base64.b64encode(f"user:{key}".encode()).decode(),
+    "urlsafe base64": lambda key: base64.urlsafe_b64encode(f"u:{key}".encode()).decode(),
+    "hex": lambda key: key.encode().hex(),
+    "upper hex": lambda key: key.encode().hex().upper(),
+    "URL-encoded": lambda key: f"https://shop.example/?key={quote(key, safe='')}",
+    "JSON": lambda key: json.dumps({"headers": [{"Authorization": f"Bearer {key}"}]}),
+    "nested": lambda key: {"deep": [{"deeper": ("er", {key: [key]})}]},
+    "bytes": lambda key: key.encode(),
+    "blocks": lambda key: [{"type": "text", "text": key}, {"type": "json", "json": {"k": key}}],
+    "message": lambda key: ToolMessage(key, tool_call_id=key, status="error"),
+    "artifact": lambda key: ToolMessage("ok", tool_call_id="", artifact={"a": [key, Told(key)]}),
+    "named": Told,
+    "raised": lambda key: fail(ValueError(f"the shop refused {key}")),
+    "raised in hex": lambda key: fail(KeyError(key.encode().hex())),
+    "raised with notes": lambda key: fail(RuntimeError({"key": key}, [key])),
+    "raised from another": fail_twice,
+}
+"""What a tool returns or raises of its credential, by the way it is hidden."""
