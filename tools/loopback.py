@@ -1,10 +1,13 @@
 """Owns small HTTP services on loopback: the development Vault and the shop run in one."""
 
+import asyncio
 import socket
 import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -14,13 +17,29 @@ from bailiwick.policies.errors import SettingsError
 HOST = "127.0.0.1"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """Name the files of a server's certificate and of its key, both PEM."""
+
+    file: Path
+    key_file: Path
+
+
 @contextmanager
-def serve(app: ASGIApp, *, port: int = 0) -> Generator[str]:
+def serve(
+    app: ASGIApp,
+    *,
+    port: int = 0,
+    protocol: type[asyncio.Protocol] | None = None,
+    certificate: Certificate | None = None,
+) -> Generator[str]:
     """Serve an ASGI application from a thread of this process while the context lasts.
 
     Args:
         app: The application.
         port: The TCP port; 0 takes a free one.
+        protocol: What speaks HTTP on a connection; uvicorn chooses where there is none.
+        certificate: With it, the service speaks HTTPS.
 
     Yields:
         The service's address, such as `http://127.0.0.1:49152`.
@@ -29,14 +48,22 @@ def serve(app: ASGIApp, *, port: int = 0) -> Generator[str]:
         SettingsError: If the port is taken.
     """
     with _bound(port) as listener:
-        config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
+        config = uvicorn.Config(
+            app,
+            http=protocol or "auto",
+            ssl_certfile=certificate.file if certificate else None,
+            ssl_keyfile=certificate.key_file if certificate else None,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         while thread.is_alive() and not server.started:
             time.sleep(0.001)
         try:
-            yield f"http://{HOST}:{listener.getsockname()[1]}"
+            yield f"http{'s' if certificate else ''}://{HOST}:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
             thread.join()

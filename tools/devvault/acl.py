@@ -28,13 +28,22 @@ class Acl:
         self._wild = sorted((p for p in patterns if p.is_wild), key=_Pattern.rank, reverse=True)
 
     def allows(
-        self, operation: Operation, path: str, fields: Mapping[str, object], *, sudo: bool = False
+        self,
+        operation: Operation,
+        path: str,
+        fields: Mapping[str, object],
+        *,
+        sudo: bool = False,
+        wrap_ttl: int = 0,
     ) -> bool:
-        """Tell whether a request may go on."""
+        """Tell whether a request may go on, its answer wrapped for so many seconds or not at all.
+
+        A rule that bounds the wrapping's time to live thereby forces wrapping.
+        """
         if self.is_root:
             return True
         rule = self._rule(operation, path)
-        if rule is None or "deny" in rule.capabilities or rule.is_wrapped:
+        if rule is None or "deny" in rule.capabilities or not _wrapping_fits(rule, wrap_ttl):
             return False
         if operation not in rule.capabilities or (sudo and "sudo" not in rule.capabilities):
             return False
@@ -107,8 +116,19 @@ def _merge(one: Rule, other: Rule) -> Rule:
         allowed=_merge_parameters(one.allowed, other.allowed),
         denied=_merge_parameters(one.denied, other.denied),
         required=tuple(dict.fromkeys((*one.required, *other.required))),
-        is_wrapped=one.is_wrapped or other.is_wrapped,
+        min_wrapping_ttl=_lesser(one.min_wrapping_ttl, other.min_wrapping_ttl),
+        max_wrapping_ttl=_lesser(one.max_wrapping_ttl, other.max_wrapping_ttl),
     )
+
+
+def _lesser(one: int, other: int) -> int:
+    return min(one, other) if one and other else one or other
+
+
+def _wrapping_fits(rule: Rule, wrap_ttl: int) -> bool:
+    if rule.max_wrapping_ttl and not 0 < wrap_ttl <= rule.max_wrapping_ttl:
+        return False
+    return not rule.min_wrapping_ttl or wrap_ttl >= rule.min_wrapping_ttl
 
 
 def _merge_parameters(one: Parameters, other: Parameters) -> Parameters:

@@ -14,8 +14,9 @@ from starlette.types import Receive, Scope, Send
 from bailiwick.tools.devvault.core import Core
 from bailiwick.tools.devvault.envelope import Operation, Request
 from bailiwick.tools.devvault.faults import Faults, hang_up
-from bailiwick.tools.devvault.fields import Fields
+from bailiwick.tools.devvault.fields import Fields, duration
 from bailiwick.tools.devvault.refusals import Refusal, invalid, no_mount, unsupported
+from bailiwick.tools.devvault.verbs import ON_THE_WIRE
 
 MARK = "X-Bailiwick-Development"
 """The header by which every answer says that this is no vault."""
@@ -34,6 +35,7 @@ _OPERATIONS: dict[str, Operation] = {
     "LIST": "list",
     "PATCH": "patch",
 }
+_MERGE_PATCH = "application/merge-patch+json"
 _KEPT = 10_000
 
 
@@ -68,7 +70,7 @@ class App:
             return
         # A reset while this request waits must not move it into what comes after.
         core, exchanges = self._core, self.exchanges
-        method, path = str(scope["method"]), _path(scope)
+        method, path = _method(scope), _path(scope)
         body = await _body(receive)
         fault = self._faults.take(method, path)
         if fault.delay:
@@ -103,6 +105,11 @@ def _answer(core: Core, request_id: str, scope: Scope, body: bytes) -> tuple[int
     return answer.status, content
 
 
+def _method(scope: Scope) -> str:
+    method = str(scope["method"])
+    return "LIST" if method == ON_THE_WIRE else method
+
+
 def _path(scope: Scope) -> str:
     return str(scope["path"]).removeprefix("/v1/")
 
@@ -112,13 +119,14 @@ def _request(request_id: str, scope: Scope, body: bytes) -> Request:
         raise no_mount(str(scope["path"]))
     headers = Headers(scope=scope)
     query = QueryParams(scope["query_string"])
-    operation = _OPERATIONS.get(str(scope["method"]))
+    operation = _OPERATIONS.get(_method(scope))
     if operation is None:
         raise unsupported()
-    if operation == "read" and query.get("list") == "true":
+    if operation == "read" and query.get("list", "").lower() in ("1", "t", "true"):
         operation = "list"
-    if "x-vault-wrap-ttl" in headers:
-        raise invalid("response wrapping is beyond the development Vault")
+    if operation == "patch" and _media_type(headers) != _MERGE_PATCH:
+        raise Refusal(415, f"PATCH requires the content type {_MERGE_PATCH}")
+    client = scope.get("client")
     return Request(
         id=request_id,
         operation=operation,
@@ -126,6 +134,8 @@ def _request(request_id: str, scope: Scope, body: bytes) -> Request:
         body=_fields(body),
         query=query,
         token=_token(headers),
+        wrap_ttl=_wrap_ttl(headers),
+        remote=str(client[0]) if client else "",
     )
 
 
@@ -137,6 +147,23 @@ def _token(headers: Headers) -> str:
     token = headers.get("x-vault-token", "")
     scheme, _, credentials = headers.get("authorization", "").partition(" ")
     return token or (credentials if scheme.lower() == "bearer" else "")
+
+
+def _wrap_ttl(headers: Headers) -> int:
+    given = headers.get("x-vault-wrap-ttl", "")
+    if not given:
+        return 0
+    try:
+        seconds = duration(given)
+    except ValueError:
+        seconds = 0
+    if seconds <= 0:
+        raise invalid("requested wrap ttl must be a positive duration")
+    return seconds
+
+
+def _media_type(headers: Headers) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _fields(body: bytes) -> Fields:

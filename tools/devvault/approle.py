@@ -1,27 +1,45 @@
 """Owns the AppRole auth method: roles, their secret ids, and the login with both."""
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from bailiwick.tools.devvault.approle_roles import Role, SecretId, shown_settings
 from bailiwick.tools.devvault.envelope import EMPTY, Answer, Request, keys
 from bailiwick.tools.devvault.fields import Fields
-from bailiwick.tools.devvault.refusals import invalid, nothing_there
+from bailiwick.tools.devvault.mounts import Mount
+from bailiwick.tools.devvault.networks import is_within
+from bailiwick.tools.devvault.refusals import denied, invalid, nothing_there
 from bailiwick.tools.devvault.routes import Route
-from bailiwick.tools.devvault.tokens import (
-    Lifetime,
-    Token,
-    TokenStore,
-    auth_block,
-    random_text,
-    token_id,
-)
+from bailiwick.tools.devvault.tokens import Kind, Lifetime, Token, TokenStore, random_text
+
+_FIELDS = (
+    "bind_secret_id|local_secret_ids|secret_id_bound_cidrs|secret_id_num_uses|secret_id_ttl|"
+    "token_bound_cidrs|token_max_ttl|token_num_uses|token_period|token_policies|token_ttl|"
+    "token_type|token_explicit_max_ttl|token_no_default_policy"
+).replace("_", "-")
+_KINDS = ("default", "service", "batch", "default-service", "default-batch", "")
+_OLD_NAMES = {"policies": "token_policies", "period": "token_period"}
+
+
+class Entities(Protocol):
+    """Know who logs in."""
+
+    def of_login(self, mount: Mount, alias_name: str) -> str:
+        """Return the id of the entity with an alias, made where there is none.
+
+        Raises:
+            Refusal: With status 403, if the entity is disabled.
+        """
+        ...
 
 
 class AppRoleMethod:
     """Answer everything below the mount of an AppRole auth method."""
 
-    def __init__(self, tokens: TokenStore) -> None:
+    def __init__(self, mount: Mount, tokens: TokenStore, entities: Entities) -> None:
+        self._mount = mount
         self._tokens = tokens
+        self._entities = entities
         self._roles: dict[str, Role] = {}
 
     @property
@@ -39,6 +57,13 @@ class AppRoleMethod:
                 exists=lambda request: request.params["name"].lower() in self._roles,
             ),
             Route(pattern=f"{role}/role-id", read=self._role_id, update=self._set_role_id),
+            Route(
+                pattern=f"{role}/(?P<field>{_FIELDS}|policies|period)",
+                read=self._read_field,
+                update=self._write_field,
+                delete=self._delete_field,
+            ),
+            Route(pattern=r"tidy/secret-id", update=self._tidy),
             Route(pattern=f"{role}/secret-id/?", list=self._accessors, update=self._new_secret_id),
             Route(pattern=f"{role}/custom-secret-id", update=self._new_secret_id),
             *self._secret_id_routes(f"{role}/secret-id", self._by_id),
@@ -73,11 +98,20 @@ class AppRoleMethod:
         role = next((role for role in self._roles.values() if role.role_id == role_id), None)
         if role is None:
             raise invalid("invalid role or secret ID")
-        metadata = {"role_name": role.name}
+        metadata, bound = {"role_name": role.name}, role.settings.strings("token_bound_cidrs")
         if role.settings.boolean("bind_secret_id", default=True):
-            metadata |= role.spend(secret_id, self._tokens.now()).metadata
-        token = self._tokens.add(_token(role, metadata, request.path))
-        return Answer(auth=auth_block(token))
+            spent = role.spend(secret_id, self._tokens.now(), request.remote)
+            metadata |= spent.metadata
+            bound = spent.token_bound_cidrs or bound
+        if not is_within(request.remote, role.settings.strings("token_bound_cidrs")):
+            raise denied()
+        entity_id = self._entities.of_login(self._mount, role.role_id)
+        token = self._tokens.add(
+            self._token(
+                role, metadata=metadata, path=request.path, entity_id=entity_id, bound=bound
+            )
+        )
+        return Answer(auth=self._tokens.auth_block(token))
 
     def _named(self, request: Request) -> Role:
         role = self._roles.get(request.params["name"].lower())
@@ -88,16 +122,43 @@ class AppRoleMethod:
     def _read(self, request: Request) -> Answer:
         return Answer(data=shown_settings(self._named(request).settings))
 
+    def _read_field(self, request: Request) -> Answer:
+        name, shown = _field(request), shown_settings(self._named(request).settings)
+        return Answer(data={name: shown[name]})
+
+    def _write_field(self, request: Request) -> Answer:
+        name = _field(request)
+        value = request.body.get(name, request.body.get(request.params["field"]))
+        if value is None:
+            raise invalid(f"missing {name}")
+        return self._change(self._named(request), Fields({name: value}))
+
+    def _delete_field(self, request: Request) -> Answer:
+        self._named(request).settings.pop(_field(request), None)
+        return EMPTY
+
+    def _tidy(self, _: Request) -> Answer:
+        for role in self._roles.values():
+            for secret_id in list(role.secret_ids):
+                role.find(secret_id, self._tokens.now())
+        return Answer(status=202, warnings=["Tidy operation successfully started."])
+
     def _write(self, request: Request) -> Answer:
         name = request.params["name"].lower()
-        known = self._roles.get(name) or Role(name=name)
-        settings = Fields({**known.settings, **request.body})
+        role = self._roles.get(name) or Role(name=name)
+        self._change(role, request.body)
+        role.role_id = request.body.text("role_id") or role.role_id
+        self._roles[name] = role
+        return EMPTY
+
+    def _change(self, role: Role, changes: Fields) -> Answer:
+        settings = Fields({**role.settings, **_new_names(changes)})
         if 0 < settings.seconds("token_max_ttl") < settings.seconds("token_ttl"):
             raise invalid("token_ttl should not be greater than token_max_ttl")
+        if settings.text("token_type", "default") not in _KINDS:
+            raise invalid(f"invalid 'token_type' value {settings.text('token_type')!r}")
         shown_settings(settings)
-        known.settings = settings
-        known.role_id = request.body.text("role_id") or known.role_id
-        self._roles[name] = known
+        role.settings = settings
         return EMPTY
 
     def _delete(self, request: Request) -> Answer:
@@ -135,32 +196,64 @@ class AppRoleMethod:
         accessor = request.body.text("secret_id_accessor")
         return self._named(request).find_accessor(accessor, self._tokens.now())
 
+    def _token(
+        self,
+        role: Role,
+        *,
+        metadata: dict[str, str],
+        path: str,
+        entity_id: str,
+        bound: tuple[str, ...],
+    ) -> Token:
+        settings = role.settings
+        lifetime = self._lifetime(settings)
+        ttl, _ = lifetime.grant()
+        kind = self._kind(settings)
+        policies = {name.lower() for name in settings.strings("token_policies")}
+        if not settings.boolean("token_no_default_policy"):
+            policies.add("default")
+        return Token(
+            id=self._tokens.new_id(kind),
+            accessor=random_text() if kind == "service" else "",
+            policies=tuple(sorted(policies)),
+            path=path,
+            meta=metadata,
+            display_name=self._mount.path.removeprefix("auth/").rstrip("/").replace("/", "-"),
+            num_uses=settings.integer("token_num_uses"),
+            kind=kind,
+            entity_id=entity_id,
+            bound_cidrs=bound,
+            renewable=kind == "service",
+            ttl=ttl,
+            max_ttl=lifetime.max_ttl,
+            explicit_max_ttl=lifetime.explicit_max_ttl,
+            period=lifetime.period,
+        )
 
-def _token(role: Role, metadata: dict[str, str], path: str) -> Token:
-    settings = role.settings
-    lifetime = Lifetime(
-        asked=settings.seconds("token_ttl"),
-        explicit_max_ttl=settings.seconds("token_explicit_max_ttl"),
-        period=settings.seconds("token_period"),
-        max_ttl=settings.seconds("token_max_ttl"),
-    )
-    ttl, _ = lifetime.grant()
-    policies = {name.lower() for name in settings.strings("token_policies")}
-    if not settings.boolean("token_no_default_policy"):
-        policies.add("default")
-    return Token(
-        id=token_id(),
-        accessor=random_text(),
-        policies=tuple(sorted(policies)),
-        path=path,
-        meta=metadata,
-        display_name="approle",
-        num_uses=settings.integer("token_num_uses"),
-        renewable=True,
-        ttl=ttl,
-        explicit_max_ttl=lifetime.explicit_max_ttl,
-        period=lifetime.period,
-    )
+    def _lifetime(self, settings: Fields) -> Lifetime:
+        limits = (settings.seconds("token_max_ttl"), self._mount.max_ttl)
+        return Lifetime(
+            asked=settings.seconds("token_ttl"),
+            default=self._mount.default_ttl,
+            explicit_max_ttl=settings.seconds("token_explicit_max_ttl"),
+            period=settings.seconds("token_period"),
+            max_ttl=min((limit for limit in limits if limit), default=0),
+        )
+
+    def _kind(self, settings: Fields) -> Kind:
+        asked = settings.text("token_type", "default")
+        if asked.startswith("default") and asked != "default-batch":
+            asked = self._mount.token_type
+        return "batch" if asked.endswith("batch") else "service"
+
+
+def _field(request: Request) -> str:
+    name = request.params["field"]
+    return _OLD_NAMES.get(name, name.replace("-", "_"))
+
+
+def _new_names(changes: Fields) -> Fields:
+    return Fields({_OLD_NAMES.get(name, name): value for name, value in changes.items()})
 
 
 def _no_accessor() -> Answer:

@@ -5,6 +5,7 @@ import uuid
 from dataclasses import dataclass, field
 
 from bailiwick.tools.devvault.fields import Fields
+from bailiwick.tools.devvault.networks import is_within, networks
 from bailiwick.tools.devvault.refusals import invalid
 from bailiwick.tools.devvault.tokens import iso
 
@@ -19,6 +20,8 @@ class SecretId:
     ttl: int
     num_uses: int
     metadata: dict[str, str]
+    cidr_list: tuple[str, ...] = ()
+    token_bound_cidrs: tuple[str, ...] = ()
 
     @property
     def shown(self) -> dict[str, object]:
@@ -32,8 +35,8 @@ class SecretId:
             "creation_time": iso(self.created),
             "expiration_time": iso(expires) or "0001-01-01T00:00:00Z",
             "last_updated_time": iso(self.created),
-            "cidr_list": [],
-            "token_bound_cidrs": [],
+            "cidr_list": list(self.cidr_list),
+            "token_bound_cidrs": list(self.token_bound_cidrs),
         }
 
     def is_over(self, now: float) -> bool:
@@ -67,11 +70,18 @@ class Role:
             ttl=_within("ttl", ttl, self.settings.seconds("secret_id_ttl")),
             num_uses=_within("num_uses", uses, self.settings.integer("secret_id_num_uses")),
             metadata=_metadata(body),
+            cidr_list=networks(body.strings("cidr_list")),
+            token_bound_cidrs=networks(body.strings("token_bound_cidrs")),
         )
         return self.secret_ids[text]
 
-    def spend(self, secret_id: str, now: float) -> SecretId:
+    def spend(self, secret_id: str, now: float, remote: str) -> SecretId:
         """Use up one use of a secret id and return it; the last use ends it.
+
+        Args:
+            secret_id: The secret id as it was sent.
+            now: The Unix time.
+            remote: The address it was sent from.
 
         Raises:
             Refusal: With status 400, if it is missing or no longer good.
@@ -81,6 +91,9 @@ class Role:
         known = self.find(secret_id, now)
         if known is None:
             raise invalid("invalid role or secret ID")
+        for bound in (known.cidr_list, self.settings.strings("secret_id_bound_cidrs")):
+            if not is_within(remote, bound):
+                raise invalid(f'source address "{remote}" unauthorized by CIDR restrictions')
         if known.num_uses == 1:
             del self.secret_ids[secret_id]
         known.num_uses = max(0, known.num_uses - 1)
@@ -118,11 +131,13 @@ def _metadata(body: Fields) -> dict[str, str]:
 
 
 def shown_settings(settings: Fields) -> dict[str, object]:
-    """Return a role's settings as a read answers them; the bound addresses are kept, not checked.
+    """Return a role's settings as a read answers them.
 
     Raises:
         Refusal: With status 400, if one is of the wrong kind.
     """
+    for name in ("secret_id_bound_cidrs", "token_bound_cidrs"):
+        networks(settings.strings(name))
     return {
         "bind_secret_id": settings.boolean("bind_secret_id", default=True),
         "secret_id_num_uses": settings.integer("secret_id_num_uses"),

@@ -1,7 +1,7 @@
 """Owns the development Vault as a program uses it: started, sealed, struck, looked into."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Self
 
@@ -9,7 +9,10 @@ from bailiwick.policies.errors import VaultError
 from bailiwick.tools.devvault.app import App, Exchange
 from bailiwick.tools.devvault.core import Core
 from bailiwick.tools.devvault.faults import Faults
+from bailiwick.tools.devvault.flavors import FLAVORS, FlavorName
+from bailiwick.tools.devvault.mounts import EngineFactory
 from bailiwick.tools.devvault.tokens import Token
+from bailiwick.tools.devvault.verbs import protocol
 from bailiwick.tools.loopback import serve
 
 BANNER = (
@@ -24,17 +27,28 @@ class DevelopmentVault:
     Args:
         port: The TCP port on loopback; 0 takes a free one.
         clock: Gives the Unix time.
+        flavor: The server it speaks like, where Vault and OpenBao differ on the wire.
+        engines: What makes further secrets engines, by the types under which they are mounted.
 
     Attributes:
         app: The ASGI application.
         faults: What shall go wrong next.
     """
 
-    def __init__(self, *, port: int = 0, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        clock: Callable[[], float] = time.time,
+        flavor: FlavorName = "vault",
+        engines: Mapping[str, EngineFactory] | None = None,
+    ) -> None:
         self._port = port
         self._clock = clock
+        self._flavor = FLAVORS[flavor]
+        self._engines = engines
         self._passed = 0.0
-        self._core = Core(self._now)
+        self._core = self._new_core()
         self._stack = ExitStack()
         self._address = ""
         self.faults = Faults()
@@ -43,7 +57,7 @@ class DevelopmentVault:
     @property
     def root_token(self) -> str:
         """The token that may do everything."""
-        return self._core.root.id
+        return self._core.root.id if self._core.root else ""
 
     @property
     def unseal_key(self) -> str:
@@ -72,7 +86,9 @@ class DevelopmentVault:
         Raises:
             SettingsError: If the port is taken.
         """
-        self._address = self._address or self._stack.enter_context(serve(self.app, port=self._port))
+        if not self._address:
+            served = serve(self.app, port=self._port, protocol=protocol())
+            self._address = self._stack.enter_context(served)
         return self
 
     def stop(self) -> None:
@@ -83,7 +99,7 @@ class DevelopmentVault:
     def reset(self) -> None:
         """Forget everything, as a restart would, and go on at the same address."""
         self._passed = 0.0
-        self._core = Core(self._now)
+        self._core = self._new_core()
         self.faults.clear()
         self.app.reset(self._core)
 
@@ -117,6 +133,9 @@ class DevelopmentVault:
                 and role in (None, token.role)
                 and accessor in (None, token.accessor)
             ]
+
+    def _new_core(self) -> Core:
+        return Core(self._now, self._flavor, engines=self._engines)
 
     def _now(self) -> float:
         return self._clock() + self._passed

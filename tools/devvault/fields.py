@@ -85,6 +85,15 @@ class Fields(dict[str, object]):
         return {key: str(item) for key, item in given.items()}
 
 
+def go_duration(seconds: int) -> str:
+    """Return seconds as Vault writes a duration: `0s`, `30s`, `30m0s`, `1h0m0s`."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes}m{rest}s"
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
+
+
 def duration(value: object) -> int:
     """Return seconds from a number or from text such as `90`, `90s` or `1h30m`.
 

@@ -30,6 +30,11 @@ _KNOWN_KEYS = frozenset(
         "comment",
     }
 )
+_BUILT_IN = ("root", "default", "response-wrapping")
+WRAPPING_POLICY = """\
+path "sys/wrapping/unwrap" { capabilities = ["update"] }
+path "sys/wrapping/rewrap" { capabilities = ["update"] }
+"""
 DEFAULT_POLICY = """\
 path "auth/token/lookup-self" { capabilities = ["read"] }
 path "auth/token/renew-self" { capabilities = ["update"] }
@@ -37,6 +42,13 @@ path "auth/token/revoke-self" { capabilities = ["update"] }
 path "sys/capabilities-self" { capabilities = ["update"] }
 path "sys/leases/renew" { capabilities = ["update"] }
 path "sys/leases/lookup" { capabilities = ["update"] }
+path "sys/wrapping/wrap" { capabilities = ["update"] }
+path "sys/wrapping/lookup" { capabilities = ["update"] }
+path "sys/wrapping/unwrap" { capabilities = ["update"] }
+path "sys/tools/hash" { capabilities = ["update"] }
+path "sys/tools/hash/*" { capabilities = ["update"] }
+path "identity/entity/id/{{identity.entity.id}}" { capabilities = ["read"] }
+path "identity/entity/name/{{identity.entity.name}}" { capabilities = ["read"] }
 path "cubbyhole/*" { capabilities = ["create", "read", "update", "delete", "list"] }
 """
 Parameters = Mapping[str, tuple[object, ...]]
@@ -52,7 +64,8 @@ class Rule:
         allowed: Parameters that a request may carry, and their values; empty allows all.
         denied: Parameters that it may not carry.
         required: Parameters that it must carry.
-        is_wrapped: Whether only wrapped answers are allowed.
+        min_wrapping_ttl: Seconds for which answers must be wrapped at least; 0 bounds nothing.
+        max_wrapping_ttl: Seconds for which they may be wrapped at most; 0 bounds nothing.
     """
 
     pattern: str
@@ -60,7 +73,8 @@ class Rule:
     allowed: Parameters = field(default_factory=dict[str, tuple[object, ...]])
     denied: Parameters = field(default_factory=dict[str, tuple[object, ...]])
     required: tuple[str, ...] = ()
-    is_wrapped: bool = False
+    min_wrapping_ttl: int = 0
+    max_wrapping_ttl: int = 0
 
 
 def read_policy(text: str) -> tuple[Rule, ...]:
@@ -112,14 +126,17 @@ def _rule(pattern: str, body: hcl.Block) -> Rule:
         raise ValueError(f"path {pattern!r}: invalid key {min(unknown)!r}")
     if "+*" in pattern:
         raise ValueError(f"path {pattern!r}: invalid use of wildcards")
-    wrapping = [duration(given.get(name) or 0) for name in ("min_wrapping_ttl", "max_wrapping_ttl")]
+    least, most = (duration(given.get(f"{end}_wrapping_ttl") or 0) for end in ("min", "max"))
+    if 0 < most < least:
+        raise ValueError(f"path {pattern!r}: max_wrapping_ttl cannot be less than min_wrapping_ttl")
     return Rule(
         pattern=pattern.removeprefix("/"),
         capabilities=_capabilities(pattern, given),
         allowed=_parameters(given.get("allowed_parameters")),
         denied=_parameters(given.get("denied_parameters")),
         required=tuple(str(name).lower() for name in _list(given.get("required_parameters"))),
-        is_wrapped=any(wrapping),
+        min_wrapping_ttl=least,
+        max_wrapping_ttl=most,
     )
 
 
@@ -152,6 +169,8 @@ class PolicyStore:
         self._texts: dict[str, str] = {}
         self._rules: dict[str, tuple[Rule, ...]] = {}
         self.write("default", DEFAULT_POLICY)
+        # It has no text to be listed or read: only wrapping tokens have it.
+        self._rules["response-wrapping"] = read_policy(WRAPPING_POLICY)
 
     def names(self) -> list[str]:
         """Return every name, the built-in `root` included."""
@@ -183,7 +202,7 @@ class PolicyStore:
         Raises:
             Refusal: With status 400, if the policy may not be removed.
         """
-        if name in ("root", "default", "response-wrapping"):
+        if name in _BUILT_IN:
             raise invalid(f"cannot delete {name} policy")
         self._texts.pop(name, None)
         self._rules.pop(name, None)

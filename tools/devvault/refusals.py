@@ -20,9 +20,9 @@ def denied() -> Refusal:
     return Refusal(403, "1 error occurred:\n\t* permission denied\n\n")
 
 
-def bad_token() -> Refusal:
-    """Return the refusal of a token that is unknown, expired or revoked."""
-    return Refusal(403, "2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n")
+def failed(message: str) -> Refusal:
+    """Return the answer where an engine could not do what it should: Vault's internal error."""
+    return Refusal(500, f"1 error occurred:\n\t* {message}\n\n")
 
 
 def no_token() -> Refusal:

@@ -1,13 +1,14 @@
 """Owns how an engine offers its paths, and how a request finds the one that answers."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from bailiwick.tools.devvault.envelope import Answer, Operation, Request
 
 Answerer = Callable[[Request], Answer]
+_HEAD = re.compile(r"([a-z][a-z0-9-]*)(?:/|$|\(\?:/)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,7 @@ class Route:
         patch: Answers PATCH.
         exists: Tells whether a write would change something that is there; without it, every
             write is an update.
+        before: Refuses what shall be refused before anyone asks for the caller's token.
         is_open: Whether it answers without a token.
         is_sudo: Whether it needs the `sudo` capability besides.
         works_sealed: Whether it answers while the Vault is sealed.
@@ -36,6 +38,7 @@ class Route:
     delete: Answerer | None = None
     patch: Answerer | None = None
     exists: Callable[[Request], bool] | None = None
+    before: Callable[[Request], None] | None = None
     is_open: bool = False
     is_sudo: bool = False
     works_sealed: bool = False
@@ -67,14 +70,29 @@ class Engine(Protocol):
 class RouteTable:
     """Find an engine's route for a path."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._routes = [(re.compile(route.pattern), route) for route in engine.routes]
+    def __init__(self, routes: Iterable[Route] = ()) -> None:
+        self._routes = [(_head(r.pattern), re.compile(r.pattern), r) for r in routes]
+        self._heads: dict[str, list[tuple[re.Pattern[str], Route]]] = {}
 
     def find(self, request: Request) -> tuple[Route, Request] | None:
         """Return the route for a request and the request with its `params`, or None."""
         path = request.path.removeprefix(request.mount)
-        for pattern, route in self._routes:
+        for pattern, route in self._below(path.partition("/")[0]):
             found = pattern.fullmatch(path)
             if found is not None and route.answerer(request.operation) is not None:
                 return route, replace(request, params=found.groupdict(default=""))
         return None
+
+    def _below(self, head: str) -> list[tuple[re.Pattern[str], Route]]:
+        known = self._heads.get(head)
+        if known is None:
+            known = [(p, r) for h, p, r in self._routes if h in ("", head)]
+            # What clients make up, such as the names of secrets, is not worth remembering.
+            if len(known) < len(self._routes):
+                self._heads[head] = known
+        return known
+
+
+def _head(pattern: str) -> str:
+    found = _HEAD.match(pattern)
+    return found[1] if found else ""

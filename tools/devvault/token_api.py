@@ -1,23 +1,23 @@
 """Owns `auth/token`: the looking up, prolonging and ending of tokens, beside their making."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from bailiwick.tools.devvault.acl import Acl
+from bailiwick.tools.devvault.authority import AclOf
 from bailiwick.tools.devvault.envelope import EMPTY, Answer, Request, keys
-from bailiwick.tools.devvault.refusals import Refusal, bad_token, invalid
+from bailiwick.tools.devvault.refusals import Refusal, invalid
 from bailiwick.tools.devvault.routes import Route
-from bailiwick.tools.devvault.token_creation import TokenCreation
+from bailiwick.tools.devvault.token_creation import OfAlias, TokenCreation
 from bailiwick.tools.devvault.token_roles import TokenRoles
-from bailiwick.tools.devvault.tokens import Token, TokenStore, auth_block, iso
+from bailiwick.tools.devvault.tokens import Token, TokenStore, iso
 
 
 class TokenMethod:
     """Answer everything below `auth/token/`."""
 
-    def __init__(self, tokens: TokenStore, acl: Callable[[Token], Acl]) -> None:
+    def __init__(self, tokens: TokenStore, acl: AclOf, of_alias: OfAlias) -> None:
         self._tokens = tokens
         self._roles = TokenRoles()
-        self._creation = TokenCreation(tokens, self._roles, acl)
+        self._creation = TokenCreation(tokens, self._roles, acl, of_alias)
 
     @property
     def routes(self) -> Sequence[Route]:
@@ -33,7 +33,12 @@ class TokenMethod:
             Route(pattern=r"renew-accessor", update=self._renew_accessor),
             Route(pattern=r"revoke(?:/(?P<token>.+))?", update=self._revoke),
             Route(pattern=r"revoke-accessor", update=self._revoke_accessor),
-            Route(pattern=r"revoke-orphan", update=self._revoke_orphan, is_sudo=True),
+            Route(pattern=r"tidy", update=lambda _: Answer(status=202), is_sudo=True),
+            Route(
+                pattern=r"revoke-orphan(?:/(?P<token>.+))?",
+                update=self._revoke_orphan,
+                is_sudo=True,
+            ),
             Route(pattern=r"accessors/?", list=self._accessors, is_sudo=True),
             *self._roles.routes,
         )
@@ -50,7 +55,7 @@ class TokenMethod:
     def _lookup_accessor(self, request: Request) -> Answer:
         token = self._by_accessor(request)
         if token is None:
-            raise Refusal(403, "invalid accessor")
+            raise invalid("invalid accessor")
         return self._shown(token, hide_id=True)
 
     def _renew_self(self, request: Request) -> Answer:
@@ -65,24 +70,26 @@ class TokenMethod:
     def _renew_accessor(self, request: Request) -> Answer:
         token = self._by_accessor(request)
         if token is None:
-            raise Refusal(403, "invalid accessor")
+            raise invalid("invalid accessor")
         answer = self._renewed(token, request)
         return Answer(auth={**(answer.auth or {}), "client_token": ""})
 
     def _revoke_self(self, request: Request) -> Answer:
-        self._tokens.revoke(_self(request))
-        return EMPTY
+        return self._end(_self(request))
 
     def _revoke(self, request: Request) -> Answer:
         token = self._tokens.find(_named(request))
-        if token is not None:
-            self._tokens.revoke(token)
-        return EMPTY
+        return EMPTY if token is None else self._end(token)
 
     def _revoke_accessor(self, request: Request) -> Answer:
         token = self._by_accessor(request)
         if token is None:
             return Answer(warnings=["No token found with this accessor"])
+        return self._end(token)
+
+    def _end(self, token: Token) -> Answer:
+        if token.kind == "batch":
+            raise invalid("batch tokens cannot be revoked")
         self._tokens.revoke(token)
         return EMPTY
 
@@ -94,7 +101,7 @@ class TokenMethod:
         return EMPTY
 
     def _accessors(self, _: Request) -> Answer:
-        return keys(sorted(token.accessor for token in self._tokens))
+        return keys(sorted(token.accessor for token in self._tokens if token.accessor))
 
     def _by_accessor(self, request: Request) -> Token | None:
         accessor = request.body.text("accessor")
@@ -106,7 +113,7 @@ class TokenMethod:
         if not token.renewable:
             raise invalid("lease is not renewable")
         left = self._tokens.renew(token, request.body.seconds("increment"))
-        return Answer(auth={**auth_block(token), "lease_duration": left})
+        return Answer(auth={**self._tokens.auth_block(token), "lease_duration": left})
 
     def _shown(self, token: Token, *, hide_id: bool = False) -> Answer:
         now = self._tokens.now()
@@ -124,11 +131,17 @@ class TokenMethod:
             "expire_time": iso(token.expires),
             "ttl": token.left(now),
             "explicit_max_ttl": token.explicit_max_ttl,
-            "entity_id": "",
-            "type": "service",
+            "entity_id": token.entity_id,
+            "type": token.kind,
         }
         if token.ttl:
             shown |= {"renewable": token.renewable, "issue_time": iso(token.created)}
+        if token.renewed is not None:
+            shown |= {"last_renewal": iso(token.renewed), "last_renewal_time": int(token.renewed)}
+        if token.entity_id:
+            shown["identity_policies"] = list(self._tokens.identity_policies(token.entity_id))
+        if token.bound_cidrs:
+            shown["bound_cidrs"] = list(token.bound_cidrs)
         if token.role:
             shown["role"] = token.role
         if token.period:
@@ -138,7 +151,7 @@ class TokenMethod:
 
 def _self(request: Request) -> Token:
     if request.caller is None:
-        raise bad_token()
+        raise invalid("missing client token")
     return request.caller
 
 

@@ -3,20 +3,15 @@
 import re
 from collections.abc import Callable, Sequence
 
-from bailiwick.tools.devvault.acl import Acl
+from bailiwick.tools.devvault.authority import AclOf
 from bailiwick.tools.devvault.envelope import Answer, Request
 from bailiwick.tools.devvault.fields import Fields
 from bailiwick.tools.devvault.refusals import invalid
 from bailiwick.tools.devvault.routes import Route
 from bailiwick.tools.devvault.token_roles import TokenRole, TokenRoles
-from bailiwick.tools.devvault.tokens import (
-    Lifetime,
-    Token,
-    TokenStore,
-    auth_block,
-    random_text,
-    token_id,
-)
+from bailiwick.tools.devvault.tokens import Kind, Lifetime, Token, TokenStore, random_text
+
+OfAlias = Callable[[str], str]
 
 _UNSHOWABLE = re.compile(r"[^a-zA-Z0-9-]")
 
@@ -24,10 +19,13 @@ _UNSHOWABLE = re.compile(r"[^a-zA-Z0-9-]")
 class TokenCreation:
     """Answer `auth/token/create`, with and without a role, and `create-orphan`."""
 
-    def __init__(self, tokens: TokenStore, roles: TokenRoles, acl: Callable[[Token], Acl]) -> None:
+    def __init__(
+        self, tokens: TokenStore, roles: TokenRoles, acl: AclOf, of_alias: OfAlias
+    ) -> None:
         self._tokens = tokens
         self._roles = roles
         self._acl = acl
+        self._of_alias = of_alias
 
     @property
     def routes(self) -> Sequence[Route]:
@@ -44,29 +42,46 @@ class TokenCreation:
         is_sudo = self._acl(parent).is_sudo(request.path)
         role = self._roles.find(request.params["role"]) if request.params.get("role") else None
         _check(body, parent, is_sudo=is_sudo)
+        kind = _kind(body, role)
+        is_orphan = _is_orphan(request, role, is_sudo=is_sudo)
         policies = _policies(body, parent, role, is_sudo=is_sudo)
+        if kind == "batch" and "root" in policies:
+            raise invalid("batch tokens cannot be root tokens")
         lifetime = _lifetime(body, role)
         ttl, warnings = lifetime.grant()
-        if "root" in policies and not (body.seconds("ttl") or lifetime.explicit_max_ttl):
+        if "root" in policies and not lifetime.is_limited:
             ttl = parent.left(self._tokens.now())
         token = self._tokens.add(
             Token(
-                id=body.text("id") or token_id(),
-                accessor=random_text(),
-                parent="" if _is_orphan(request, role, is_sudo=is_sudo) else parent.id,
+                id=body.text("id") or self._tokens.new_id(kind),
+                accessor=random_text() if kind == "service" else "",
+                parent="" if is_orphan else parent.id,
                 policies=policies,
                 path=request.path,
                 meta=body.texts("meta") or body.texts("metadata"),
                 display_name=_display_name(body.text("display_name")),
                 num_uses=_least(body.integer("num_uses"), role.token_num_uses if role else 0),
                 role=role.name if role else "",
-                renewable=ttl > 0 and _is_renewable(body, role),
+                kind=kind,
+                entity_id=self._entity(body, role, "" if is_orphan else parent.entity_id),
+                bound_cidrs=role.token_bound_cidrs if role else (),
+                renewable=kind == "service" and ttl > 0 and _is_renewable(body, role),
                 ttl=ttl,
                 explicit_max_ttl=lifetime.explicit_max_ttl,
                 period=lifetime.period,
             )
         )
-        return Answer(auth=auth_block(token), warnings=warnings)
+        return Answer(auth=self._tokens.auth_block(token), warnings=warnings)
+
+    def _entity(self, body: Fields, role: TokenRole | None, inherited: str) -> str:
+        alias = body.text("entity_alias")
+        if not alias:
+            return inherited
+        if role is None:
+            raise invalid("'entity_alias' is only allowed in combination with token role")
+        if not role.allows_alias(alias):
+            raise invalid("invalid 'entity_alias' value")
+        return self._of_alias(alias)
 
 
 def _caller(request: Request) -> Token:
@@ -76,10 +91,10 @@ def _caller(request: Request) -> Token:
 
 
 def _check(body: Fields, parent: Token, *, is_sudo: bool) -> None:
-    if parent.num_uses > 0:
+    if parent.num_uses:
         raise invalid("restricted use token cannot generate child tokens")
-    if body.text("type") == "batch":
-        raise invalid("batch tokens are beyond the development Vault: use type 'service'")
+    if parent.kind == "batch":
+        raise invalid("batch tokens cannot create more tokens")
     if body.text("id") and not is_sudo:
         raise invalid("root or sudo privileges required to specify token id")
     if "." in body.text("id"):
@@ -88,6 +103,20 @@ def _check(body: Fields, parent: Token, *, is_sudo: bool) -> None:
         raise invalid("root or sudo privileges required to create periodic token")
     if min(body.seconds("ttl"), body.seconds("explicit_max_ttl"), body.integer("num_uses")) < 0:
         raise invalid("ttl, explicit_max_ttl and num_uses cannot be negative")
+
+
+def _kind(body: Fields, role: TokenRole | None) -> Kind:
+    asked = body.text("type")
+    if role is not None and (not asked or not role.token_type.startswith("default")):
+        asked = role.token_type
+    if asked.removeprefix("default-") not in ("", "service", "batch"):
+        raise invalid(f"invalid 'token_type' value {asked!r}")
+    if not asked.endswith("batch"):
+        return "service"
+    for field in ("explicit_max_ttl", "num_uses", "period", "id"):
+        if body.get(field):
+            raise invalid(f"batch tokens cannot have {field!r} set")
+    return "batch"
 
 
 def _is_orphan(request: Request, role: TokenRole | None, *, is_sudo: bool) -> bool:

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 
 from bailiwick.tools.devvault.envelope import EMPTY, Answer, Request, keys
 from bailiwick.tools.devvault.fields import Fields
+from bailiwick.tools.devvault.networks import networks
 from bailiwick.tools.devvault.refusals import invalid, nothing_there
 from bailiwick.tools.devvault.routes import Route
+
+_KINDS = ("service", "batch", "default-service", "default-batch")
+_OLD_NAMES = ("period", "explicit_max_ttl", "bound_cidrs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,9 +23,11 @@ class TokenRole:
     allowed_policies_glob: tuple[str, ...] = ()
     disallowed_policies: tuple[str, ...] = ()
     disallowed_policies_glob: tuple[str, ...] = ()
+    allowed_entity_aliases: tuple[str, ...] = ()
     orphan: bool = False
     renewable: bool = True
     path_suffix: str = ""
+    token_bound_cidrs: tuple[str, ...] = ()
     token_explicit_max_ttl: int = 0
     token_no_default_policy: bool = False
     token_num_uses: int = 0
@@ -57,6 +63,10 @@ class TokenRole:
                 f"({_quoted(self.allowed_policies_glob)})"
             )
         return given
+
+    def allows_alias(self, name: str) -> bool:
+        """Tell whether a token may be made for an entity's alias of this name."""
+        return _fits(name, self.allowed_entity_aliases)
 
     def _allows(self, policy: str) -> bool:
         return policy in self.allowed_policies or _fits(policy, self.allowed_policies_glob)
@@ -107,7 +117,8 @@ class TokenRoles:
     def _write(self, request: Request) -> Answer:
         name = request.params["name"]
         known = self._roles.get(name, TokenRole(name=name))
-        self._roles[name] = _role(name, Fields({**_shown(known), **request.body}))
+        changes = {f"token_{n}" if n in _OLD_NAMES else n: v for n, v in request.body.items()}
+        self._roles[name] = _role(name, Fields({**_shown(known), **changes}))
         return EMPTY
 
     def _delete(self, request: Request) -> Answer:
@@ -117,17 +128,25 @@ class TokenRoles:
 
 def _role(name: str, body: Fields) -> TokenRole:
     kind = body.text("token_type", "default-service")
-    if kind not in ("service", "default-service"):
-        raise invalid(f"token_type {kind!r} is beyond the development Vault: use 'service'")
+    if kind not in _KINDS:
+        raise invalid(f"invalid 'token_type' value {kind!r}")
+    if kind == "batch" and not body.boolean("orphan"):
+        raise invalid(
+            "'token_type' cannot be 'batch' when role is set to generate non-orphan tokens"
+        )
+    if kind == "batch" and body.seconds("token_explicit_max_ttl"):
+        raise invalid("'token_type' cannot be 'batch' when 'explicit_max_ttl' is set")
     return TokenRole(
         name=name,
         allowed_policies=_names(body, "allowed_policies"),
         allowed_policies_glob=_names(body, "allowed_policies_glob"),
         disallowed_policies=_names(body, "disallowed_policies"),
         disallowed_policies_glob=_names(body, "disallowed_policies_glob"),
+        allowed_entity_aliases=tuple(body.strings("allowed_entity_aliases")),
         orphan=body.boolean("orphan"),
         renewable=body.boolean("renewable", default=True),
         path_suffix=body.text("path_suffix"),
+        token_bound_cidrs=networks(body.strings("token_bound_cidrs")),
         token_explicit_max_ttl=body.seconds("token_explicit_max_ttl"),
         token_no_default_policy=body.boolean("token_no_default_policy"),
         token_num_uses=body.integer("token_num_uses"),
@@ -147,9 +166,11 @@ def _shown(role: TokenRole) -> dict[str, object]:
         "allowed_policies_glob": list(role.allowed_policies_glob),
         "disallowed_policies": list(role.disallowed_policies),
         "disallowed_policies_glob": list(role.disallowed_policies_glob),
+        "allowed_entity_aliases": list(role.allowed_entity_aliases),
         "orphan": role.orphan,
         "renewable": role.renewable,
         "path_suffix": role.path_suffix,
+        "token_bound_cidrs": list(role.token_bound_cidrs),
         "token_explicit_max_ttl": role.token_explicit_max_ttl,
         "token_no_default_policy": role.token_no_default_policy,
         "token_num_uses": role.token_num_uses,

@@ -1,0 +1,1 @@
+"""Owns what lies below `sys/`: one module for each noun of the system's API."""

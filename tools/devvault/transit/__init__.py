@@ -1,0 +1,1 @@
+"""Owns the transit engine: encryption, signatures and digests with keys that stay inside."""
