@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from contextvars import copy_context
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
@@ -22,6 +22,7 @@ from bailiwick.tools.leases import Lease
 from bailiwick.tools.ledger import Entry
 from bailiwick.tools.results import Attempt, ToolResult
 from bailiwick.tools.scoped import ScopedTool
+from bailiwick.tools.tracing import unheard
 
 if TYPE_CHECKING:
     from bailiwick.tools.guard import Guard
@@ -56,11 +57,13 @@ class Execution:
 
     def run(self) -> Attempt:
         """Run the tool with its credential."""
-        return Attempt.of(lambda: self._tool.call(self._call.args, self._credential))
+        with self._surroundings:
+            return Attempt.of(lambda: self._tool.call(self._call.args, self._credential))
 
     async def arun(self) -> Attempt:
         """Do what `run` does, on an event loop."""
-        return await Attempt.aof(lambda: self._tool.acall(self._call.args, self._credential))
+        with self._surroundings:
+            return await Attempt.aof(lambda: self._tool.acall(self._call.args, self._credential))
 
     def finish(self, attempt: Attempt) -> ToolResult:
         """Redact, revoke and record what the tool returned or raised.
@@ -90,6 +93,10 @@ class Execution:
     def holds_lease(self) -> bool:
         """Whether a credential is still to be given back."""
         return self._lease is not None
+
+    @property
+    def _surroundings(self) -> AbstractContextManager[None]:
+        return unheard() if self.holds_lease else nullcontext()
 
     @property
     def _credential(self) -> Credential | None:

@@ -1,6 +1,7 @@
 """Owns the events of a governed tool call, for streams and tracers: redacted by then."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from copy import deepcopy
 
 from langchain_core.callbacks import BaseCallbackManager
@@ -8,8 +9,10 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import (
     get_async_callback_manager_for_config,
     get_callback_manager_for_config,
+    var_child_runnable_config,
 )
 from langchain_core.tools import BaseTool
+from langsmith.run_helpers import tracing_context
 
 from bailiwick.policies.calls import ToolCall
 from bailiwick.tools.results import ToolResult
@@ -58,6 +61,22 @@ async def atraced(
         raise
     await manager.on_tool_end(result.to_message(call), name=tool.name)
     return result
+
+
+@contextmanager
+def unheard() -> Generator[None]:
+    """Keep what runs meanwhile from streams and tracers.
+
+    A tool that holds a secret may hand it to a chain or a traced client of its own, whose events
+    nobody would redact. Its config stays otherwise, and so does its way to the graph's stream.
+    """
+    config = var_child_runnable_config.get()
+    token = var_child_runnable_config.set(config and {**config, "callbacks": None})
+    try:
+        with tracing_context(enabled=False):
+            yield
+    finally:
+        var_child_runnable_config.reset(token)
 
 
 def _is_heard(config: RunnableConfig) -> bool:

@@ -1,0 +1,221 @@
+"""What streams and tracers hear of a governed call: its arguments and its redacted result."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, NoReturn
+from uuid import UUID
+
+import pytest
+from langchain_core.callbacks import (
+    AsyncCallbackHandler,
+    BaseCallbackHandler,
+    CallbackManager,
+)
+from langchain_core.messages import ToolMessage
+from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langchain_core.runnables.config import set_config_context, var_child_runnable_config
+from langchain_core.tools import tool
+from langgraph.config import get_config
+from langsmith.run_helpers import get_tracing_context, tracing_context
+from tests.tools.governed import call_of, pay_tool
+from typing_extensions import override
+
+from bailiwick.policies import ToolCall
+from bailiwick.tools.results import ToolResult
+from bailiwick.tools.scoped import scoped_tool
+from bailiwick.tools.tracing import atraced, traced, unheard
+
+PAY = pay_tool([])
+CALL = call_of(PAY, {"to": "shop", "amount": "1.50"})
+DONE = ToolResult(content="paid", outcome="succeeded")
+
+
+class Listener(BaseCallbackHandler):
+    """Keep what it hears."""
+
+    raise_error = True
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, Any]] = []
+
+    @override
+    def on_tool_start(
+        self,
+        serialized: dict[str, Any],
+        input_str: str,
+        *,
+        run_id: UUID,
+        inputs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.heard.append(("start", (serialized["name"], input_str, inputs)))
+        if inputs is not None:
+            inputs["to"] = "thief"
+
+    @override
+    def on_chain_start(self, serialized: dict[str, Any], inputs: Any, **kwargs: Any) -> None:
+        self.heard.append(("chain", inputs))
+
+    @override
+    def on_tool_end(self, output: object, **kwargs: Any) -> None:
+        self.heard.append(("end", output))
+
+    @override
+    def on_tool_error(self, error: BaseException, **kwargs: Any) -> None:
+        self.heard.append(("error", error))
+
+
+class AsyncListener(AsyncCallbackHandler):
+    """Keep what it hears on an event loop."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    @override
+    async def on_tool_start(self, *_: Any, **__: Any) -> None:
+        self.heard.append("start")
+
+    @override
+    async def on_tool_end(self, *_: Any, **__: Any) -> None:
+        self.heard.append("end")
+
+
+Trace = Callable[[ToolCall, RunnableConfig, Callable[[], ToolResult]], ToolResult]
+
+
+def trace_sync(call: ToolCall, config: RunnableConfig, run: Callable[[], ToolResult]) -> ToolResult:
+    """Trace a call as on `invoke`."""
+    return traced(PAY, call, config, run)
+
+
+def trace_async(
+    call: ToolCall, config: RunnableConfig, run: Callable[[], ToolResult]
+) -> ToolResult:
+    """Trace a call as on `ainvoke`."""
+
+    async def arun() -> ToolResult:
+        return run()
+
+    return asyncio.run(atraced(PAY, call, config, arun))
+
+
+@pytest.fixture(params=[trace_sync, trace_async], ids=["traced", "atraced"])
+def trace(request: pytest.FixtureRequest) -> Trace:
+    """Give both ways to trace a call in turn."""
+    way: Trace = request.param
+    return way
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{}, {"callbacks": []}, {"callbacks": None}, {"callbacks": CallbackManager([])}],
+    ids=["none", "empty", "null", "manager"],
+)
+def test_without_a_listener_the_call_just_runs(trace: Trace, config: RunnableConfig) -> None:
+    """Telling nobody costs nothing."""
+    assert trace(CALL, config, lambda: DONE) is DONE
+
+
+def test_a_listener_hears_start_and_end(trace: Trace) -> None:
+    """The arguments as they were decided, and the message that the model will read."""
+    listener = Listener()
+    assert trace(CALL, {"callbacks": [listener]}, lambda: DONE) is DONE
+    start, end = listener.heard
+
+    assert start[0] == "start"
+    assert start[1][:2] == ("pay", "{'to': 'shop', 'amount': '1.5'}")
+    assert end[0] == "end"
+    assert isinstance(end[1], ToolMessage)
+    assert (end[1].content, end[1].tool_call_id) == ("paid", "call-1")
+
+
+def test_a_listener_hears_of_a_refusal(trace: Trace) -> None:
+    """A refusal is what came of the call."""
+    listener = Listener()
+    trace(CALL, {"callbacks": [listener]}, lambda: ToolResult.refused("pay", "No."))
+
+    assert [kind for kind, _ in listener.heard] == ["start", "end"]
+    assert listener.heard[1][1].status == "error"
+
+
+def test_an_error_of_the_guard_is_heard_and_goes_on(trace: Trace) -> None:
+    """A span that began also ends."""
+    listener = Listener()
+    error = KeyError("ledger")
+
+    def fail() -> NoReturn:
+        raise error
+
+    with pytest.raises(KeyError) as caught:
+        trace(CALL, {"callbacks": [listener]}, fail)
+    assert caught.value is error
+    assert listener.heard[1] == ("error", error)
+
+
+def test_a_listener_cannot_change_what_was_decided(trace: Trace) -> None:
+    """What it is handed is a copy."""
+    call = call_of(PAY, {"to": "shop", "amount": 1})
+    digest = call.digest("1")
+    trace(call, {"callbacks": [Listener()]}, lambda: DONE)
+
+    assert call.plain_args == {"to": "shop", "amount": "1"}
+    assert call.digest("1") == digest
+
+
+async def test_asynchronous_listeners_are_told_too() -> None:
+    """As LangGraph's own streams are."""
+    listener = AsyncListener()
+
+    async def arun() -> ToolResult:
+        return DONE
+
+    await atraced(PAY, CALL, {"callbacks": [listener]}, arun)
+    assert listener.heard == ["start", "end"]
+
+
+def test_a_wrapped_tool_does_not_tell_its_raw_result() -> None:
+    """Only the guard speaks of it, once it is redacted."""
+    listener = Listener()
+
+    @tool
+    def wave(times: int) -> str:
+        """Wave."""
+        return "~" * times
+
+    scoped = scoped_tool(wave, effect="read")
+    call = call_of(scoped, {"times": 1})
+
+    def run() -> ToolResult:
+        return ToolResult(content=scoped.call(call.args, None).text, outcome="succeeded")
+
+    config: RunnableConfig = {"callbacks": [listener]}
+    with set_config_context(config) as context:
+        context.run(traced, scoped, call, config, run)
+
+    assert [kind for kind, _ in listener.heard] == ["start", "end"]
+
+
+def test_nobody_hears_what_runs_beside_a_secret() -> None:
+    """A chain that a tool hands its secret to would tell it to streams and tracers in plain."""
+    listener = Listener()
+    found: list[object] = []
+
+    def inside() -> None:
+        with unheard():
+            RunnableLambda(found.append).invoke("secret")
+            found.append(get_tracing_context()["enabled"])
+            found.append(get_config().get("configurable"))
+        RunnableLambda(found.append).invoke("after")
+
+    config: RunnableConfig = {"callbacks": [listener], "configurable": {"thread_id": "t"}}
+    with set_config_context(config) as context, tracing_context(enabled="local"):
+        context.run(inside)
+
+    assert found == ["secret", False, {"thread_id": "t"}, "after"]
+    assert listener.heard == [("chain", "after")]
+
+
+def test_what_is_not_heard_need_not_run_in_a_graph() -> None:
+    """Outside of any there is no config to silence."""
+    with unheard():
+        assert var_child_runnable_config.get() is None
