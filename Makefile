@@ -1,7 +1,11 @@
 # Every target sets itself up: `.venv` is made with uv where it is on PATH, with venv and pip otherwise.
-PYTHON ?= python3
+# `make PYTHON=python3.13 demo` takes that Python; left out, the first one found that is new enough.
 BIN := .venv/bin
+# What it needs to run, and what it needs to be worked on.
+RUNS := .venv/.runs
 STAMP := .venv/.installed
+
+export PYTHON
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types check bench lock clean
@@ -9,7 +13,7 @@ STAMP := .venv/.installed
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: $(STAMP)  ## run the refund desk, unattended, to its end
+demo: $(RUNS)  ## run the refund desk, unattended, to its end
 	$(BIN)/bailiwick demo
 
 test: lint types check  ## lint, types and all tests: what CI runs
@@ -32,15 +36,29 @@ lock:  ## write uv.lock anew (needs uv)
 	uv lock
 
 clean:  ## remove everything that was built
-	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-$(STAMP): pyproject.toml
+$(RUNS): pyproject.toml uv.lock
+	@echo "setting up .venv; the first time this takes a minute or two"
 	@if command -v uv >/dev/null 2>&1; then \
-	  uv venv --quiet --allow-existing --python $(PYTHON) .venv && \
-	  uv pip install --quiet --python $(BIN)/python --group dev --editable .; \
+	  uv sync --quiet --inexact --python "$${PYTHON:->=3.11}" --no-dev; \
 	else \
-	  $(PYTHON) -m venv .venv && \
-	  $(BIN)/python -m pip install --quiet --upgrade pip && \
+	  for python in $$PYTHON python3 python3.14 python3.13 python3.12 python3.11; do \
+	    "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+	    python=; \
+	  done; \
+	  if [ -z "$$python" ]; then echo "Python 3.11 or newer is needed: install it" >&2; exit 1; fi; \
+	  "$$python" -m venv .venv && \
+	  $(BIN)/python -m pip install --quiet --upgrade "pip>=25.1" && \
+	  $(BIN)/python -m pip install --quiet --editable .; \
+	fi
+	@touch $@
+
+$(STAMP): $(RUNS)
+	@echo "setting up the tools that test it"
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv sync --quiet --inexact --python $(BIN)/python; \
+	else \
 	  $(BIN)/python -m pip install --quiet --group dev --editable .; \
 	fi
 	@touch $@

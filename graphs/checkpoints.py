@@ -116,7 +116,15 @@ def _plain(url: str) -> str:
 
 def _connect(path: str) -> sqlite3.Connection:
     with _plainly(f"sqlite:///{path}"):
-        return sqlite3.connect(path, timeout=WAIT, check_same_thread=False)
+        connection = sqlite3.connect(path, timeout=WAIT, check_same_thread=False)
+        try:
+            # Told now, that it is locked or read-only is one wait: in a run, each write would wait.
+            connection.execute("BEGIN IMMEDIATE")
+            connection.rollback()
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
 
 
 def _pool(url: str) -> "ConnectionPool[Connection[DictRow]]":

@@ -1,12 +1,52 @@
 """Owns the settings: the only place that reads the environment."""
 
+import json
+import os
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+)
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 from bailiwick.policies.errors import SettingsError
+
+PREFIX = "BAILIWICK_"
+
+
+def _address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        is_whole = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise ValueError("write it as http://HOST:PORT or https://HOST")
+    return text.rstrip("/")
+
+
+def _names(given: object) -> object:
+    if not isinstance(given, str):
+        return given
+    if not given.lstrip().startswith("["):
+        return [name for part in given.split(",") if (name := part.strip())]
+    try:
+        return json.loads(given)
+    except ValueError:
+        raise ValueError('write manager,finance or ["manager", "finance"]') from None
+
+
+Address = Annotated[str, AfterValidator(_address)]
+Names = Annotated[frozenset[str], BeforeValidator(_names)]
 
 
 class Settings(BaseSettings):
@@ -23,8 +63,8 @@ class Settings(BaseSettings):
         model: The chat model's name; scripted where neither it nor a key is set.
         openai_api_key: The key of the OpenAI-compatible server.
         openai_base_url: Its address, if it is not OpenAI's.
-        roles: What the person at this terminal may approve as, as a JSON list; a manager in
-            development and nothing in production where left out.
+        roles: What the person at this terminal may approve as: names with commas between them, or a
+            JSON list; a manager in development and nothing in production where left out.
         auth_secret: Signs the tokens that LangGraph Server accepts (HS256), 32 characters or more;
             nobody gets in where left out.
         auth_issuer: The issuer that tokens must name.
@@ -32,22 +72,30 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="BAILIWICK_", env_file=".env", extra="ignore", frozen=True
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_file_encoding="utf-8",
+        # `NAME=` in a copy of .env.example is a setting left out.
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     env: Literal["development", "production"] = "development"
-    database_url: str = "sqlite:///bailiwick.db"
-    checkpoint_url: str | None = None
+    # Such an address may hold a password.
+    database_url: str = Field(default="sqlite:///bailiwick.db", repr=False)
+    checkpoint_url: str | None = Field(default=None, repr=False)
     policy: Path | None = None
     vault_addr: str | None = Field(default=None, validation_alias="VAULT_ADDR")
     approles: Path | None = None
-    shop_url: str | None = None
+    shop_url: Address | None = None
     model: str | None = None
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
-    openai_base_url: str | None = Field(
+    openai_base_url: Address | None = Field(
         default=None, validation_alias=AliasChoices("OPENAI_BASE_URL", "OPENAI_API_BASE")
     )
-    roles: frozenset[str] | None = None
+    roles: Annotated[Names | None, NoDecode] = None
     auth_secret: SecretStr | None = Field(default=None, min_length=32)
     auth_issuer: str = "bailiwick"
     auth_audience: str = "bailiwick"
@@ -64,23 +112,60 @@ class Settings(BaseSettings):
         """The database of LangGraph's checkpoints."""
         if self.checkpoint_url is not None:
             return self.checkpoint_url
-        if self.database_url.startswith("sqlite:///"):
-            ledger = Path(self.database_url.removeprefix("sqlite:///"))
-            return f"sqlite:///{ledger.with_suffix('.checkpoints.db')}"
-        return self.database_url
+        scheme, _, path = self.database_url.partition(":///")
+        if scheme != "sqlite" or path in {"", ":memory:"}:
+            return self.database_url
+        return f"sqlite:///{Path(path).with_suffix('.checkpoints.db')}"
 
 
 def read_settings() -> Settings:
     """Read the settings.
 
     Raises:
-        SettingsError: If one has a value that cannot be used.
+        SettingsError: If one has a value that cannot be used, or its name is misspelt.
     """
     try:
+        _refuse_misspelt({*os.environ, *DotEnvSettingsSource(Settings).env_vars})
         return Settings()
     except ValidationError as error:
         fault = error.errors()[0]
-        name = str(fault["loc"][0]) if fault["loc"] else "settings"
+        name = _spelled(str(fault["loc"][0])) if fault["loc"] else "a setting"
+        why = fault["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{name} cannot be used: {why} (see .env.example)") from None
+    except (OSError, UnicodeDecodeError):
         raise SettingsError(
-            f"the setting {name!r} cannot be used: {fault['msg']} (see .env.example)"
+            "the file .env cannot be read: make it a readable text file in UTF-8, or remove it"
         ) from None
+
+
+def _refuse_misspelt(given: Iterable[str]) -> None:
+    """Refuse a name that is nearly a setting's: who meant to set it would believe that it is set.
+
+    What resembles none is left alone: Kubernetes puts the address of a service named `bailiwick`
+    into BAILIWICK_PORT, for one.
+    """
+    known = {_spelled(name) for name in Settings.model_fields}
+    known.add("OPENAI_API_BASE")
+    for name in sorted({name.upper() for name in given} - known):
+        if name.startswith(PREFIX) and (meant := _meant(name.removeprefix(PREFIX), known)):
+            raise SettingsError(f"{name} is no setting: did you mean {meant}?")
+
+
+def _meant(name: str, known: Iterable[str]) -> str | None:
+    short = {each.removeprefix(PREFIX): each for each in sorted(known)}
+    close = get_close_matches(name, short, n=1, cutoff=0.7)
+    longer = [each for each in short if name.startswith(each)]
+    return short[[*close, *longer][0]] if close or longer else None
+
+
+def _spelled(name: str) -> str:
+    """Return how a field, or what pydantic says of its place, is spelled in the environment."""
+    if name not in Settings.model_fields:
+        return name
+    match Settings.model_fields[name].validation_alias:
+        case AliasChoices(choices=[str() as alias, *_]):
+            return alias
+        case str() as alias:
+            return alias
+        case _:
+            return f"{PREFIX}{name.upper()}"

@@ -68,9 +68,9 @@ def token(
         list[str] | None, typer.Option(help="What they may approve as; may be repeated.")
     ] = None,
     hours: Annotated[float, typer.Option(help="How long it is good for.")] = 8,
-    init: Annotated[
+    init: Annotated[  # noqa: FBT002 - a flag
         bool, typer.Option("--init", help="Put a secret to sign with into .env first.")
-    ] = False,  # noqa: FBT002 - a flag
+    ] = False,
 ) -> None:
     """Issue a token for LangGraph Server, in development."""
     from bailiwick.graphs.cli.token import issue  # noqa: PLC0415 - --help must be quick

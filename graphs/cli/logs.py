@@ -23,7 +23,9 @@ def configure_logs(*, debug: bool) -> None:
     if debug:
         logging.basicConfig(level=logging.INFO, stream=sys.stderr)
         return
-    # Without any handler Python prints warnings itself.
-    logging.getLogger().addHandler(logging.NullHandler())
+    root = logging.getLogger()
+    if not root.handlers:
+        # Without any handler Python prints warnings itself.
+        root.addHandler(logging.NullHandler())
     for name in _OURS:
         logging.getLogger(name).handlers[:] = [SentenceHandler(logging.WARNING)]

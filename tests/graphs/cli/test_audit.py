@@ -1,0 +1,132 @@
+"""`bailiwick audit`: the ledger read, checked and carried away."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tests.graphs.cli.terminals import Outcome
+
+from bailiwick.tools.ledger import Entry, Ledger
+
+Command = Callable[..., Outcome]
+
+
+def tamper(home: Path, statement: str) -> None:
+    """Change the database behind the ledger's back."""
+    with closing(sqlite3.connect(home / "bailiwick.db")) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+
+@pytest.mark.parametrize("command", ["show", "verify", "export"])
+def test_a_ledger_that_is_not_there_is_not_made(
+    bailiwick: Command, home: Path, command: str
+) -> None:
+    """A misspelt path would else be found in order."""
+    outcome = bailiwick("audit", command)
+    assert outcome.status == 1
+    assert "there is no ledger at 'sqlite:///bailiwick.db'" in outcome.err
+    assert list(home.iterdir()) == []
+
+
+def test_an_empty_ledger_proves_nothing(bailiwick: Command, home: Path) -> None:
+    """It says so."""
+    Ledger(f"sqlite:///{home / 'bailiwick.db'}").close()
+    outcome = bailiwick("audit", "verify")
+    assert outcome.status == 1
+    assert "no record to check" in outcome.err
+
+
+@pytest.mark.usefixtures("ledger")
+def test_show_prints_every_thread_in_order(bailiwick: Command) -> None:
+    """One table for each."""
+    outcome = bailiwick("audit", "show")
+    assert outcome.status == 0
+    assert outcome.out.index("thread first") < outcome.out.index("thread second")
+    assert outcome.out.count("hands over to agent-1") == 2
+    assert bailiwick("audit", "show", "--thread", "second").out.count("hands over") == 2
+
+
+@pytest.mark.usefixtures("ledger")
+@pytest.mark.parametrize("command", ["show", "verify", "export"])
+def test_an_unknown_thread_is_an_error(bailiwick: Command, command: str) -> None:
+    """Nothing about nobody is not an answer."""
+    outcome = bailiwick("audit", command, "--thread", "third")
+    assert outcome.status == 1
+    assert outcome.out == ""
+    assert "the ledger has no thread 'third'" in outcome.err
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_sound_ledger_is_called_sound(bailiwick: Command) -> None:
+    """With what was looked at."""
+    outcome = bailiwick("audit", "verify")
+    assert (outcome.status, outcome.out) == (0, "sound: 5 records in 2 threads\n")
+
+
+@pytest.mark.usefixtures("ledger")
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE records SET body = '{}' WHERE thread = 'second' AND seq = 1", "was changed"),
+        ("DELETE FROM records WHERE thread = 'first' AND seq = 2", "record 2 of thread 'first'"),
+    ],
+    ids=["changed", "removed"],
+)
+def test_a_tampered_ledger_fails_and_names_the_record(
+    bailiwick: Command, home: Path, statement: str, said: str
+) -> None:
+    """Shown it can be all the same."""
+    tamper(home, statement)
+    outcome = bailiwick("audit", "verify")
+    assert outcome.status == 1
+    assert said in outcome.err
+    assert bailiwick("audit", "show").status == 0
+
+
+@pytest.mark.usefixtures("ledger")
+def test_show_survives_a_record_that_is_no_json(bailiwick: Command, home: Path) -> None:
+    """Whoever looks into a spoilt ledger is pointed to the check."""
+    tamper(home, "UPDATE records SET body = 'garbage' WHERE thread = 'first' AND seq = 1")
+    outcome = bailiwick("audit", "show")
+    assert outcome.status == 0
+    assert "cannot be read: bailiwick audit verify" in outcome.out
+
+
+def test_an_export_is_checked_without_a_database(
+    bailiwick: Command, ledger: Ledger, home: Path
+) -> None:
+    """Whatever characters stand in it; and a changed letter is found."""
+    with ledger.transaction() as connection:
+        # A separator of lines to `splitlines`, and none to JSON.
+        entry = Entry("handoff", {"agent": "a", "to": "b\u2028c", "verdict": "allow", "reason": ""})
+        ledger.append(connection, "first", entry)
+    lines = bailiwick("audit", "export").out
+    file = home / "elsewhere" / "export.jsonl"
+    file.parent.mkdir()
+    file.write_text(lines, encoding="utf-8")
+    (home / "bailiwick.db").rename(home / "gone.db")
+    assert [json.loads(line)["seq"] for line in lines.split("\n") if line] == [1, 2, 3, 4, 1, 2]
+    assert bailiwick("audit", "verify", "--export", str(file)).out.startswith("sound: 6 records")
+    file.write_text(lines.replace("agent-1", "agent-9", 1), encoding="utf-8")
+    outcome = bailiwick("audit", "verify", "--export", str(file))
+    assert outcome.status == 1
+    assert "record 2 of thread 'first'" in outcome.err
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"\xff\xfe", b"[]\n"], ids=["missing", "empty", "binary", "foreign"]
+)
+def test_what_is_no_export_is_refused(
+    bailiwick: Command, home: Path, content: bytes | None
+) -> None:
+    """In one sentence."""
+    file = home / "export.jsonl"
+    if content is not None:
+        file.write_bytes(content)
+    outcome = bailiwick("audit", "verify", "--export", str(file))
+    assert outcome.status == 1
+    assert outcome.err.count("\n") == 1

@@ -1,0 +1,202 @@
+"""Errors on the command line: one sentence with the remedy, status 1, and nothing lost."""
+
+import logging
+import socket
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tests.graphs.cli.terminals import COMMAND, Outcome
+
+from bailiwick.graphs.cli import main
+from bailiwick.policies.errors import SettingsError
+
+Command = Callable[..., Outcome]
+
+RUN = ("run", "Please refund order A-1001")
+NOBODY = "http://127.0.0.1:1"
+LOGINS = '{"billing": {"role_id": "r", "secret_id": "s"}}'
+
+
+@pytest.fixture
+def served() -> Iterator[int]:
+    """Give a port that is taken."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def told(outcome: Outcome) -> str:
+    """Return the one sentence that a failed command says."""
+    assert outcome.status == 1
+    lines = outcome.err.splitlines()
+    assert len(lines) == 1, outcome.err
+    assert lines[0].startswith("bailiwick: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"BAILIWICK_ENV": "prod"}, "BAILIWICK_ENV cannot be used"),
+        ({"BAILIWICK_ENVIRONMENT": "production"}, "did you mean BAILIWICK_ENV?"),
+        ({"BAILIWICK_ENV": "production"}, "production starts no Vault and no shop"),
+        ({"VAULT_ADDR": "http://127.0.0.1:1"}, "BAILIWICK_APPROLES, BAILIWICK_SHOP_URL must be"),
+        ({"BAILIWICK_DATABASE_URL": "mysql://u:secret@h/d"}, "does not know 'mysql'"),
+        ({"BAILIWICK_DATABASE_URL": "nonsense"}, "the ledger's URL cannot be read"),
+        ({"BAILIWICK_DATABASE_URL": "sqlite:///no/where.db"}, "check that its folder exists"),
+        (
+            {"BAILIWICK_DATABASE_URL": "postgresql://u:secret@127.0.0.1:1/d"},
+            "cannot be reached: check that PostgreSQL runs",
+        ),
+        (
+            {"BAILIWICK_CHECKPOINT_URL": "postgresql://u:secret@127.0.0.1:1/d"},
+            "the checkpoints' database in PostgreSQL cannot be reached",
+        ),
+        ({"BAILIWICK_CHECKPOINT_URL": "redis://u:secret@h"}, "cannot be kept at 'redis'"),
+        ({"BAILIWICK_POLICY": "no/rules"}, "no/rules"),
+        ({"BAILIWICK_MODEL": "gpt-5"}, "has no key: set OPENAI_API_KEY"),
+    ],
+    ids=lambda given: "+".join(given) if isinstance(given, Mapping) else "",
+)
+def test_a_wrong_setting_is_named_with_its_remedy(
+    bailiwick: Command, monkeypatch: pytest.MonkeyPatch, settings: Mapping[str, str], said: str
+) -> None:
+    """No traceback, and no password of an address."""
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    sentence = told(bailiwick(*RUN))
+    assert said in sentence
+    assert "secret" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("approles", "said"),
+    [
+        (None, "cannot be read"),
+        ("{", "is no file of AppRoles"),
+        ('{"billing": {"role_id": "r"}}', "is no file of AppRoles"),
+        (LOGINS, "does not answer: start it with `bailiwick vault dev` or set VAULT_ADDR"),
+    ],
+    ids=["missing", "garbled", "incomplete", "vault-down"],
+)
+def test_a_vault_that_cannot_be_used_is_named_with_its_remedy(
+    bailiwick: Command, monkeypatch: pytest.MonkeyPatch, approles: str | None, said: str
+) -> None:
+    """Before anything is asked of anybody."""
+    if approles is not None:
+        Path("approles.json").write_text(approles)
+    monkeypatch.setenv("VAULT_ADDR", NOBODY)
+    monkeypatch.setenv("BAILIWICK_APPROLES", "approles.json")
+    monkeypatch.setenv("BAILIWICK_SHOP_URL", NOBODY)
+    assert said in told(bailiwick(*RUN))
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("run", " "), "an empty text says nothing"),
+        (("run", "order \udcff"), "is no UTF-8"),
+        (("run", "--thread", "nobody"), "there is no thread 'nobody'"),
+        (("run", "--thread", "nobody", "Please refund A-1001"), "there is no thread 'nobody'"),
+    ],
+    ids=["blank", "bytes", "unknown-thread", "unknown-thread-with-request"],
+)
+def test_a_malformed_request_is_refused(
+    bailiwick: Command, args: tuple[str, ...], said: str
+) -> None:
+    """It is told what would be one."""
+    assert said in told(bailiwick(*args))
+
+
+@pytest.mark.parametrize("name", ["bailiwick.db", "bailiwick.checkpoints.db"])
+def test_a_locked_database_is_told_and_works_afterwards(
+    bailiwick: Command, home: Path, name: str
+) -> None:
+    """Whoever locks it is let to finish, and then nothing is lost."""
+    assert bailiwick("run", "How is order A-1001?").status == 0
+    with closing(sqlite3.connect(home / name)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("CREATE TABLE mine (x)")
+        outcome = bailiwick("run", "How is order A-1001?")
+        assert outcome.status == 1
+        assert "is locked by somebody else" in outcome.err
+        assert "Traceback" not in outcome.err
+        other.rollback()
+    assert bailiwick("run", "How is order A-1001?").status == 0
+    assert bailiwick("audit", "verify").status == 0
+
+
+@pytest.mark.parametrize("option", ["--port", "--shop-port"])
+def test_a_taken_port_is_told(bailiwick: Command, home: Path, served: int, option: str) -> None:
+    """And no file of logins is left."""
+    other = "--shop-port" if option == "--port" else "--port"
+    outcome = bailiwick("vault", "dev", option, str(served), other, "0")
+    assert f"port {served} on 127.0.0.1 is taken" in told(outcome)
+    assert list(home.iterdir()) == []
+
+
+def test_logins_are_not_written_over(bailiwick: Command, home: Path) -> None:
+    """They may be those of a Vault that is still in use."""
+    (home / "approles.json").write_text(LOGINS)
+    outcome = bailiwick("vault", "dev", "--port", "0", "--shop-port", "0")
+    assert "'approles.json' exists already" in told(outcome)
+    assert (home / "approles.json").read_text() == LOGINS
+
+
+def test_a_development_vault_is_not_for_production(
+    bailiwick: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It refuses to start."""
+    monkeypatch.setenv("BAILIWICK_ENV", "production")
+    assert "is not for production" in told(bailiwick("vault", "dev", "--port", "0"))
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("words", [("--debug", *RUN), (*RUN, "--debug")], ids=["before", "after"])
+def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]) -> None:
+    """Wherever it is typed."""
+    monkeypatch.setenv("BAILIWICK_ENV", "prod")
+    with pytest.raises(SettingsError):
+        main(words)
+
+
+@pytest.mark.usefixtures("home")
+def test_a_request_may_look_like_an_option(bailiwick: Command) -> None:
+    """What follows two dashes is text."""
+    assert "there is no thread '--debug'" in told(bailiwick("run", "--thread=--debug"))
+    assert "no request" not in bailiwick("run", "--", "--debug").out
+
+
+def test_what_libraries_warn_of_stays_out_of_the_terminal(
+    home: Path, clean_environment: dict[str, str]
+) -> None:
+    """PostgreSQL's pool logs every failed try: the sentence says it once."""
+    env = {
+        **clean_environment,
+        "BAILIWICK_CHECKPOINT_URL": "postgresql://u:secret@127.0.0.1:1/d",
+    }
+    ended = subprocess.run(
+        [COMMAND, *RUN], env=env, cwd=home, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    assert ended.stderr.startswith("bailiwick: the checkpoints' database in PostgreSQL")
+
+
+def test_a_wrong_option_is_shown_as_usage(bailiwick: Command) -> None:
+    """With the status that shells know for it."""
+    outcome = bailiwick("run", "--no-such-option")
+    assert outcome.status == 2
+    assert "Usage: bailiwick run" in outcome.err
+
+
+@pytest.fixture(autouse=True)
+def quiet_loggers() -> Iterator[None]:
+    """Take away afterwards what a command has set up for its own process."""
+    before = {name: logging.getLogger(name).handlers[:] for name in ("bailiwick", "dotenv")}
+    yield
+    for name, handlers in before.items():
+        logging.getLogger(name).handlers[:] = handlers

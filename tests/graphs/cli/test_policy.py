@@ -1,0 +1,116 @@
+"""`bailiwick policy`: what an author of rules is told."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.graphs.cli.terminals import Outcome
+
+import bailiwick.policies
+
+Command = Callable[..., Outcome]
+
+SHIPPED = Path(bailiwick.policies.__file__).parent
+REFUND = ("policy", "explain", "billing", "issue_refund")
+
+
+@pytest.fixture
+def rules(home: Path) -> Path:
+    """Give a copy of the shipped rules to spoil."""
+    folder = home / "rules"
+    folder.mkdir()
+    for name in ("refund_desk.cedar", "schema.cedarschema"):
+        (folder / name).write_bytes((SHIPPED / name).read_bytes())
+    return folder
+
+
+def test_the_shipped_rules_are_valid(bailiwick: Command) -> None:
+    """Each is listed with its file and line."""
+    outcome = bailiwick("policy", "check")
+    assert outcome.status == 0
+    assert "refund-needs-a-manager" in outcome.out
+    assert "refund_desk.cedar:39" in outcome.out
+    assert "valid: 7 rules, 3 tools" in outcome.out
+
+
+def test_an_empty_folder_is_no_policy(bailiwick: Command, home: Path) -> None:
+    """Nothing would be allowed, and whoever runs it hears of it first."""
+    outcome = bailiwick("policy", "check", "--path", str(home))
+    assert outcome.status == 1
+    assert outcome.out == ""
+    assert outcome.err.startswith("bailiwick: ")
+    assert "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("permit (", "permit (("),
+        ("context.args.amount > 50000", "context.args.sum > 50000"),
+        ('resource == Tool::"look_up_order"', 'resource == Tool::"look_up"'),
+    ],
+    ids=["syntax", "unknown-argument", "unknown-tool"],
+)
+def test_a_broken_rule_is_named_by_file_and_line(
+    bailiwick: Command, rules: Path, old: str, new: str
+) -> None:
+    """One sentence and status 1."""
+    file = rules / "refund_desk.cedar"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+    outcome = bailiwick("policy", "check", "--path", str(rules))
+    assert outcome.status == 1
+    assert "refund_desk.cedar:" in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_the_setting_names_the_rules(
+    bailiwick: Command, rules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does for a run."""
+    (rules / "refund_desk.cedar").unlink()
+    monkeypatch.setenv("BAILIWICK_POLICY", str(rules))
+    assert bailiwick("policy", "check").status == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "more", "said"),
+    [
+        ('{"order_id": "A-1", "amount": 40.00}', (), "review Needs the approval of manager"),
+        ('{"order_id": "A-1", "amount": 40.00}', ("--approved", "manager"), "allow Permitted by"),
+        ('{"order_id": "A-1", "amount": 640.00}', ("--approved", "manager"), "deny Forbidden"),
+        ("{}", (), "deny The policy cannot read the argument"),
+    ],
+    ids=["review", "allow", "deny", "no-arguments"],
+)
+def test_a_call_is_explained(
+    bailiwick: Command, args: str, more: tuple[str, ...], said: str
+) -> None:
+    """The verdict and why."""
+    outcome = bailiwick(*REFUND, args, *more)
+    assert outcome.status == 0
+    assert outcome.out.startswith(said)
+
+
+@pytest.mark.parametrize("amount", ["40", '"40.00"'])
+def test_money_without_cents_is_explained(bailiwick: Command, amount: str) -> None:
+    """A whole number of what? The person is told how to write it."""
+    outcome = bailiwick(*REFUND, f'{{"order_id": "A-1", "amount": {amount}}}')
+    assert outcome.out.startswith("deny")
+    assert "write 40.00" in outcome.out
+
+
+@pytest.mark.parametrize("args", ["{", "[]", "40"])
+def test_arguments_that_are_no_object_are_refused(bailiwick: Command, args: str) -> None:
+    """With an example of what is meant."""
+    outcome = bailiwick(*REFUND, args)
+    assert outcome.status == 1
+    assert '{"order_id": "A-1001"' in outcome.err
+
+
+def test_an_unknown_tool_is_explained(bailiwick: Command) -> None:
+    """It would be denied; nothing breaks."""
+    outcome = bailiwick("policy", "explain", "billing", "drop_everything")
+    assert outcome.status == 0
+    assert "deny The policy knows no tool named 'drop_everything'." in outcome.out

@@ -1,0 +1,196 @@
+"""`bailiwick run`: a person at a terminal, against a Vault and a shop in another process."""
+
+import io
+import re
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from tests.graphs.cli.terminals import Outcome, Terminal
+
+from bailiwick.graphs.surroundings import start_surroundings, write_approles
+
+Start = Callable[..., Terminal]
+Command = Callable[..., Outcome]
+
+QUESTION = "approve, edit, reject, respond or later? "
+REFUND = "Please refund order "
+
+
+@pytest.fixture
+def start(development: dict[str, str], tmp_path: Path) -> Start:
+    """Give what starts `bailiwick run` in a terminal."""
+    return starter(development, tmp_path)
+
+
+def starter(env: dict[str, str], folder: Path) -> Start:
+    """Return what starts `bailiwick run` with an environment in a folder."""
+
+    def start(*args: str, **more: str) -> Terminal:
+        return Terminal(("run", *args), {**env, **more}, folder)
+
+    return start
+
+
+def thread_of(terminal: Terminal) -> str:
+    """Return the thread that a terminal shows."""
+    found = re.search(r"Thread (\S+)", terminal.shown)
+    assert found
+    return found[1]
+
+
+def flat(text: str) -> str:
+    """Return text as one line."""
+    return " ".join(text.split())
+
+
+def test_an_approved_refund_is_made(start: Start) -> None:
+    """Who asks for what, why and with which credential is shown before, the refund after."""
+    with start("Please refund 6.00 on order A-1001") as terminal:
+        asked = terminal.expect(QUESTION)
+        terminal.type("approve")
+        assert terminal.end() == 0
+    for shown in (
+        "The scripted model answers",
+        "hands over to billing",
+        "Refund 6.00 EUR on order A-1001.",
+        "supervisor > billing",
+        "a manager must agree",
+        "payments/refund for 60 s",
+    ):
+        assert shown in asked
+    assert "Refunded" not in asked
+    assert "Refunded 6.00 EUR on order A-1001" in terminal.shown
+    assert f"bailiwick audit show --thread {thread_of(terminal)}" in terminal.shown
+
+
+def test_who_may_not_approve_is_told_why_and_somebody_else_goes_on(start: Start) -> None:
+    """Nothing is lost: the thread goes on in another process, where an edit is looked at, too."""
+    with start(f"{REFUND}A-1006", BAILIWICK_ROLES="clerk") as terminal:
+        terminal.expect(QUESTION)
+        terminal.type("approve")
+        refused = flat(terminal.expect(QUESTION))
+        terminal.type("later")
+        assert terminal.end() == 0
+    thread = thread_of(terminal)
+    assert "it takes the role 'manager'" in refused
+    assert "Value error" not in refused
+    assert f"It waits. Go on with: bailiwick run --thread {thread}" in terminal.shown
+    with start("--thread", thread) as other:
+        for amount in ("-5", "10"):
+            other.expect(QUESTION)
+            other.type("edit")
+            other.expect("order_id (A-1006): ")
+            other.type("")
+            other.expect("amount (300): ")
+            other.type(amount)
+        assert other.end() == 0
+    assert "not taken: amount: Input should be greater than 0" in flat(other.shown)
+    assert "Refunded 10.00 EUR on order A-1006" in other.shown
+
+
+def test_leaving_at_the_question_keeps_the_thread(start: Start) -> None:
+    """Ctrl-C ends cleanly; and what was typed before the question was no answer to it."""
+    with start("Please refund 1.00 on order A-1001") as terminal:
+        terminal.expect("Thread ")
+        terminal.type("approve")
+        terminal.expect(QUESTION)
+        terminal.press("c")
+        assert terminal.end() == 130
+    assert "Traceback" not in terminal.shown
+    assert "Refunded 1.00" not in terminal.shown
+    assert f"go on with: bailiwick run --thread {thread_of(terminal)}" in terminal.shown
+
+
+def test_a_vault_sealed_in_between_pays_nothing_and_says_so(
+    clean_environment: dict[str, str], tmp_path: Path
+) -> None:
+    """The agent gets a refusal, whoever runs it the reason and the remedy."""
+    with ExitStack() as stack:
+        started = stack.enter_context(start_surroundings())
+        assert started.vault is not None
+        assert started.shop is not None
+        write_approles(tmp_path / "approles.json", started.approles)
+        env = {
+            **clean_environment,
+            "VAULT_ADDR": started.vault_address,
+            "BAILIWICK_APPROLES": "approles.json",
+            "BAILIWICK_SHOP_URL": started.shop_address,
+        }
+        terminal = stack.enter_context(starter(env, tmp_path)(f"{REFUND}A-1001"))
+        terminal.expect(QUESTION)
+        started.vault.seal()
+        terminal.type("approve")
+        assert terminal.end() == 0
+        assert started.shop.refunds("A-1001") == ()
+    shown = flat(terminal.shown)
+    assert "bailiwick: issue_refund of billing got no credential" in shown
+    assert "is sealed or not active: unseal it" in shown
+    assert "Traceback" not in shown
+
+
+def typed(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
+    """Put lines on standard input, which ends after them."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+
+
+def test_a_request_is_asked_for_where_none_is_given(
+    bailiwick: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any order id works; one that nobody knows gets a helpful answer."""
+    typed(monkeypatch, f"{REFUND}Z-9")
+    outcome = bailiwick("run")
+    assert outcome.status == 0
+    assert "There is no order" in outcome.out
+
+
+def test_no_request_at_all_is_an_error(bailiwick: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script that forgot it is told how to give one."""
+    typed(monkeypatch)
+    outcome = bailiwick("run")
+    assert outcome.status == 1
+    assert 'no request was given: write, for example, bailiwick run "' in outcome.err
+    assert "The thread is kept" not in outcome.err
+
+
+def test_a_rejection_reaches_the_agent_with_its_reason(
+    bailiwick: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing is paid; an answer that fits several words is asked again."""
+    typed(monkeypatch, "re", "rej", "the customer called it off")
+    outcome = bailiwick("run", f"{REFUND}A-1001")
+    assert outcome.status == 0
+    assert "as much of it as tells it apart" in flat(outcome.out)
+    assert "rejected it: the customer called it off" in flat(outcome.out)
+    assert "Refunded 42" not in outcome.out
+
+
+def test_an_answer_in_the_tools_place_reaches_the_agent(
+    bailiwick: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty one is asked for again."""
+    typed(monkeypatch, "respond", "", "ask again tomorrow")
+    outcome = bailiwick("run", f"{REFUND}A-1001")
+    assert outcome.status == 0
+    assert outcome.out.count("What shall the agent be told?") == 2
+    assert "ask again tomorrow" in outcome.out
+
+
+def test_a_thread_that_waits_takes_no_new_request(
+    bailiwick: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With nobody there to answer, it waits; then it wants the answer and nothing else."""
+    typed(monkeypatch)
+    waits = bailiwick("run", f"{REFUND}A-1001")
+    found = re.search(r"Go on with: bailiwick run --thread (\S+)", waits.out)
+    assert waits.status == 0
+    assert found
+    eager = bailiwick("run", "--thread", found[1], "And A-1002, please")
+    assert eager.status == 1
+    assert f"thread {found[1]!r} waits for an answer" in eager.err
+    typed(monkeypatch, "approve", "How is order A-1001?")
+    assert "Refunded 42.00 EUR" in bailiwick("run", "--thread", found[1]).out
+    ended = bailiwick("run", "--thread", found[1])
+    assert ended.status == 0
+    assert "This is how order A-1001 stands." in ended.out
