@@ -55,7 +55,8 @@ class Session:
     def is_broken_off(self) -> bool:
         """Tell whether a run of this thread ended before its end, and waits for nobody."""
         state = self.app.get_state(self._config)
-        return bool(state.next) and not state.interrupts
+        # Not `next`: a task that has written, in a step that has not ended, is not in it.
+        return bool(state.tasks) and not state.interrupts
 
     def waiting(self) -> list[Interrupt]:
         """Return the interrupts that wait for an answer."""

@@ -88,7 +88,7 @@ def test_the_environment_wins_over_the_file(home: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("BAILIWICK_MODEL", "of-the-environment")
     settings = read_settings()
     assert settings.model == "of-the-environment"
-    assert settings.roles == {"clerk"}
+    assert settings.approver_roles == {"clerk"}
 
 
 def test_an_empty_value_is_a_setting_left_out(home: Path) -> None:
