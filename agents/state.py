@@ -46,11 +46,17 @@ class LastTurn:
             return cls()
         if message.name != agent:
             return cls()
-        answered = {each.tool_call_id for each in answers if isinstance(each, ToolMessage)}
-        open_calls = tuple(call for call in message.tool_calls if call["id"] not in answered)
+        # Models give one id to two calls, or none: each call takes one answer.
+        answered = [each.tool_call_id for each in answers if isinstance(each, ToolMessage)]
+        open_calls: list[ToolCall] = []
+        for call in message.tool_calls:
+            if (call_id := call["id"] or "") in answered:
+                answered.remove(call_id)
+            else:
+                open_calls.append(call)
         went_on = any(not isinstance(each, ToolMessage) for each in answers)
         return cls(
             origin=message.id or "",
-            open_calls=open_calls,
+            open_calls=tuple(open_calls),
             is_waiting=bool(open_calls and answers and not went_on),
         )
