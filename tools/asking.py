@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bailiwick.tools.guard import Guard
 
 _WENT_ON = "the conversation went on without it"
+_CHANGED = "the rules or the tool have changed while it waited for an approval"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ def ask(guard: "Guard", call: ToolCall, tool: ScopedTool) -> Next | ToolResult:
     """
     decision = guard.decide(call)
     if decision.verdict != "review":
-        return Next(node="execute")
+        return _unasked(guard, call)
     if call.thread == UNTHREADED:
         reason = "It needs an approval, and a graph without a checkpointer cannot wait for one."
         return guard.refuse(call, reason)
@@ -82,6 +83,20 @@ def withdraw(guard: "Guard", call: ToolCall) -> ToolResult:
         if _is_of(approval.request, call):
             guard.approvals.cancel(approval.request.id, reason=_WENT_ON)
     return guard.refuse(call, f"It was cancelled: {_WENT_ON}.")
+
+
+def _unasked(guard: "Guard", call: ToolCall) -> Next | ToolResult:
+    """Send a call on that needs no approval, unless it waited for one under other rules.
+
+    What somebody was asked about must not run because the question is gone, least of all when the
+    answer is no.
+    """
+    asked = [a for a in guard.approvals.list(thread=call.thread) if _is_of(a.request, call)]
+    for approval in asked:
+        guard.approvals.cancel(approval.request.id, reason=_CHANGED)
+    if not asked or guard.decide(call).verdict == "deny":
+        return Next(node="execute")
+    return guard.refuse(call, f"It was cancelled: {_CHANGED}.")
 
 
 def _is_of(record: ApprovalRequest | CallRecord, call: ToolCall) -> bool:
