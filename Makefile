@@ -8,7 +8,7 @@ STAMP := .venv/.installed
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check bench lock clean
+.PHONY: help demo test lint types check bench conformance lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,9 @@ check: $(STAMP)
 
 bench: $(STAMP)  ## measure speed and size against the peers
 	$(BIN)/python -m tests.benchmarks
+
+conformance: $(STAMP)  ## run hvac's own integration tests against the development Vault
+	$(BIN)/python -m tests.conformance
 
 lock:  ## write uv.lock anew (needs uv)
 	uv lock

@@ -6,9 +6,10 @@ from typing import Protocol
 from bailiwick.tools.devvault.approle_roles import Role, SecretId, shown_settings
 from bailiwick.tools.devvault.envelope import EMPTY, Answer, Request, keys
 from bailiwick.tools.devvault.fields import Fields
+from bailiwick.tools.devvault.lockout import Lockout
 from bailiwick.tools.devvault.mounts import Mount
 from bailiwick.tools.devvault.networks import is_within
-from bailiwick.tools.devvault.refusals import denied, invalid, nothing_there
+from bailiwick.tools.devvault.refusals import Refusal, denied, invalid, nothing_there
 from bailiwick.tools.devvault.routes import Route
 from bailiwick.tools.devvault.tokens import Kind, Lifetime, Token, TokenStore, random_text
 
@@ -40,6 +41,7 @@ class AppRoleMethod:
         self._mount = mount
         self._tokens = tokens
         self._entities = entities
+        self._lockout = Lockout(tokens.now)
         self._roles: dict[str, Role] = {}
 
     @property
@@ -100,7 +102,7 @@ class AppRoleMethod:
             raise invalid("invalid role or secret ID")
         metadata, bound = {"role_name": role.name}, role.settings.strings("token_bound_cidrs")
         if role.settings.boolean("bind_secret_id", default=True):
-            spent = role.spend(secret_id, self._tokens.now(), request.remote)
+            spent = self._spend(role, secret_id, request.remote)
             metadata |= spent.metadata
             bound = spent.token_bound_cidrs or bound
         if not is_within(request.remote, role.settings.strings("token_bound_cidrs")):
@@ -112,6 +114,16 @@ class AppRoleMethod:
             )
         )
         return Answer(auth=self._tokens.auth_block(token))
+
+    def _spend(self, role: Role, secret_id: str, remote: str) -> SecretId:
+        self._lockout.check(role.role_id)
+        try:
+            spent = role.spend(secret_id, self._tokens.now(), remote)
+        except Refusal:
+            self._lockout.failed(role.role_id)
+            raise
+        self._lockout.succeeded(role.role_id)
+        return spent
 
     def _named(self, request: Request) -> Role:
         role = self._roles.get(request.params["name"].lower())

@@ -76,7 +76,7 @@ class RouteTable:
 
     def find(self, request: Request) -> tuple[Route, Request] | None:
         """Return the route for a request and the request with its `params`, or None."""
-        path = request.path.removeprefix(request.mount)
+        path = request.path[len(request.mount) :]
         for pattern, route in self._below(path.partition("/")[0]):
             found = pattern.fullmatch(path)
             if found is not None and route.answerer(request.operation) is not None:

@@ -125,7 +125,7 @@ class EntityPaths:
                 group.entity_ids = [*dict.fromkeys([*group.entity_ids, target.id])]
         target.policies = tuple(sorted({*target.policies, *source.policies}))
         target.metadata = {**source.metadata, **target.metadata}
-        target.merged.append(source.id)
+        target.merged += [source.id, *source.merged]
         self._store.drop_entity(source)
 
 

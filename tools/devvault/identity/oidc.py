@@ -157,7 +157,7 @@ class Oidc:
         claims = key.claims(token) if key is not None else None
         if claims is None or (client_id and claims.get("aud") != client_id):
             return None
-        entity = self._store.entities.get(str(claims.get("sub")))
+        entity = self._store.entity(str(claims.get("sub")))
         is_over = int(str(claims.get("exp"))) <= self._store.now()
         return None if is_over or entity is None or entity.disabled else claims
 

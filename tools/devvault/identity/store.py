@@ -67,6 +67,13 @@ class IdentityStore:
         self.changed()
         return entity
 
+    def entity(self, entity_id: str) -> Entity | None:
+        """Return the entity with an id, also where it became part of another since, or None."""
+        found = self.entities.get(entity_id)
+        if found is not None or not entity_id:
+            return found
+        return next((e for e in self.entities.values() if entity_id in e.merged), None)
+
     def entity_named(self, name: str) -> Entity | None:
         """Return the entity with a name, or None."""
         return next((e for e in self.entities.values() if e.name.lower() == name.lower()), None)
@@ -146,15 +153,15 @@ class IdentityStore:
 
     def is_disabled(self, entity_id: str) -> bool:
         """Tell whether an entity's tokens are denied."""
-        entity = self.entities.get(entity_id)
+        entity = self.entity(entity_id)
         return entity is not None and entity.disabled
 
     def policies(self, entity_id: str) -> tuple[str, ...]:
         """Return the policies of an entity and of all its groups."""
         known = self._policies.get(entity_id)
         if known is None:
-            entity = self.entities.get(entity_id)
-            direct, inherited = self.groups_of(entity_id)
+            entity = self.entity(entity_id)
+            direct, inherited = self.groups_of(entity.id if entity else entity_id)
             names = set(entity.policies) if entity else set[str]()
             names.update(name for group in (*direct, *inherited) for name in group.policies)
             known = self._policies[entity_id] = tuple(sorted(names))
@@ -162,10 +169,10 @@ class IdentityStore:
 
     def facts(self, entity_id: str) -> EntityFacts | None:
         """Return what policies may name of an entity, or None."""
-        entity = self.entities.get(entity_id)
+        entity = self.entity(entity_id)
         if entity is None:
             return None
-        direct, inherited = self.groups_of(entity_id)
+        direct, inherited = self.groups_of(entity.id)
         return EntityFacts(
             id=entity.id,
             name=entity.name,
@@ -177,7 +184,7 @@ class IdentityStore:
                     metadata={},
                     custom_metadata=alias.custom_metadata,
                 )
-                for alias in self.aliases_of(entity_id)
+                for alias in self.aliases_of(entity.id)
             },
             group_names={group.id: group.name for group in (*direct, *inherited)},
         )

@@ -5,6 +5,8 @@ from typing import Any, TypeAlias
 import pytest
 from hvac.exceptions import InvalidPath, InvalidRequest
 
+from bailiwick.tools.devvault import DevelopmentVault
+
 # hvac has no types.
 Hvac: TypeAlias = Any
 
@@ -137,3 +139,51 @@ def test_a_write_needs_create_or_update(root: Hvac, child: Hvac) -> None:
     with pytest.raises(Exception, match="permission denied"):
         creator.create_or_update_secret("new", {"n": 2})
     assert read(root.secrets.kv.v2, "new")["data"] == {"n": 1}
+
+
+def test_a_patch_changes_what_it_names(kv: Hvac, root: Hvac) -> None:
+    """Null removes a field, an object is changed inside, and nothing there is nothing to change."""
+    kv.create_or_update_secret("a", {"n": 1, "gone": 1, "in": {"x": 1, "y": 2}})
+    headers = {"Content-Type": "application/merge-patch+json"}
+
+    def patch(path: str, body: dict[str, object]) -> dict[str, Any]:
+        url = f"/v1/secret/{path}"
+        answer: dict[str, Any] = root.adapter.request("patch", url, json=body, headers=headers)
+        return answer
+
+    answer = patch("data/a", {"data": {"gone": None, "in": {"y": 3}}, "options": {"cas": 1}})
+
+    assert answer["data"]["version"] == 2
+    assert read(kv, "a")["data"] == {"n": 1, "in": {"x": 1, "y": 3}}
+    with pytest.raises(InvalidPath):
+        patch("data/b", {"data": {"n": 1}})
+    with pytest.raises(InvalidRequest, match="did not match the current version"):
+        patch("data/a", {"data": {}, "options": {"cas": 1}})
+
+
+def test_an_engines_settings_hold_where_a_secret_has_none(
+    kv: Hvac, devvault: DevelopmentVault
+) -> None:
+    """How many versions, whether a write must say what it expects, and when a version goes."""
+    kv.configure(max_versions=2, cas_required=True, delete_version_after="1m30s")
+    for cas in range(3):
+        kv.create_or_update_secret("a", {"n": cas}, cas=cas)
+
+    assert sorted(kv.read_secret_metadata("a")["data"]["versions"]) == ["2", "3"]
+    assert kv.read_configuration()["data"]["delete_version_after"] == "1m30s"
+    with pytest.raises(InvalidRequest, match="check-and-set parameter required"):
+        kv.create_or_update_secret("a", {"n": 3})
+    devvault.let_pass(91)
+    with pytest.raises(InvalidPath):
+        read(kv, "a")
+
+
+def test_the_names_of_fields_can_be_had_without_their_values(kv: Hvac, root: Hvac) -> None:
+    """Down to the depth asked for."""
+    kv.create_or_update_secret("a", {"n": 1, "in": {"x": {"y": 2}}})
+
+    def names(query: str) -> object:
+        return root.adapter.get(f"/v1/secret/subkeys/a{query}")["data"]["subkeys"]
+
+    assert names("") == {"n": None, "in": {"x": {"y": None}}}
+    assert names("?depth=1") == {"n": None, "in": None}
