@@ -27,3 +27,35 @@ def execute(url: str, *statements: str) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for statement in statements:
             connection.execute(statement).close()
+
+
+def copy_thread(url: str, old: str, new: str) -> None:
+    """Copy every checkpoint of a thread, as a server's `copy` does: by rows."""
+    for table, columns in _columns(url).items():
+        if "thread_id" not in columns:
+            continue
+        others = ", ".join(column for column in columns if column != "thread_id")
+        execute(
+            url,
+            f"INSERT INTO {table} (thread_id, {others}) "  # noqa: S608 - the database's own names
+            f"SELECT '{new}', {others} FROM {table} WHERE thread_id = '{old}'",
+        )
+
+
+def _columns(url: str) -> dict[str, list[str]]:
+    if url.startswith("postgresql:"):
+        with psycopg.connect(url) as connection:
+            rows = connection.execute(
+                "SELECT table_name, column_name FROM information_schema.columns "
+                "WHERE table_schema = 'public'"
+            ).fetchall()
+    else:
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database:
+            rows = database.execute(
+                "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c "
+                "WHERE m.type = 'table'"
+            ).fetchall()
+    found: dict[str, list[str]] = {}
+    for table, column in rows:
+        found.setdefault(table, []).append(column)
+    return found

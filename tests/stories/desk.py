@@ -37,6 +37,9 @@ SECOND_MANAGER = Principal(id="second manager", roles=frozenset({"manager"}))
 ORDER = "A-1002"
 """An order of 899.00 EUR: the shop itself would pay 5.00 of it back again and again."""
 
+REFUND = ("issue_refund", {"order_id": ORDER, "amount": "5.00"})
+"""A model's wish to pay 5.00 back."""
+
 REQUEST = f"Please refund 5.00 EUR of order {ORDER}"
 
 
@@ -119,6 +122,10 @@ class Desk:
         model = ScriptedModel(script=script)
         graph = create_specialist(name, model=model, tools=tools, guard=guard)
         return graph.builder.compile(checkpointer=self.engine.checkpointer, name=name)
+
+    def billing(self, policy: Policy | None = None) -> "Thread":
+        """Return a new thread of billing alone, which asks for the refund at once."""
+        return self.thread(self.specialist(asks(REFUND), self.tools.issue_refund, policy=policy))
 
     @property
     def shop(self) -> Shop:
@@ -247,6 +254,12 @@ def decision(interrupt: Interrupt, kind: str = "approve", **fields: object) -> d
 def resume(interrupt: Interrupt, kind: str = "approve", **fields: object) -> Command[Any]:
     """Return the command that answers an interrupt by its id."""
     return Command(resume={interrupt.id: decision(interrupt, kind, **fields)})
+
+
+def edited(amount: object, tool: str = "issue_refund", **more: object) -> dict[str, Any]:
+    """Return the part of an answer that changes the arguments."""
+    args = {"order_id": ORDER, "amount": amount, **more}
+    return {"edited_action": {"name": tool, "args": args}}
 
 
 def asks(*calls: tuple[str, dict[str, Any]]) -> Script:

@@ -1,0 +1,69 @@
+"""Promise 2: an approval is given by the right people, and nobody counts twice."""
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+from tests.stories.desk import CLERK, CUSTOMER, MANAGER, SECOND_MANAGER, Desk, edited
+from tests.stories.rules import GATE, changed_policy
+
+from bailiwick.policies.principals import Principal
+
+NOBODY = Principal(id="somebody")
+
+
+def test_somebody_without_the_role_approves(desk: Desk) -> None:
+    """It takes the role, and who has it stands in no payload."""
+    thread = desk.billing()
+    interrupt = thread.ask()
+
+    for who, kind in product((CUSTOMER, CLERK, NOBODY), ("approve", "reject")):
+        with pytest.raises(ValidationError, match="may not answer"):
+            thread.answer(interrupt, who, kind)
+
+    assert desk.refunded == []
+    thread.answer(interrupt)
+    assert desk.refunded == [500]
+
+
+def test_the_requester_approves(desk: Desk) -> None:
+    """A manager who asks for a refund needs another manager."""
+    thread = desk.billing()
+    interrupt = thread.ask(who=MANAGER)
+
+    with pytest.raises(ValidationError, match="may not approve it"):
+        thread.answer(interrupt, MANAGER)
+    with pytest.raises(ValidationError, match="may not approve it"):
+        thread.answer(interrupt, MANAGER, "edit", **edited("4.00"))
+    assert desk.refunded == []
+
+    thread.answer(interrupt, SECOND_MANAGER)
+    assert desk.refunded == [500]
+
+
+def test_the_requester_approves_after_somebody_else_ran_the_thread_on(desk: Desk) -> None:
+    """Who asked first stays the requester, whoever drives the thread later."""
+    thread = desk.billing()
+    interrupt = thread.ask(who=MANAGER)
+
+    thread.run(None, CUSTOMER)
+    with pytest.raises(ValidationError, match="may not approve it"):
+        thread.answer(interrupt, MANAGER)
+
+    assert desk.refunded == []
+
+
+def test_one_person_approves_twice_for_a_quorum_of_two(desk: Desk, tmp_path: Path) -> None:
+    """Two approvals are two people, however often one of them answers."""
+    policy = changed_policy(tmp_path, (GATE, f'{GATE} @quorum("2")'))
+    thread = desk.billing(policy)
+    thread.answer(thread.ask())
+    assert desk.refunded == []
+
+    with pytest.raises(ValidationError, match="has approved"):
+        thread.answer(thread.waiting_for_one())
+    assert desk.refunded == []
+
+    thread.answer(thread.waiting_for_one(), SECOND_MANAGER)
+    assert desk.refunded == [500]
