@@ -1,6 +1,7 @@
 """Owns the answer to: who is driving this run?"""
 
-import getpass
+import os
+import pwd
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -32,7 +33,20 @@ def current_principal() -> Principal:
     The host's word (`acting_as`) comes first, then the user LangGraph Server authenticated, whose
     permissions are the roles, then the operating system's user, who has no role.
     """
-    return _acting.get() or _server_user() or Principal(id=getpass.getuser())
+    return _acting.get() or _server_user() or Principal(id=system_user())
+
+
+def system_user() -> str:
+    """Return the operating system's user, by the process and not by variables like LOGNAME.
+
+    Whoever sets those could be a second person to every rule that wants one.
+    """
+    number = os.getuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        # Containers run as numbers that have no name.
+        return f"uid-{number}"
 
 
 def _server_user() -> Principal | None:

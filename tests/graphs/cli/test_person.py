@@ -5,8 +5,9 @@ import pwd
 
 import pytest
 
-from bailiwick.graphs.cli.person import approver, requester, user
+from bailiwick.graphs.cli.person import approver, requester
 from bailiwick.graphs.settings import Settings
+from bailiwick.tools.principals import system_user
 
 ME = pwd.getpwuid(os.getuid()).pw_name
 
@@ -15,7 +16,7 @@ def test_nobody_becomes_somebody_else_by_a_variable(monkeypatch: pytest.MonkeyPa
     """A second name would be a second person to every rule that wants one."""
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.setenv(name, "somebody-else")
-    assert user() == ME
+    assert system_user() == ME
 
 
 def test_in_production_people_are_who_they_are() -> None:
