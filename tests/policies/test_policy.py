@@ -82,7 +82,7 @@ def test_annotations_say_what_an_approval_takes(load: Load, call: MakeCall) -> N
         ({"clerk"}, "review", {"manager", "auditor"}),
         ({"manager", "auditor"}, "allow", set[str]()),
     ],
-    ids=str,
+    ids=["none", "a manager", "an auditor", "a clerk", "both"],
 )
 def test_only_the_approvals_that_are_missing_are_asked(
     load: Load, call: MakeCall, approvals: set[str], verdict: str, missing: set[str]
