@@ -93,14 +93,26 @@ class Desk:
     before: int
     tools: ShopTools
 
-    def deploy(self, *, policy: Policy | None = None, refund: ScopedTool | None = None) -> App:
-        """Build the desk anew on the same databases, with another policy or refund tool."""
+    def deploy(
+        self,
+        *,
+        policy: Policy | None = None,
+        refund: ScopedTool | None = None,
+        billing: Script | None = None,
+    ) -> App:
+        """Build the desk anew on the same databases, with another policy, tool or script."""
         guard = self.guard
         if policy is not None:
             guard = Guard(policy=policy, ledger=guard.ledger, vault=guard.vault)
         tools = self.tools if refund is None else replace(self.tools, issue_refund=refund)
+
+        def model(role: str) -> ScriptedModel:
+            return (
+                ScriptedModel(script=billing) if billing and role == "billing" else scripted(role)
+            )
+
         graph = create_supervisor(
-            create_agents(guard, tools, scripted),
+            create_agents(guard, tools, model),
             model=scripted(SUPERVISOR),
             prompt=SUPERVISOR_PROMPT,
             supervisor_name=SUPERVISOR,
@@ -254,12 +266,6 @@ def decision(interrupt: Interrupt, kind: str = "approve", **fields: object) -> d
 def resume(interrupt: Interrupt, kind: str = "approve", **fields: object) -> Command[Any]:
     """Return the command that answers an interrupt by its id."""
     return Command(resume={interrupt.id: decision(interrupt, kind, **fields)})
-
-
-def edited(amount: object, tool: str = "issue_refund", **more: object) -> dict[str, Any]:
-    """Return the part of an answer that changes the arguments."""
-    args = {"order_id": ORDER, "amount": amount, **more}
-    return {"edited_action": {"name": tool, "args": args}}
 
 
 def asks(*calls: tuple[str, dict[str, Any]]) -> Script:

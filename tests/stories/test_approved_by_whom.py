@@ -1,11 +1,14 @@
 """Promise 2: an approval is given by the right people, and nobody counts twice."""
 
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 
 import pytest
+from langgraph.types import Command
 from pydantic import ValidationError
-from tests.stories.desk import CLERK, CUSTOMER, MANAGER, SECOND_MANAGER, Desk, edited
+from tests.stories.desk import CLERK, CUSTOMER, MANAGER, SECOND_MANAGER, Desk, decision
+from tests.stories.edits import edited
 from tests.stories.rules import GATE, changed_policy
 
 from bailiwick.policies.principals import Principal
@@ -66,4 +69,24 @@ def test_one_person_approves_twice_for_a_quorum_of_two(desk: Desk, tmp_path: Pat
     assert desk.refunded == []
 
     thread.answer(thread.waiting_for_one(), SECOND_MANAGER)
+    assert desk.refunded == [500]
+
+
+def test_one_answer_is_not_two_people(desk: Desk, tmp_path: Path) -> None:
+    """The first manager's answer does not become the second's when that one looks at the thread."""
+    policy = changed_policy(tmp_path, (GATE, f'{GATE} @quorum("2")'))
+    thread = desk.thread(desk.deploy(policy=policy))
+    interrupt = thread.ask()
+
+    thread.run(Command(resume=decision(interrupt)), MANAGER)
+    for _ in range(2):
+        with suppress(ValueError):
+            thread.run(None, SECOND_MANAGER)
+    with suppress(ValueError):
+        thread.run(Command(resume=decision(interrupt)), SECOND_MANAGER)
+    assert desk.refunded == []
+
+    question = thread.waiting_for_one()
+    assert question.value["approvals"] == [{"by": "manager", "role": "manager"}]
+    thread.answer(question, SECOND_MANAGER)
     assert desk.refunded == [500]

@@ -15,8 +15,8 @@ from tests.stories.desk import (
     MANAGER,
     SECOND_MANAGER,
     Desk,
-    edited,
 )
+from tests.stories.edits import edited
 from tests.stories.rules import GATE, WHOLE_GATE, changed_policy
 
 from bailiwick.policies.answers import ANSWERS

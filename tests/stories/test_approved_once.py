@@ -1,10 +1,9 @@
 """Promise 2: an approval runs one call, once, whatever is sent, replayed, copied or skipped."""
 
-from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 import pytest
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
+from langchain_core.messages import AIMessage, HumanMessage, ToolCall, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command, Send
 from tests.stories.databases import Place, copy_thread
@@ -40,20 +39,6 @@ def test_an_approved_refund_is_made_once(desk: Desk) -> None:
 
     assert desk.refunded == [500]
     assert thread.is_done()
-
-
-def test_a_scalar_answer_and_then_a_run_without_input(desk: Desk) -> None:
-    """An answer is not kept for whatever asks next."""
-    thread = desk.thread(desk.specialist(asks_again(2), desk.tools.issue_refund))
-    interrupt = thread.ask()
-
-    thread.run(Command(resume=decision(interrupt)), MANAGER)
-    thread.run(None, CUSTOMER)
-    thread.run(None, MANAGER)
-    thread.run(None, SECOND_MANAGER)
-
-    assert desk.refunded == [500]
-    assert len(thread.waiting()) == 1
 
 
 def test_a_double_click_on_an_answer_by_id(desk: Desk) -> None:
@@ -237,16 +222,3 @@ def test_time_travel_of_a_specialist_alone(desk: Desk) -> None:
                 thread.run(given, MANAGER, config)
 
     assert desk.refunded == [500]
-
-
-def asks_again(times: int) -> Callable[..., AIMessage]:
-    """Return a script that asks for the same refund again and again, one after the other."""
-
-    def script(messages: Sequence[BaseMessage], _: Mapping[str, frozenset[str]]) -> AIMessage:
-        done = sum(isinstance(message, ToolMessage) for message in messages)
-        if done >= times:
-            return AIMessage("Done.")
-        name, args = REFUND
-        return AIMessage("", tool_calls=[ToolCall(name=name, args=args, id=None)])
-
-    return script
