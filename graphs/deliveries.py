@@ -47,11 +47,12 @@ class Report:
     reason: str = ""
 
 
-def deliver(
+def deliver(  # noqa: PLR0913 - which threads and how, each optional
     app: App,
     guard: Guard,
     *,
     thread: str | None = None,
+    limit: int | None = None,
     watch: Watch | None = None,
     lapse: float = LAPSE,
 ) -> list[Report]:
@@ -65,6 +66,7 @@ def deliver(
         app: The compiled graph, with the checkpointer that knows the threads.
         guard: The guard of its tools.
         thread: Only this thread; left out, every thread of the guard's ledger.
+        limit: At most so many threads.
         watch: Gets each step's update as it comes, those of agents included.
         lapse: Seconds after which others take over from a deliverer that died.
 
@@ -76,24 +78,25 @@ def deliver(
     """
     _sweep(guard, thread)
     outbox, reports = Deliveries(guard.ledger, lapse=lapse), list[Report]()
-    while claim := outbox.claim(thread):
+    while len(reports) != limit and (claim := outbox.claim(thread)):
         with _given_back(outbox, claim):
             reports.append(_carry(app, outbox, claim, watch))
     return reports
 
 
-async def adeliver(
+async def adeliver(  # noqa: PLR0913 - as above
     app: App,
     guard: Guard,
     *,
     thread: str | None = None,
+    limit: int | None = None,
     watch: Watch | None = None,
     lapse: float = LAPSE,
 ) -> list[Report]:
     """Do what `deliver` does, on an event loop and with an asynchronous checkpointer."""
     await asyncio.to_thread(_sweep, guard, thread)
     outbox, reports = Deliveries(guard.ledger, lapse=lapse), list[Report]()
-    while claim := await asyncio.to_thread(outbox.claim, thread):
+    while len(reports) != limit and (claim := await asyncio.to_thread(outbox.claim, thread)):
         with _given_back(outbox, claim):
             reports.append(await _acarry(app, outbox, claim, watch))
     return reports

@@ -63,7 +63,7 @@ def next_move(state: StateSnapshot, claim: Claim) -> Move:
 def interrupts(state: StateSnapshot) -> Iterator[Interrupt]:
     """Return the interrupts that wait, from the innermost graphs."""
     for task in state.tasks:
-        if task.interrupts and isinstance(task.state, StateSnapshot) and task.state.next:
+        if task.interrupts and isinstance(task.state, StateSnapshot) and task.state.tasks:
             yield from interrupts(task.state)
         else:
             yield from task.interrupts
@@ -72,6 +72,9 @@ def interrupts(state: StateSnapshot) -> Iterator[Interrupt]:
 def is_under_way(state: StateSnapshot) -> bool:
     """Tell whether something is left to run that does not wait for an answer."""
     waiting = [task for task in state.tasks if task.interrupts]
+    if not waiting:
+        # Not `next`: a task that has written, in a step that has not ended, is not in it.
+        return bool(state.tasks)
     inner = [task.state for task in waiting if isinstance(task.state, StateSnapshot)]
     return len(state.next) > len(waiting) or any(is_under_way(each) for each in inner)
 

@@ -19,7 +19,7 @@ _DIGEST = "action_digest"
 _UNBOUND = "it does not say which call it answers: put the action_digest of the interrupt beside it"
 
 
-def to_hitl_request(request: "ApprovalRequest") -> dict[str, Json]:
+def to_hitl_request(request: "ApprovalRequest | Mapping[str, Json]") -> dict[str, Json]:
     """Render a request in LangChain's batched form, as Agent Chat UI and Studio show it.
 
     The `action_digest` stands in the action and beside the actions: whoever sends the decision
@@ -27,23 +27,20 @@ def to_hitl_request(request: "ApprovalRequest") -> dict[str, Json]:
     its would release a call that nobody has seen.
 
     Args:
-        request: What is asked.
+        request: What is asked, or the value of the interrupt that asks it. Take the latter where
+            several people are needed: each of them answers a question of its own.
     """
-    action: dict[str, Json] = {
-        "name": request.tool.name,
-        "args": dict(request.args),
-        "description": request.description,
-        _DIGEST: request.digest,
-    }
+    shown = request if isinstance(request, Mapping) else request.to_interrupt()
+    action = {name: shown[name] for name in ("name", "args", "description", _DIGEST)}
     review: dict[str, Json] = {
-        "action_name": request.tool.name,
+        "action_name": shown["name"],
         "allowed_decisions": list(DECISIONS),
     }
     return {
         "action_requests": [action],
         "review_configs": [review],
-        "id": request.id,
-        _DIGEST: request.digest,
+        "id": shown["id"],
+        _DIGEST: shown[_DIGEST],
     }
 
 

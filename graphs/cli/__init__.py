@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from bailiwick.graphs.cli.approvals import approvals
+
 app = typer.Typer(
     name="bailiwick",
     help="A LangGraph supervisor in which every tool call is decided, approved and recorded.",
@@ -20,6 +22,7 @@ app = typer.Typer(
 audit = typer.Typer(help="Read, check and export the ledger.", no_args_is_help=True)
 policy = typer.Typer(help="Check the rules, and explain a decision.", no_args_is_help=True)
 vault = typer.Typer(help="Run a Vault for development.", no_args_is_help=True)
+app.add_typer(approvals, name="approvals")
 app.add_typer(policy, name="policy")
 app.add_typer(vault, name="vault")
 app.add_typer(audit, name="audit")

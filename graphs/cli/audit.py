@@ -2,10 +2,11 @@
 
 import sys
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 
+from bailiwick.graphs.cli.ledgers import open_ledger
 from bailiwick.graphs.cli.records import record_table
 from bailiwick.graphs.cli.terminal import terminal
 from bailiwick.graphs.settings import read_settings
@@ -61,14 +62,7 @@ def export(thread: str | None) -> None:
 
 @contextmanager
 def _ledger(thread: str | None) -> Generator[Ledger]:
-    url = read_settings().database_url
-    path = Path(url.removeprefix("sqlite:///"))
-    # Opening it would make it, and nothing at all would be found in order.
-    if url.startswith("sqlite:") and not path.is_file():
-        raise LedgerError(
-            f"there is no ledger at {url!r}: set BAILIWICK_DATABASE_URL to where it is"
-        )
-    with closing(Ledger(url)) as ledger:
+    with open_ledger(read_settings()) as ledger:
         threads = ledger.threads()
         if thread is not None and thread not in threads:
             raise LedgerError(

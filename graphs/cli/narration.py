@@ -53,11 +53,7 @@ class Narration:
 
     def ask(self, request: Mapping[str, Any]) -> None:
         """Print who asks for what, why, and with which credential."""
-        table = Table.grid(padding=(0, 2))
-        table.add_column(style="bold", no_wrap=True)
-        table.add_column(overflow="fold")
-        for name, value in _questions(request):
-            table.add_row(name, quoted(value))
+        table = facts(questions(request))
         self.console.print(Panel(table, title="an approval is needed", border_style="yellow"))
 
     def refuse(self, error: ValidationError) -> None:
@@ -115,7 +111,18 @@ def _call(call: ToolCall) -> Text:
     return quoted(f"asks for {spelled(name, args)}")
 
 
-def _questions(request: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+def facts(rows: Iterable[tuple[str, str]]) -> Table:
+    """Return names and values side by side; what does not fit goes on below itself."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, quoted(value))
+    return table
+
+
+def questions(request: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    """Return what somebody needs to know to decide a request, as names and values."""
     credential = request["credential"]
     lease = f"{credential['path']} for {credential['ttl']} s" if credential else "none"
     yield "what", request["description"]

@@ -5,6 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from uuid import uuid4
 
+from langgraph.types import Interrupt
 from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
@@ -14,11 +15,13 @@ from bailiwick.graphs.cli.answers import read_answer
 from bailiwick.graphs.cli.narration import Narration
 from bailiwick.graphs.cli.person import approver, requester
 from bailiwick.graphs.cli.terminal import quoted, terminal, visible
+from bailiwick.graphs.deliveries import deliver
 from bailiwick.graphs.refund_desk import open_refund_desk
 from bailiwick.graphs.session import Session
 from bailiwick.graphs.settings import Settings, read_settings
 from bailiwick.policies.errors import BailiwickError
 from bailiwick.policies.principals import Principal
+from bailiwick.tools.guard import Guard
 
 EXAMPLE = 'bailiwick run "Please refund order A-1001"'
 
@@ -52,7 +55,7 @@ def run_request(request: str | None, thread: str | None) -> None:
         text = request or _wanted(session, console)
         with _kept(session, narration):
             _start(session, text, requester(settings))
-            is_answered = _answer_all(session, narration, approver(settings))
+            is_answered = _answer_all(session, narration, approver(settings), desk.guard)
         console.print(_farewell(session, is_answered=is_answered))
 
 
@@ -110,8 +113,8 @@ def _start(session: Session, request: str | None, principal: Principal) -> None:
         session.go_on(principal)
 
 
-def _answer_all(session: Session, narration: Narration, principal: Principal) -> bool:
-    while waiting := session.waiting():
+def _answer_all(session: Session, narration: Narration, principal: Principal, guard: Guard) -> bool:
+    while waiting := _still_waiting(session, narration, guard):
         interrupt = waiting[0]
         narration.ask(interrupt.value)
         answer = read_answer(narration.console, interrupt)
@@ -122,6 +125,16 @@ def _answer_all(session: Session, narration: Narration, principal: Principal) ->
         except ValidationError as error:
             narration.refuse(error)
     return True
+
+
+def _still_waiting(session: Session, narration: Narration, guard: Guard) -> list[Interrupt]:
+    """Return what waits, after what others have answered meanwhile was delivered."""
+    if not session.waiting():
+        return []
+    for report in deliver(session.app, guard, thread=session.thread, watch=narration.tell):
+        if report.outcome == "failed":
+            raise BailiwickError(report.reason)
+    return session.waiting()
 
 
 @contextmanager

@@ -207,5 +207,6 @@ def test_a_request_is_rendered_in_the_batched_form() -> None:
         }
     ]
     assert (rendered["action_digest"], rendered["id"]) == (DIGEST, REQUEST.id)
+    assert to_hitl_request(REQUEST.to_interrupt()) == rendered
     sent = {"decisions": [{"type": "approve"}], "action_digest": rendered["action_digest"]}
     assert taken(sent) == Approve(action_digest=DIGEST)

@@ -1,9 +1,15 @@
 """Whoever answers in the database wakes the thread that waits, once, as whoever asked."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+from langchain_core.messages import AnyMessage
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.prebuilt import ToolNode, tools_condition
+from langgraph.types import PregelTask, StateSnapshot
 from tests.graphs.till import (
     MANAGER,
     Till,
@@ -13,8 +19,8 @@ from tests.graphs.till import (
 )
 from tests.tools.governed import RULES, load_policy
 
-from bailiwick.graphs.deliveries import deliver
-from bailiwick.graphs.waiting import FORGOTTEN
+from bailiwick.graphs.deliveries import App, deliver
+from bailiwick.graphs.waiting import FORGOTTEN, next_move
 from bailiwick.policies import Policy
 from bailiwick.policies.approvals import (
     Approve,
@@ -180,3 +186,45 @@ def test_each_step_can_be_watched(till: Till) -> None:
     till.approve(*till.ask())
     delivered(till, watch=steps.extend)
     assert steps == ["approval", "execute", "model", "billing"]
+
+
+@pytest.mark.parametrize("shown_first", [True, False], ids=["shown", "hidden"])
+def test_a_tool_node_s_calls_wait_for_their_own_answers(till: Till, *, shown_first: bool) -> None:
+    """All of them are one task there, which shows one question at a time, in no certain order."""
+    foreign = replace(till, app=_foreign(till))
+    asked = foreign.ask(text="pay 140 to shop, 150 to bank")
+    (interrupt,) = foreign.waiting()
+    asked.sort(key=lambda each: (each.request.id == interrupt.value["id"]) != shown_first)
+    first, second = asked
+
+    foreign.approve(first)
+    assert delivered(foreign) == (["resumed"] if shown_first else ["postponed"])
+    assert len(foreign.book.paid()) == (1 if shown_first else 0)
+    assert len(foreign.waiting()) == 1
+    foreign.approve(second)
+    assert delivered(foreign) == ["resumed"]
+    assert sorted(foreign.book.paid()) == [("bank", "150.00"), ("shop", "140.00")]
+    assert foreign.is_done()
+
+
+def _foreign(till: Till) -> App:
+    def think(state: MessagesState) -> dict[str, list[AnyMessage]]:
+        return {"messages": [till.model.invoke(state["messages"])]}
+
+    graph = StateGraph(MessagesState).add_node("model", think)
+    graph.add_node("tools", ToolNode(till.guard.bind([till.book.tool()], agent="billing")))
+    graph.add_edge(START, "model").add_edge("tools", "model")
+    graph.add_conditional_edges("model", tools_condition)
+    return graph.compile(checkpointer=InMemorySaver())
+
+
+def test_a_step_that_was_written_and_did_not_end_is_gone_on_with(till: Till) -> None:
+    """A task that has written is no longer shown as next, though its step has not ended."""
+    (approval,) = till.ask()
+    till.approve(approval)
+    (claim,) = [Deliveries(till.guard.ledger).claim()]
+    assert claim is not None
+    task = PregelTask(id="1", name="approval", path=(), result={})
+    broken_off = StateSnapshot({}, (), {}, None, "2026-01-01", None, (task,), ())
+    assert next_move(broken_off, replace(claim, attempts=1)).kind == "run"
+    assert next_move(broken_off, claim).kind == "look"

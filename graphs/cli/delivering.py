@@ -1,0 +1,84 @@
+"""Owns `bailiwick approvals deliver`: the outbox of the refund desk, carried to its threads."""
+
+import signal
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import FrameType
+
+from rich.console import Console
+
+from bailiwick.graphs.checkpoints import open_checkpointer
+from bailiwick.graphs.cli.terminal import quoted, terminal
+from bailiwick.graphs.deliveries import App, Report, deliver
+from bailiwick.graphs.refund_desk import open_refund_desk
+from bailiwick.graphs.session import Session
+from bailiwick.graphs.settings import read_settings
+
+PAUSE = 1.0
+"""Seconds between two looks at the outbox."""
+
+WORDS = {
+    "resumed": "went on",
+    "passed": "had gone on already",
+    "postponed": "is looked at again later",
+    "failed": "broke off and is tried again later",
+}
+STYLES = {"resumed": "green", "failed": "red"}
+
+
+def deliver_due(*, watch: bool) -> None:
+    """Let every thread go on that waits for what has ended.
+
+    Args:
+        watch: Whether to keep looking until interrupted.
+
+    Raises:
+        BailiwickError: If something the refund desk needs cannot be used.
+    """
+    settings, console = read_settings(), terminal()
+    with (
+        open_refund_desk(settings) as desk,
+        open_checkpointer(settings.checkpoints) as checkpointer,
+        _stopped_by_signals() as stopped,
+    ):
+        app = desk.graph.compile(checkpointer=checkpointer)
+        if watch:
+            console.print("Looking for answers; it stops with Ctrl-C.")
+        while not stopped.is_set():
+            reports = deliver(app, desk.guard, limit=1)
+            for report in reports:
+                _tell(console, app, report)
+            if not reports and not watch:
+                break
+            if not reports:
+                stopped.wait(PAUSE)
+
+
+@contextmanager
+def _stopped_by_signals() -> Generator[threading.Event]:
+    """Let a run come to its end before stopping: a call cut off would be in doubt."""
+    stopped = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopped.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _tell(console: Console, app: App, report: Report) -> None:
+    line = quoted(f"thread {report.thread} ")
+    line.append(WORDS[report.outcome], STYLES.get(report.outcome, "dim"))
+    session = Session(app, report.thread, lambda _: None)
+    if report.reason:
+        line.append_text(quoted(f": {report.reason}"))
+    elif waiting := session.waiting():
+        line.append_text(quoted(f" and waits for {len(waiting)} more"))
+    console.print(line)
+    if report.outcome == "resumed" and not session.waiting():
+        console.print(quoted(session.last(), lines=True))

@@ -1,0 +1,27 @@
+"""Owns the way of a command to a ledger that is there already."""
+
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from bailiwick.graphs.settings import Settings
+from bailiwick.policies.errors import LedgerError
+from bailiwick.tools.ledger import Ledger
+
+
+@contextmanager
+def open_ledger(settings: Settings) -> Generator[Ledger]:
+    """Open the ledger that the settings name.
+
+    Raises:
+        LedgerError: If there is none, or it cannot be used.
+    """
+    url = settings.database_url
+    path = Path(url.removeprefix("sqlite:///"))
+    # Opening it would make it, and nothing at all would be found in order.
+    if url.startswith("sqlite:") and not path.is_file():
+        raise LedgerError(
+            f"there is no ledger at {url!r}: set BAILIWICK_DATABASE_URL to where it is"
+        )
+    with closing(Ledger(url)) as ledger:
+        yield ledger
