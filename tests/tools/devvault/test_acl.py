@@ -163,11 +163,35 @@ def test_parameters_are_checked(path: str, fields: dict[str, object], allowed: b
     assert acl(PARAMETERS).allows("update", path, fields) is allowed
 
 
-def test_a_rule_that_forces_wrapping_denies() -> None:
-    """Answers cannot be wrapped here, so what may only be had wrapped cannot be had."""
-    text = 'path "a" { capabilities = ["read"] min_wrapping_ttl = "1s" max_wrapping_ttl = "90s" }'
+@pytest.mark.parametrize(
+    ("bounds", "ttl", "allowed"),
+    [
+        ("", 0, True),
+        ("", 9, True),
+        ("min_wrapping_ttl = 5", 0, False),
+        ("min_wrapping_ttl = 5", 4, False),
+        ("min_wrapping_ttl = 5", 5, True),
+        ('max_wrapping_ttl = "5s"', 0, False),
+        ('max_wrapping_ttl = "5s"', 5, True),
+        ('max_wrapping_ttl = "5s"', 6, False),
+    ],
+)
+def test_a_rule_that_bounds_wrapping_forces_it(bounds: str, ttl: int, allowed: bool) -> None:  # noqa: FBT001 - a table
+    """An answer that is not wrapped, or not as long as it must be, cannot be had."""
+    text = f'path "a" {{ capabilities = ["read"] {bounds} }}'
 
-    assert not acl(text).allows("read", "a", NOTHING)
+    assert acl(text).allows("read", "a", NOTHING, wrap_ttl=ttl) is allowed
+
+
+def test_the_lesser_wrapping_wins() -> None:
+    """Where two policies bound one path; where one does not, the other does."""
+    both = acl(*(f'path "a" {{ capabilities = ["read"] max_wrapping_ttl = {n} }}' for n in (5, 9)))
+
+    assert both.allows("read", "a", NOTHING, wrap_ttl=5)
+    assert not both.allows("read", "a", NOTHING, wrap_ttl=6)
+    assert not acl(
+        rule("a", "read"), 'path "a" { capabilities = ["read"] max_wrapping_ttl = 5 }'
+    ).allows("read", "a", NOTHING)
 
 
 @given(
@@ -196,6 +220,7 @@ def test_the_order_of_rules_does_not_matter(rules: list[tuple[str, str]], path: 
         ("path = 1", "a path needs a block"),
         ('path "a" { policy = "own" }', "invalid capability 'own'"),
         ("path {", "ends too early"),
+        ('path "a" { min_wrapping_ttl = 9 max_wrapping_ttl = 5 }', "cannot be less than"),
     ],
 )
 def test_a_policy_with_a_mistake_is_refused(text: str, words: str) -> None:

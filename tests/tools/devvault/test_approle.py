@@ -3,7 +3,7 @@
 from typing import Any, TypeAlias
 
 import pytest
-from hvac.exceptions import InvalidPath, InvalidRequest
+from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest
 
 from bailiwick.tools.devvault import DevelopmentVault
 
@@ -165,3 +165,56 @@ def test_a_malformed_request_is_refused(
         root.adapter.post(f"/v1/auth/approle/{path}", json=body)
 
     assert approle.list_roles()["data"]["keys"] == ["desk"]
+
+
+def test_who_fails_too_often_waits(approle: Hvac, devvault: DevelopmentVault) -> None:
+    """Even with the right secret, for a quarter of an hour."""
+    secret_id = approle.generate_secret_id("desk")["data"]["secret_id"]
+    for _ in range(5):
+        with pytest.raises(InvalidRequest, match="invalid role or secret ID"):
+            login(approle, "wrong")
+
+    with pytest.raises(Forbidden, match="permission denied"):
+        login(approle, secret_id)
+    devvault.let_pass(901)
+    assert login(approle, secret_id)
+
+
+def test_a_success_forgets_the_failures(approle: Hvac) -> None:
+    """Only failures in a row count."""
+    secret_id = approle.generate_secret_id("desk")["data"]["secret_id"]
+    for _ in range(3):
+        for _ in range(4):
+            with pytest.raises(InvalidRequest):
+                login(approle, "wrong")
+        login(approle, secret_id)
+
+
+def test_a_secret_id_is_good_in_its_network_alone(approle: Hvac, root: Hvac) -> None:
+    """And says from where its token may be used."""
+    inside, outside = (
+        approle.generate_secret_id("desk", cidr_list=[network])["data"]["secret_id"]
+        for network in ("127.0.0.1/32", "10.0.0.0/8")
+    )
+
+    assert login(approle, inside)
+    with pytest.raises(InvalidRequest, match="unauthorized by CIDR restrictions"):
+        login(approle, outside)
+    approle.create_or_update_approle("desk", token_bound_cidrs=["10.0.0.0/8"])
+    with pytest.raises(Forbidden):
+        login(approle, inside)
+    assert root.adapter.post("/v1/auth/approle/tidy/secret-id").status_code == 202
+
+
+def test_each_setting_has_a_path_of_its_own(root: Hvac, approle: Hvac) -> None:
+    """To read, to write and to take back."""
+    path = "/v1/auth/approle/role/desk/token-num-uses"
+    root.adapter.post(path, json={"token_num_uses": 3})
+
+    assert root.adapter.get(path)["data"] == {"token_num_uses": 3}
+    root.adapter.delete(path)
+    assert approle.read_role("desk")["data"]["token_num_uses"] == 0
+    root.adapter.post("/v1/auth/approle/role/desk/policies", json={"policies": "a,b"})
+    assert approle.read_role("desk")["data"]["token_policies"] == ["a", "b"]
+    with pytest.raises(InvalidRequest, match="missing token_num_uses"):
+        root.adapter.post(path, json={})
