@@ -114,13 +114,17 @@ class Trail:
         self._caller: Token | None = None
         self._is_recorded = False
 
-    def known(self, caller: Token | None, *, error: str = "") -> None:
-        """Record the request, now that it is known who asks.
+    def asked_by(self, caller: Token) -> None:
+        """Note who asks, for the records to come."""
+        self._caller = caller
+
+    def asked(self, *, error: str = "") -> None:
+        """Record the request, before it is done.
 
         Raises:
             Refusal: With status 500, if no device can write.
         """
-        self._caller, self._is_recorded = caller, True
+        self._is_recorded = True
         self._audit.write(lambda device: self._record(device, "request", error))
 
     def answered(self, answer: Answer) -> None:
@@ -139,7 +143,7 @@ class Trail:
         """
         error = "; ".join(refusal.errors)
         if not self._is_recorded:
-            self.known(None, error=error)
+            self.asked(error=error)
         self._audit.write(lambda device: self._record(device, "response", error))
 
     def _record(self, device: Device, kind: str, error: str) -> dict[str, object]:

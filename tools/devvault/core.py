@@ -121,20 +121,22 @@ class Core:
         if found is None or not found[0].is_open:
             return self._answer_authenticated(request, mount, found, trail)
         if trail is not None:
-            trail.known(None)
+            trail.asked()
         return self._run(*found)
 
     def _answer_authenticated(
         self, request: Request, mount: Mount | None, found: Found | None, trail: Trail | None
     ) -> Answer:
         caller = self._caller(request)
+        if trail is not None:
+            trail.asked_by(caller)
         is_last_use = caller.num_uses == 1
         if caller.num_uses:
             caller.num_uses = LAST_USE if is_last_use else caller.num_uses - 1
         try:
             self._check(request, caller, found)
             if trail is not None:
-                trail.known(caller)
+                trail.asked()
             if mount is None:
                 raise no_mount(request.path)
             if found is None:
@@ -190,7 +192,7 @@ class Core:
         mount = self._mounts.find(request.path)
         if mount is None:
             return None, None
-        return mount, mount.table.find(replace(request, mount=mount.path))
+        return mount, mount.table.find(request, mount.path)
 
     def _mount(self, engines: Mapping[str, EngineFactory]) -> tuple[MountTable, IdentityStore]:
         methods: dict[str, EngineFactory] = {}

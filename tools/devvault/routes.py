@@ -74,13 +74,19 @@ class RouteTable:
         self._routes = [(_head(r.pattern), re.compile(r.pattern), r) for r in routes]
         self._heads: dict[str, list[tuple[re.Pattern[str], Route]]] = {}
 
-    def find(self, request: Request) -> tuple[Route, Request] | None:
-        """Return the route for a request and the request with its `params`, or None."""
-        path = request.path[len(request.mount) :]
+    def find(self, request: Request, mount: str) -> tuple[Route, Request] | None:
+        """Return the route for a request and the request with its `params`, or None.
+
+        Args:
+            request: The request.
+            mount: The path of the engine's mount.
+        """
+        path = request.path[len(mount) :]
         for pattern, route in self._below(path.partition("/")[0]):
             found = pattern.fullmatch(path)
             if found is not None and route.answerer(request.operation) is not None:
-                return route, replace(request, params=found.groupdict(default=""))
+                params = found.groupdict(default="")
+                return route, replace(request, params=params, mount=mount)
         return None
 
     def _below(self, head: str) -> list[tuple[re.Pattern[str], Route]]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 ALPHABET = string.ascii_letters + string.digits
+_FAIR = 256 - 256 % len(ALPHABET)
 SYSTEM_MAX_TTL = 768 * 3600
 """Seconds that no token outlives unless it is root's or periodic: Vault's default of 32 days."""
 LAST_USE = -1
@@ -19,7 +20,12 @@ Kind = Literal["service", "batch"]
 
 def random_text(length: int = 24) -> str:
     """Return an unguessable text of letters and digits."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+    text = ""
+    while len(text) < length:
+        # Bytes beyond the last whole alphabet would favour its beginning.
+        fair = (byte for byte in secrets.token_bytes(2 * length) if byte < _FAIR)
+        text += "".join([ALPHABET[byte % len(ALPHABET)] for byte in fair])
+    return text[:length]
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,12 +1,13 @@
 """The audit device: who did what, without the secrets it was done with."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import httpx
 import pytest
-from hvac.exceptions import InternalServerError, InvalidRequest
+from hvac.exceptions import Forbidden, InternalServerError, InvalidRequest
 
 from bailiwick.tools.devvault import DevelopmentVault
 
@@ -85,6 +86,18 @@ def test_a_refusal_is_recorded_with_its_error(root: Hvac, http: httpx.Client, lo
     assert "invalid token" in asked["error"]
     assert answered["error"] == asked["error"]
     assert "hvs.unknown" not in log.read_text()
+
+
+def test_who_was_denied_is_recorded(root: Hvac, child: Callable[..., Hvac], log: Path) -> None:
+    """An attempt is somebody's."""
+    enable(root, log)
+    client = child('path "a" { capabilities = ["read"] }', meta={"call": "c-1"})
+    with pytest.raises(Forbidden):
+        client.auth.token.lookup_self()
+
+    asked, answered = records(log)[-2:]
+    assert "permission denied" in asked["error"]
+    assert asked["auth"]["metadata"] == answered["auth"]["metadata"] == {"call": "c-1"}
 
 
 def test_what_shows_the_state_is_not_recorded(root: Hvac, log: Path) -> None:
