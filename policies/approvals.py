@@ -19,6 +19,7 @@ from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.canonical import Json
 from bailiwick.policies.decisions import Decision, Requirement
 from bailiwick.policies.entitlement import authorise, entitlement
+from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.grants import Grant, is_approved, satisfied
 from bailiwick.policies.principals import Principal
 from bailiwick.policies.scopes import Scope
@@ -210,6 +211,15 @@ class Approval:
         word = "approved and used" if self.state == "consumed" else self.state
         when = rfc3339(self.decided_at)
         return f"{asked} was {word} by {self.decided_by!r} at {when}: nothing is left to answer"
+
+    def check_pending(self) -> None:
+        """Refuse unless the request is open.
+
+        Raises:
+            ApprovalError: If it has ended; the message says how and by whom.
+        """
+        if self.state != "pending":
+            raise ApprovalError(self.ending)
 
     def after(
         self, answer: Answer, *, by: Principal, roles: Iterable[str], at: float

@@ -26,6 +26,14 @@ __all__ = ["Approval", "Approvals"]
 class Approvals:
     """Keep approval requests and their answers in the ledger's database.
 
+    Whoever is not in the conversation decides here; `bailiwick.graphs.deliveries.deliver` lets the
+    threads go on:
+
+        for approval in approvals.pending():
+            request = approval.request
+            print(request.description, request.reason)
+            approvals.answer(request.id, Approve(action_digest=request.digest), by=manager)
+
     Whether something has expired is told by the database's clock alone. Whatever changes a record
     is a compare-and-set in one statement, and the ledger says so in the same transaction.
 
@@ -126,12 +134,10 @@ class Approvals:
         Raises:
             LedgerError: If the database fails.
         """
-        where = [
-            *([] if state is None else [rows.is_now(state)]),
-            *([] if thread is None else [rows.is_of(thread)]),
-        ]
+        in_state = () if state is None else (rows.is_now(state),)
+        of_thread = () if thread is None else (rows.is_of(thread),)
         with self._ledger.reading() as connection:
-            return tuple(rows.read(connection, *where, limit=limit))
+            return tuple(rows.read(connection, *in_state, *of_thread, limit=limit))
 
     def check(self, request_id: str, answer: Answer, *, by: Principal) -> None:
         """Refuse what `answer` would refuse, without changing anything.
@@ -142,7 +148,7 @@ class Approvals:
             LedgerError: If the database fails.
         """
         approval = self.get(request_id)
-        _check_pending(approval)
+        approval.check_pending()
         authorise(approval.request, answer, by, approval.grants)
 
     def answer(
@@ -152,7 +158,6 @@ class Approvals:
 
         An approval is one person's; the request is approved when all that is required was given.
         A rejection ends it at once. An edit and a response cancel it, and the answer is kept.
-        The thread that waits goes on when `bailiwick.graphs.deliveries.deliver` comes to it.
 
         Args:
             request_id: The request's id.
@@ -198,8 +203,6 @@ class Approvals:
     def expire(self, thread: str | None = None, *, limit: int = 100) -> int:
         """Write down what has expired unanswered, so that its threads hear; return how many.
 
-        Nothing depends on it for safety: whether a request has expired is told by the clock.
-
         Args:
             thread: Only of this thread.
             limit: At most so many, the oldest first.
@@ -207,9 +210,9 @@ class Approvals:
         Raises:
             LedgerError: If the database fails.
         """
-        where = [rows.is_overdue(), *([] if thread is None else [rows.is_of(thread)])]
+        of_thread = () if thread is None else (rows.is_of(thread),)
         with self._ledger.reading() as connection:
-            overdue = rows.read(connection, *where, limit=limit)
+            overdue = rows.read(connection, rows.is_overdue(), *of_thread, limit=limit)
         expired = 0
         for approval in overdue:
             with self._ledger.transaction() as connection:
@@ -261,7 +264,7 @@ class Approvals:
         by: Principal,
         due_at: float,
     ) -> Approval:
-        _check_pending(approval)
+        approval.check_pending()
         counted = authorise(approval.request, answer, by, approval.grants)
         roles = {rule.role for rule in counted} if isinstance(answer, Approve) else set[str]()
         after = approval.after(answer, by=by, roles=roles, at=rows.now(connection))
@@ -293,8 +296,3 @@ class Approvals:
         if (approval := rows.find(connection, request_id)) is None:
             raise ApprovalError(f"there is no request {request_id!r}: list those that are pending")
         return approval
-
-
-def _check_pending(approval: Approval) -> None:
-    if approval.state != "pending":
-        raise ApprovalError(approval.ending)

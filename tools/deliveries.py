@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, func, select, update
+from sqlalchemy import Connection, bindparam, exists, select, update
 
 from bailiwick.policies.approvals import Approval, ApprovalRequest
 from bailiwick.tools import approval_rows, tables
@@ -149,7 +149,8 @@ class Deliveries:
     def _candidates(self, thread: str | None) -> Sequence[tuple[str, str]]:
         query = _CANDIDATES if thread is None else _CANDIDATES.where(_d.thread == thread)
         with self._ledger.reading() as connection:
-            return [(row.thread, row.requester) for row in connection.execute(query)]
+            found = [(row.thread, row.requester) for row in connection.execute(query)]
+        return list(dict.fromkeys(found))
 
     def _take(self, thread: str, requester: str) -> Claim | None:
         token = uuid.uuid4().hex
@@ -215,8 +216,7 @@ _is_claimed = exists().where(
 _CANDIDATES = (
     select(_d.thread, _d.requester)
     .where(_is_open, _d.due_at <= _CLOCK, ~_is_claimed)
-    .group_by(_d.thread, _d.requester)
-    .order_by(func.min(_d.due_at))
+    .order_by(_d.due_at)
     .limit(20)
 )
 _BUSY = (
