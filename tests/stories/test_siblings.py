@@ -1,0 +1,118 @@
+"""Promise 2: allowed, denied and asked calls of one turn do not disturb each other."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
+from langgraph.types import Command
+from tests.stories.desk import CUSTOMER, MANAGER, ORDER, REQUEST, Desk, Thread, decision
+from tests.stories.rules import changed_policy
+
+from bailiwick.tools.scoped import ScopedTool, scoped_tool
+
+MAY_LOOK_UP = (
+    '@id("orders-may-look-up")\npermit (\n    principal == Agent::"orders"',
+    '@id("orders-may-look-up")\npermit (\n    principal == Agent::"billing"',
+)
+WANTED = (
+    ("issue_refund", {"order_id": ORDER, "amount": "5.00"}),
+    ("look_up_order", {"order_id": ORDER}),
+    ("issue_refund", {"order_id": ORDER, "amount": "900.00"}),
+    ("issue_refund", {"order_id": ORDER, "amount": "6.00"}),
+    ("erase_order", {"order_id": ORDER}),
+)
+
+
+class Turn:
+    """Ask for several calls in one turn, and count what happens.
+
+    Attributes:
+        counted: How often the model was called, and how often the free tool ran.
+        read: The results that the model read when it was called again.
+    """
+
+    def __init__(self) -> None:
+        self.counted: Counter[str] = Counter()
+        self.read: list[str] = []
+
+    def script(self, messages: Sequence[BaseMessage], _: Mapping[str, frozenset[str]]) -> AIMessage:
+        """Say the model's next message."""
+        self.counted["model"] += 1
+        self.read = [str(each.text) for each in messages if isinstance(each, ToolMessage)]
+        if self.read:
+            return AIMessage("Done.")
+        calls = [ToolCall(name=name, args=args, id=None) for name, args in WANTED]
+        return AIMessage("", tool_calls=calls)
+
+    def tool(self) -> ScopedTool:
+        """Return the free tool, which counts its runs."""
+
+        @scoped_tool(effect="write")
+        def look_up_order(order_id: str) -> str:
+            """Look an order up."""
+            self.counted["tool"] += 1
+            return f"{order_id} is there."
+
+        return look_up_order
+
+
+@pytest.fixture
+def turn() -> Turn:
+    """Give a turn that nobody has taken yet."""
+    return Turn()
+
+
+@pytest.fixture
+def thread(desk: Desk, turn: Turn, tmp_path: Path) -> Thread:
+    """Give a thread in which billing has asked for everything at once."""
+    app = desk.specialist(
+        turn.script,
+        desk.tools.issue_refund,
+        turn.tool(),
+        policy=changed_policy(tmp_path, MAY_LOOK_UP),
+    )
+    thread = desk.thread(app)
+    thread.run({"messages": [HumanMessage(REQUEST)]}, CUSTOMER)
+    return thread
+
+
+def test_only_what_needs_a_person_waits(thread: Thread, turn: Turn, desk: Desk) -> None:
+    """The allowed call has run, the denied ones are answered, the model is not called yet."""
+    assert [each.value["args"]["amount"] for each in thread.waiting()] in (["5", "6"], ["6", "5"])
+    assert turn.counted == {"model": 1, "tool": 1}
+    assert desk.refunded == []
+    assert len(thread.denials()) == 2
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["at once", "one by one"])
+def test_every_call_is_answered_once(
+    thread: Thread, turn: Turn, desk: Desk, *, at_once: bool
+) -> None:
+    """However the answers come: nothing runs twice, and the model reads all results at once."""
+    kinds = {"5": "approve", "6": "reject"}
+    answers = {
+        each.id: decision(each, kinds[each.value["args"]["amount"]]) for each in thread.waiting()
+    }
+
+    for some in [answers] if at_once else [{key: value} for key, value in answers.items()]:
+        thread.run(Command(resume=some), MANAGER)
+
+    assert turn.counted == {"model": 2, "tool": 1}
+    assert desk.refunded == [500]
+    assert len(turn.read) == len(WANTED)
+    assert thread.is_done()
+
+
+def test_runs_between_the_answers_disturb_nothing(thread: Thread, turn: Turn, desk: Desk) -> None:
+    """Whoever runs the thread on while it waits makes nothing run again."""
+    for _ in range(3):
+        for each in thread.waiting()[:1]:
+            thread.run(None, CUSTOMER)
+            thread.answer(each)
+            thread.run(None, MANAGER)
+
+    assert turn.counted == {"model": 2, "tool": 1}
+    assert sorted(desk.refunded) == [500, 600]
+    assert thread.is_done()
