@@ -221,13 +221,10 @@ class AppRoleMethod:
         lifetime = self._lifetime(settings)
         ttl, _ = lifetime.grant()
         kind = self._kind(settings)
-        policies = {name.lower() for name in settings.strings("token_policies")}
-        if not settings.boolean("token_no_default_policy"):
-            policies.add("default")
         return Token(
             id=self._tokens.new_id(kind),
             accessor=random_text() if kind == "service" else "",
-            policies=tuple(sorted(policies)),
+            policies=_policies(settings),
             path=path,
             meta=metadata,
             display_name=self._mount.path.removeprefix("auth/").rstrip("/").replace("/", "-"),
@@ -257,6 +254,13 @@ class AppRoleMethod:
         if asked.startswith("default") and asked != "default-batch":
             asked = self._mount.token_type
         return "batch" if asked.endswith("batch") else "service"
+
+
+def _policies(settings: Fields) -> tuple[str, ...]:
+    policies = {name.lower() for name in settings.strings("token_policies")}
+    if not settings.boolean("token_no_default_policy"):
+        policies.add("default")
+    return tuple(sorted(policies))
 
 
 def _field(request: Request) -> str:

@@ -134,6 +134,10 @@ class TokenMethod:
             "entity_id": token.entity_id,
             "type": token.kind,
         }
+        return Answer(data={**shown, **self._more(token)})
+
+    def _more(self, token: Token) -> dict[str, object]:
+        shown: dict[str, object] = {}
         if token.ttl:
             shown |= {"renewable": token.renewable, "issue_time": iso(token.created)}
         if token.renewed is not None:
@@ -146,7 +150,7 @@ class TokenMethod:
             shown["role"] = token.role
         if token.period:
             shown["period"] = token.period
-        return Answer(data=shown)
+        return shown
 
 
 def _self(request: Request) -> Token:

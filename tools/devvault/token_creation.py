@@ -37,41 +37,48 @@ class TokenCreation:
         )
 
     def _create(self, request: Request) -> Answer:
-        parent = _caller(request)
-        body = request.body
+        parent, body = _caller(request), request.body
         is_sudo = self._acl(parent).is_sudo(request.path)
         role = self._roles.find(request.params["role"]) if request.params.get("role") else None
         _check(body, parent, is_sudo=is_sudo)
         kind = _kind(body, role)
         is_orphan = _is_orphan(request, role, is_sudo=is_sudo)
         policies = _policies(body, parent, role, is_sudo=is_sudo)
-        if kind == "batch" and "root" in policies:
-            raise invalid("batch tokens cannot be root tokens")
+        _check_kind(kind, policies)
         lifetime = _lifetime(body, role)
-        ttl, warnings = lifetime.grant()
-        if "root" in policies and not lifetime.is_limited:
-            ttl = parent.left(self._tokens.now())
-        token = self._tokens.add(
-            Token(
-                id=body.text("id") or self._tokens.new_id(kind),
-                accessor=random_text() if kind == "service" else "",
-                parent="" if is_orphan else parent.id,
-                policies=policies,
-                path=request.path,
-                meta=body.texts("meta") or body.texts("metadata"),
-                display_name=_display_name(body.text("display_name")),
-                num_uses=_least(body.integer("num_uses"), role.token_num_uses if role else 0),
-                role=role.name if role else "",
-                kind=kind,
-                entity_id=self._entity(body, role, "" if is_orphan else parent.entity_id),
-                bound_cidrs=role.token_bound_cidrs if role else (),
-                renewable=kind == "service" and ttl > 0 and _is_renewable(body, role),
-                ttl=ttl,
-                explicit_max_ttl=lifetime.explicit_max_ttl,
-                period=lifetime.period,
-            )
+        ttl, warnings = self._grant(lifetime, policies, parent)
+        token = Token(
+            id=self._id(body, kind),
+            accessor=random_text() if kind == "service" else "",
+            parent="" if is_orphan else parent.id,
+            policies=policies,
+            path=request.path,
+            meta=body.texts("meta") or body.texts("metadata"),
+            display_name=_display_name(body.text("display_name")),
+            num_uses=_least(body.integer("num_uses"), role.token_num_uses if role else 0),
+            role=role.name if role else "",
+            kind=kind,
+            entity_id=self._entity(body, role, "" if is_orphan else parent.entity_id),
+            bound_cidrs=role.token_bound_cidrs if role else (),
+            renewable=kind == "service" and ttl > 0 and _is_renewable(body, role),
+            ttl=ttl,
+            explicit_max_ttl=lifetime.explicit_max_ttl,
+            period=lifetime.period,
         )
-        return Answer(auth=self._tokens.auth_block(token), warnings=warnings)
+        return Answer(auth=self._tokens.auth_block(self._tokens.add(token)), warnings=warnings)
+
+    def _id(self, body: Fields, kind: Kind) -> str:
+        given = body.text("id")
+        if given and self._tokens.find(given) is not None:
+            raise invalid("cannot create a token with a duplicate ID")
+        return given or self._tokens.new_id(kind)
+
+    def _grant(
+        self, lifetime: Lifetime, policies: tuple[str, ...], parent: Token
+    ) -> tuple[int, list[str]]:
+        if "root" in policies and not lifetime.is_limited:
+            return parent.left(self._tokens.now()), []
+        return lifetime.grant()
 
     def _entity(self, body: Fields, role: TokenRole | None, inherited: str) -> str:
         alias = body.text("entity_alias")
@@ -117,6 +124,11 @@ def _kind(body: Fields, role: TokenRole | None) -> Kind:
         if body.get(field):
             raise invalid(f"batch tokens cannot have {field!r} set")
     return "batch"
+
+
+def _check_kind(kind: Kind, policies: tuple[str, ...]) -> None:
+    if kind == "batch" and "root" in policies:
+        raise invalid("batch tokens cannot be root tokens")
 
 
 def _is_orphan(request: Request, role: TokenRole | None, *, is_sudo: bool) -> bool:

@@ -74,6 +74,14 @@ def test_some_options_need_sudo(child: Callable[..., Hvac], option: dict[str, An
         child(CREATE).auth.token.create(**option)
 
 
+def test_no_token_takes_the_text_of_another(root: Hvac) -> None:
+    """A chosen text is unused or refused."""
+    root.auth.token.create(id="mine", policies=["x"])
+
+    with pytest.raises(InvalidRequest, match="duplicate ID"):
+        root.auth.token.create(id="mine", policies=["y"])
+
+
 def test_a_token_with_counted_uses_makes_no_children(child: Callable[..., Hvac]) -> None:
     """A count could be multiplied by children."""
     with pytest.raises(InvalidRequest, match="restricted use token cannot generate child tokens"):

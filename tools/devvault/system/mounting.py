@@ -44,9 +44,6 @@ class Mounting:
     def _routes_of(self, name: str, prefix: str) -> Sequence[Route]:
         is_auth = bool(prefix)
 
-        def listed(_: Request) -> Answer:
-            return Answer(data=self._mounts.shown(auth=is_auth), hoisted=True)
-
         def path(request: Request) -> str:
             return f"{prefix}{request.params['path'].strip('/')}/"
 
@@ -57,7 +54,7 @@ class Mounting:
             return found
 
         return (
-            Route(pattern=rf"{name}/?", read=listed),
+            Route(pattern=rf"{name}/?", read=lambda _: self._list(auth=is_auth)),
             Route(
                 pattern=rf"{name}/(?P<path>.+)/tune",
                 read=lambda request: Answer(data=named(request).tuning, hoisted=True),
@@ -72,6 +69,9 @@ class Mounting:
                 is_sudo=is_auth,
             ),
         )
+
+    def _list(self, *, auth: bool) -> Answer:
+        return Answer(data=self._mounts.shown(auth=auth), hoisted=True)
 
     def _read(self, path: str) -> Answer:
         mount = self._mounts.get(path)
