@@ -81,7 +81,7 @@ def _peak() -> float:
     return most / 2**20 if sys.platform == "darwin" else most / 2**10
 
 
-def main(threads: int = THREADS, url: str | None = None) -> None:
+def run(threads: int = THREADS, url: str | None = None) -> None:
     """Print what each phase took."""
     before = _peak()
     print(f"{threads} threads wait at approvals in one process")
@@ -95,4 +95,4 @@ def main(threads: int = THREADS, url: str | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if sys.argv[1:] else THREADS, *sys.argv[2:3])
+    run(int(sys.argv[1]) if sys.argv[1:] else THREADS, *sys.argv[2:3])

@@ -88,6 +88,16 @@ def test_an_edit_counts_as_its_editor_s_approval(till: Till) -> None:
     assert till.is_done()
 
 
+def test_an_edit_to_what_needs_nobody_runs(till: Till) -> None:
+    """The rules allow it by themselves."""
+    (approval,) = till.ask()
+    answer = edit(approval, to="shop", amount="40.00")
+    till.guard.approvals.answer(approval.request.id, answer, by=MANAGER)
+    assert delivered(till) == ["resumed"]
+    assert till.book.paid() == [("shop", "40.00")]
+    assert till.is_done()
+
+
 def test_an_edit_that_needs_others_waits_for_them(till: Till) -> None:
     """The editor's answer counts, and only for what it is good for."""
     (approval,) = till.ask()
