@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
     if not suite.results.exists():
         sys.stderr.write("the tests did not run: see above\n")
         return 2
-    results, expected = read_results(suite.results), read_expected(EXPECTED)
+    results, expected = read_results(suite.results), read_expected(EXPECTED, given.flavor)
     verdict = judge(results, expected, whole=not given.only)
     _show(Console(), results, expected, verdict)
     return 0 if verdict.is_as_expected else 1

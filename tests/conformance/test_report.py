@@ -62,5 +62,9 @@ def test_results_are_read_as_pytest_writes_them(tmp_path: Path) -> None:
 
 
 def test_every_expected_failure_has_its_reason() -> None:
-    """The list is read, and says why."""
-    assert all(read_expected(Path(__file__).with_name("expected.toml")).values())
+    """The list is read, and says why; a server may have its own besides those of all."""
+    file = Path(__file__).with_name("expected.toml")
+    common, own = read_expected(file, "vault"), read_expected(file, "openbao")
+
+    assert all(own.values())
+    assert common.items() < own.items()
