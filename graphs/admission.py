@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bailiwick.policies.answers import ANSWERS
+from bailiwick.policies.answers import read_answer
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.approvals import Approvals
@@ -87,12 +87,12 @@ def check_answers(approvals: Approvals, request: RunRequest, principal: Principa
         ApprovalError: If the thread does not wait for it, or it is not this person's to give.
     """
     asked = {
-        approval.request.digest: approval.request.id
+        approval.request.anew(approval.grants).digest: approval.request
         for approval in approvals.list(thread=request.thread)
     }
     for given in (request.resume or {}).values():
         try:
-            answer = ANSWERS.validate_python(given)
+            answer = read_answer(given)
         except ValidationError as error:
             fault = error.errors()[0]
             where = ".".join(str(part) for part in fault["loc"]) or "answer"
@@ -102,7 +102,9 @@ def check_answers(approvals: Approvals, request: RunRequest, principal: Principa
                 "this thread asks for no approval of that call: read its interrupts again and "
                 "answer with the action_digest that stands there"
             )
-        approvals.check(asked[answer.action_digest], answer, by=principal)
+        question = asked[answer.action_digest]
+        bound = answer.model_copy(update={"action_digest": question.digest})
+        approvals.check(question.id, bound, by=principal)
 
 
 def _refuse_unknown(name: str, sent: Mapping[str, Any] | None) -> None:

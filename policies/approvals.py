@@ -16,7 +16,7 @@ from bailiwick.policies.answers import (
     answer_type,
 )
 from bailiwick.policies.calls import ToolCall, ToolUse
-from bailiwick.policies.canonical import Json
+from bailiwick.policies.canonical import Json, digest
 from bailiwick.policies.decisions import Decision, Requirement
 from bailiwick.policies.entitlement import authorise, entitlement
 from bailiwick.policies.errors import ApprovalError
@@ -136,6 +136,15 @@ class ApprovalRequest:
             created_at=now,
             expires_at=now + min(rule.expires for rule in decision.requirements),
         )
+
+    def anew(self, given: Iterable[Grant]) -> "ApprovalRequest":
+        """Return the request as the next person is asked it: bound to the approvals there are.
+
+        LangGraph keeps an answer that came without an interrupt's id for whatever asks next, and
+        the next to run the thread may be the second person who is needed: not that one's word.
+        """
+        people = sorted(each.principal for each in given)
+        return replace(self, digest=digest([self.digest, *people])) if people else self
 
     def to_interrupt(self, given: Iterable[Grant] = ()) -> dict[str, Json]:
         """Return the value of the interrupt that waits for the answer.

@@ -1,7 +1,7 @@
 """Owns the question to a person: a record first, then LangGraph's interrupt, and nothing else."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,14 +13,12 @@ from bailiwick.policies.approvals import (
     ApprovalRequest,
     Approve,
     Edit,
-    Grant,
     Reject,
     Respond,
     answer_type,
     authorise,
 )
 from bailiwick.policies.calls import ToolCall
-from bailiwick.policies.canonical import digest
 from bailiwick.policies.decisions import Decision
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.principals import Principal
@@ -119,7 +117,7 @@ def _request(
 
 def _answered(guard: "Guard", call: ToolCall, tool: ScopedTool, approval: Approval) -> Approval:
     principal, given = guard.principal(), approval.grants
-    request = _bound(approval.request, given)
+    request = approval.request.anew(given)
 
     def check(answer: Answer) -> None:
         authorise(request, answer, principal, given)
@@ -137,19 +135,6 @@ def _answered(guard: "Guard", call: ToolCall, tool: ScopedTool, approval: Approv
             raise
         # Somebody else was faster: what they decided stands.
         return decided
-
-
-def _bound(request: ApprovalRequest, given: Sequence[Grant]) -> ApprovalRequest:
-    """Bind the question to the approvals there are: each further person is asked anew.
-
-    LangGraph keeps an answer that came without an interrupt's id for whatever asks next, and the
-    next to run the thread may be the second person who is needed. That one's word it is not.
-    """
-    if not given:
-        return request
-    return replace(
-        request, digest=digest([request.digest, *sorted(each.principal for each in given)])
-    )
 
 
 def _follow(
