@@ -8,7 +8,7 @@ STAMP := .venv/.installed
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check bench conformance lock clean
+.PHONY: help demo test lint types check lowest bench conformance lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,11 @@ types: $(STAMP)
 
 check: $(STAMP)
 	$(BIN)/pytest -n auto
+
+lowest:  ## run the tests with the oldest versions that pyproject.toml allows (needs uv)
+	rm -rf .venv/lowest && uv venv --quiet .venv/lowest
+	uv pip install --quiet --python .venv/lowest/bin/python --resolution lowest-direct --group dev --editable .
+	.venv/lowest/bin/pytest -n auto
 
 bench: $(STAMP)  ## measure speed and size against the peers
 	$(BIN)/python -m tests.benchmarks
