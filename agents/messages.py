@@ -17,8 +17,12 @@ from langchain_core.messages import (
 from langgraph.channels import BinaryOperatorAggregate, DeltaChannel
 from langgraph.graph.message import REMOVE_ALL_MESSAGES, add_messages
 
-SNAPSHOT_FREQUENCY = 500
-"""Updates between two full copies of the history: fewer cost space, more cost time on loading."""
+LEAST_SPACING = 100
+"""Updates of a short history between two full copies of it."""
+
+SHARE = 10
+"""Of a long history, this part is updates since the last copy: were the spacing always the same,
+the copies of a thread would take space by the square of its length."""
 
 
 def merge_messages(state: Sequence[BaseMessage], writes: Sequence[Any]) -> list[BaseMessage]:
@@ -50,6 +54,8 @@ def merge_messages(state: Sequence[BaseMessage], writes: Sequence[Any]) -> list[
 class MessageChannel(DeltaChannel[list[AnyMessage]]):
     """Store what is new in a history, and a full copy now and then.
 
+    The copies are spaced by the history's length, so that a thread takes space in proportion to it.
+
     To LangGraph it is the same as a channel with `add_messages`, because it takes and gives the
     same: a node whose state is LangGraph's `MessagesState` fits into a graph that has this channel.
     """
@@ -59,11 +65,17 @@ class MessageChannel(DeltaChannel[list[AnyMessage]]):
             return other.operator is add_messages
         return super().__eq__(other)
 
+    def update(self, values: Sequence[Any]) -> bool:
+        """Fold a step's writes into the history."""
+        is_changed = super().update(values)
+        self.snapshot_frequency = max(LEAST_SPACING, len(self.get()) // SHARE)
+        return is_changed
+
     __hash__ = None  # type: ignore[assignment]  # as in the base class, which is compared, too
 
 
 Messages = Annotated[
-    list[AnyMessage], MessageChannel(merge_messages, snapshot_frequency=SNAPSHOT_FREQUENCY)
+    list[AnyMessage], MessageChannel(merge_messages, snapshot_frequency=LEAST_SPACING)
 ]
 
 

@@ -164,12 +164,12 @@ def test_a_thread_grows_by_what_is_new() -> None:
     saver = InMemorySaver()
     graph = StateGraph(Growing).add_node("answer", answer).add_edge(START, "answer")
     app = graph.compile(checkpointer=saver)
-    for _ in range(60):
+    for _ in range(40):
         app.invoke({"messages": [HumanMessage("hi")]}, {"configurable": {"thread_id": "t"}})
 
     stored = sum(len(blob) for _, blob in saver.blobs.values())
-    assert len(app.get_state({"configurable": {"thread_id": "t"}}).values["messages"]) == 120
-    assert stored < 60 * 200
+    assert len(app.get_state({"configurable": {"thread_id": "t"}}).values["messages"]) == 80
+    assert stored < 40 * 200
 
 
 def test_it_passes_for_langgraphs_own_channel() -> None:
