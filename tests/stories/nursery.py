@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,6 +29,15 @@ from bailiwick.graphs.refund_desk import open_refund_desk
 from bailiwick.graphs.surroundings import Surroundings
 
 _ROOT = Path(__file__).parents[2]
+_IMPORTED_LATE = (
+    "httpcore",
+    "langchain_core.messages.block_translators.langchain_v0",
+    "langchain_core.tracers.context",
+    "langgraph.checkpoint.postgres.aio",
+    "langgraph.checkpoint.sqlite.aio",
+    "psycopg_pool",
+    "sqlalchemy.dialects.postgresql.psycopg",
+)
 _TURNS = 6
 """Runs in which every thread comes to its end, answers included."""
 
@@ -230,6 +240,9 @@ def _fork(job: Job) -> int:
 
 def main() -> None:
     """Do the jobs that are read from standard input."""
+    # Here once, and not in every worker: it is most of what one would do.
+    for name in _IMPORTED_LATE:
+        import_module(name)
     while line := sys.stdin.readline():
         _say(ended=_fork(Job(**json.loads(line))))
 
