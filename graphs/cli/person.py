@@ -20,4 +20,3 @@ def requester(settings: Settings) -> Principal:
 def approver(settings: Settings) -> Principal:
     """Return who answers at this terminal."""
     return Principal(id=system_user(), roles=settings.approver_roles)
-
