@@ -38,8 +38,6 @@ ORDER = "A-1002"
 """An order of 899.00 EUR: the shop itself would pay 5.00 of it back again and again."""
 
 REFUND = ("issue_refund", {"order_id": ORDER, "amount": "5.00"})
-"""A model's wish to pay 5.00 back."""
-
 REQUEST = f"Please refund 5.00 EUR of order {ORDER}"
 
 
@@ -233,8 +231,7 @@ class Thread:
 
     def messages(self) -> list[BaseMessage]:
         """Return the conversation."""
-        state = self.desk.engine.state(self.app, self.config)
-        return list(state.values.get("messages", []))
+        return list(self.desk.engine.state(self.app, self.config).values.get("messages", []))
 
     def said(self) -> str:
         """Return everything that was said, for a search."""
@@ -250,7 +247,7 @@ class Thread:
 
     def denials(self) -> list[Mapping[str, Any]]:
         """Return the decisions that denied something."""
-        bodies: list[Mapping[str, Any]] = [record.body for record in self.records("decision")]
+        bodies = [record.body for record in self.records("decision")]
         return [body for body in bodies if body["verdict"] == "deny"]
 
     def configs(self) -> Sequence[RunnableConfig]:
@@ -272,8 +269,8 @@ def asks(*calls: tuple[str, dict[str, Any]]) -> Script:
     """Return a script that asks for calls at once, and then repeats what came of them."""
 
     def script(messages: Sequence[BaseMessage], _: Mapping[str, frozenset[str]]) -> AIMessage:
-        results = [str(each.text) for each in messages if isinstance(each, ToolMessage)]
-        if results:
+        answers = [each for each in messages if isinstance(each, ToolMessage)]
+        if results := [str(each.text) for each in answers if each.name in dict(calls)]:
             return AIMessage("\n".join(results))
         wanted = [ToolCall(name=name, args=args, id=None) for name, args in calls]
         return AIMessage("", tool_calls=wanted)
@@ -291,9 +288,8 @@ def open_desk(
     ground: Ground, engine: Engine, database_url: str, policy: Path | None = None
 ) -> Generator[Desk]:
     """Open the refund desk on a ledger's database, with its own policy or another."""
-    address = ground.surroundings.shop_address
-    settings = ground.settings(database_url, policy)
-    with open_refund_desk(settings) as desk, create_shop_tools(address) as tools:
+    shop, settings = ground.surroundings.shop_address, ground.settings(database_url, policy)
+    with open_refund_desk(settings) as desk, create_shop_tools(shop) as tools:
         yield Desk(
             app=desk.graph.compile(checkpointer=engine.checkpointer),
             engine=engine,
