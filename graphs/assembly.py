@@ -97,7 +97,13 @@ class ReviewedSpeaker:
 
 def _stored_turn(state: Mapping[str, Any]) -> Turn:
     messages = state["messages"]
-    at = max(at for at, message in enumerate(messages) if isinstance(message, AIMessage))
+    said = [at for at, message in enumerate(messages) if isinstance(message, AIMessage)]
+    if not said:
+        raise ValueError(
+            f"the `{POST_MODEL_HOOK}` left no message of the model: let it leave one, without tool"
+            " calls if the run is to end"
+        )
+    at = said[-1]
     answered = {m.tool_call_id for m in messages[at + 1 :] if isinstance(m, ToolMessage)}
     return Turn(
         said=messages[at],

@@ -156,8 +156,9 @@ class Router:
         handled = [self._handle(call, refusals, readings) for call in turn.calls]
         goto = self._goto(turn, state, handled)
         values = {k: v for one in handled if one.reading for k, v in one.reading.values.items()}
-        update = {**values, "messages": _messages(turn, handled)}
-        return Command(update=update, goto=goto or [self.entry])
+        # An empty write would be stored as well.
+        said = {"messages": written} if (written := _messages(turn, handled)) else {}
+        return Command(update={**values, **said}, goto=goto or [self.entry])
 
     def _forward(self, tool: ForwardTool, turn: Turn) -> Command[str]:
         call = turn.calls[0]

@@ -48,7 +48,7 @@ _SMALL = 64
 
 _READ = ormsgpack.OPT_NON_STR_KEYS
 _MESSAGES = {
-    (kind.__module__, kind.__name__): (kind, set(kind.model_fields))
+    kind.__name__: (kind.__module__, kind, set(kind.model_fields))
     for kind in (AIMessage, HumanMessage, SystemMessage, ToolMessage)
 }
 
@@ -94,22 +94,23 @@ class CompactSerializer(JsonPlusSerializer):
 
 def _hook(otherwise: Hook) -> Hook:
     """Return what builds the values that msgpack has no form for."""
-    unpack, known, new, fill = ormsgpack.unpackb, _MESSAGES, object.__new__, object.__setattr__
+    unpack, new, fill = ormsgpack.unpackb, object.__new__, object.__setattr__
 
     def build(code: int, payload: bytes) -> Any:  # noqa: ANN401 - whatever was written
         if code == EXT_DELTA_SNAPSHOT:
             return _DeltaSnapshot(unpack(payload, ext_hook=build, option=_READ))
         if code != EXT_PYDANTIC_V2:
             return otherwise(code, payload)
-        module, name, values, *_ = unpack(payload, ext_hook=build, option=_READ)
-        kind, names = known.get((module, name), (None, None))
-        if kind is None or values.keys() != names:
+        written = unpack(payload, ext_hook=build, option=_READ)
+        known = _MESSAGES.get(written[1])
+        if known is None or known[0] != written[0] or written[2].keys() != known[2]:
             return otherwise(code, payload)
+        _, kind, names = known
         # Filled as pydantic itself would: these values are the result of its validation, and doing
         # that again takes four times as long. All fields are set, so the set of their names never
         # changes and can be shared.
         message = new(kind)
-        fill(message, "__dict__", values)
+        fill(message, "__dict__", written[2])
         fill(message, "__pydantic_fields_set__", names)
         fill(message, "__pydantic_extra__", {})
         fill(message, "__pydantic_private__", None)

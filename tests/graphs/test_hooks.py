@@ -121,6 +121,18 @@ def test_a_hook_may_answer_a_call_itself(office: Office, run: Run) -> None:
     check_valid(messages)
 
 
+def test_a_hook_that_leaves_nothing_is_an_error(run: Run) -> None:
+    """Nobody could say what is to happen."""
+
+    def forget(_state: MessagesState) -> dict[str, Any]:
+        return {"messages": [RemoveMessage(REMOVE_ALL_MESSAGES)]}
+
+    app = create_supervisor([], model=scripted("x"), post_model_hook=forget).compile()
+
+    with pytest.raises(ValueError, match="left no message of the model"):
+        run(app, "hi")
+
+
 def test_hidden_hand_offs_are_taken_out_after_a_hook(office: Office, run: Run) -> None:
     """The hook sees the call, the history does not keep it."""
     model = scripted(ask("transfer_to_clerk"), "x")
