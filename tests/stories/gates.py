@@ -3,12 +3,18 @@
 import asyncio
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Literal
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from tests.stories.desk import Ground
+
+from bailiwick.graphs.surroundings import start_surroundings, write_approles
+from bailiwick.tools.devvault.faults import hang_up
+from bailiwick.tools.loopback import serve
 
 When = Literal["before", "after"]
 
@@ -21,12 +27,14 @@ class Stop:
         path: A pattern for its path.
         when: Before it has any effect, or after it and before the answer.
         action: What is done then; the request is held for ever where there is nothing to do.
+        drops: Whether its connection is closed then, without an answer.
         reached: Set once such a request is there.
     """
 
     path: str
     when: When
     action: Callable[[], object] | None = None
+    drops: bool = False
     reached: threading.Event = field(default_factory=threading.Event)
 
 
@@ -38,17 +46,11 @@ class Gate:
         self._stop: Stop | None = None
 
     @contextmanager
-    def holding(self, path: str, when: When) -> Generator[Stop]:
-        """Hold the first request to a path, until its client is gone, while the context lasts."""
-        with self.doing(path, when, None) as stop:
-            yield stop
-
-    @contextmanager
-    def doing(self, path: str, when: When, action: Callable[[], object] | None) -> Generator[Stop]:
-        """Do something at the first request to a path while the context lasts."""
-        self._stop = Stop(path=path, when=when, action=action)
+    def striking(self, stop: Stop) -> Generator[Stop]:
+        """Strike the first request that a stop is for, while the context lasts."""
+        self._stop = stop
         try:
-            yield self._stop
+            yield stop
         finally:
             self._stop = None
 
@@ -63,6 +65,9 @@ class Gate:
         if stop.when == "after":
             await self._app(scope, receive, _keep(answer))
         stop.reached.set()
+        if stop.drops:
+            await hang_up(receive, send)
+            return
         if stop.action is None:
             await _hang(receive)
             return
@@ -83,3 +88,29 @@ def _keep(answer: list[Message]) -> Send:
 async def _hang(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatedGround:
+    """Hold a ground on which both services have a gate before them."""
+
+    ground: Ground
+    vault: Gate
+    shop: Gate
+
+
+@contextmanager
+def open_gated_ground(approles: Path) -> Generator[GatedGround]:
+    """Start a Vault and a shop with a gate before each, the logins in a file."""
+    with ExitStack() as opened:
+        started = opened.enter_context(start_surroundings())
+        behind = Ground(surroundings=started, approles=approles)
+        vault, shop = Gate(behind.vault.app), Gate(behind.shop.app)
+        write_approles(approles, started.approles)
+        gated = replace(
+            started,
+            vault_address=opened.enter_context(serve(vault)),
+            shop_address=opened.enter_context(serve(shop)),
+        )
+        ground = Ground(surroundings=gated, approles=approles)
+        yield GatedGround(ground=ground, vault=vault, shop=shop)

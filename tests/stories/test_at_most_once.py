@@ -4,23 +4,20 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 import pytest
 from tests.stories.databases import Place
 from tests.stories.desk import CUSTOMER, MANAGER, ORDER, Desk, Ground, Thread, asks
-from tests.stories.gates import Gate, When
+from tests.stories.gates import GatedGround, Stop, When, open_gated_ground
 from tests.stories.leasing import REFUND, UNKNOWN
 from tests.stories.nursery import Job, Nursery, open_nursery
 from tests.stories.outages import TTL
 
-from bailiwick.graphs.surroundings import start_surroundings, write_approles
 from bailiwick.policies.answers import ANSWERS
 from bailiwick.tools.credentials import Credential
-from bailiwick.tools.loopback import serve
 from bailiwick.tools.scoped import scoped_tool
 
 REQUEST = f"Please refund 1.00 EUR of order {ORDER}"
@@ -45,21 +42,13 @@ REQUESTS: dict[tuple[str, str, When], str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gates:
-    """Hold the gates before Vault and the shop."""
-
-    vault: Gate
-    shop: Gate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Matrix:
     """Hold what a story of deaths is told with, and count how they ended."""
 
     desk: Desk
     place: Place
     nursery: Nursery
-    gates: Gates
+    gates: GatedGround
     way: str
 
     def job(self, thread: Thread, dies_at: int = -1, *, waits: bool = False) -> Job:
@@ -117,26 +106,16 @@ def ways(*names: str) -> pytest.MarkDecorator:
 
 
 @pytest.fixture(scope="module")
-def gates() -> dict[str, Gates]:
-    """Hold the gates, once they are set."""
-    return {}
+def gated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatedGround]:
+    """Start a Vault and a shop with a gate before each."""
+    with open_gated_ground(tmp_path_factory.mktemp("logins") / "approles.json") as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory, gates: dict[str, Gates]) -> Iterator[Ground]:
-    """Start a Vault and a shop with a gate before each."""
-    approles = tmp_path_factory.mktemp("logins") / "approles.json"
-    with ExitStack() as opened:
-        started = opened.enter_context(start_surroundings())
-        behind = Ground(surroundings=started, approles=approles)
-        made = gates["set"] = Gates(vault=Gate(behind.vault.app), shop=Gate(behind.shop.app))
-        write_approles(approles, started.approles)
-        gated = replace(
-            started,
-            vault_address=opened.enter_context(serve(made.vault)),
-            shop_address=opened.enter_context(serve(made.shop)),
-        )
-        yield Ground(surroundings=gated, approles=approles)
+def ground(gated: GatedGround) -> Ground:
+    """Stand on the gated ground."""
+    return gated.ground
 
 
 @pytest.fixture(scope="module")
@@ -170,9 +149,9 @@ def report(
 
 
 @pytest.fixture
-def matrix(desk: Desk, place: Place, nursery: Nursery, gates: dict[str, Gates], way: str) -> Matrix:
+def matrix(desk: Desk, place: Place, nursery: Nursery, gated: GatedGround, way: str) -> Matrix:
     """Give what a story of deaths is told with."""
-    return Matrix(desk=desk, place=place, nursery=nursery, gates=gates["set"], way=way)
+    return Matrix(desk=desk, place=place, nursery=nursery, gates=gated, way=way)
 
 
 @ways("sqlite-sync", "postgresql-async")
@@ -209,7 +188,7 @@ def test_a_worker_dies_in_the_middle_of_a_request(matrix: Matrix, report: Report
         gate = matrix.gates.vault if service == "vault" else matrix.gates.shop
         before = len(matrix.desk.shop.refunds())
         thread = matrix.ask()
-        with gate.holding(path, when) as stop:
+        with gate.striking(Stop(path=path, when=when)) as stop:
             worker = matrix.nursery.start(matrix.job(thread))
             assert stop.reached.wait(PATIENCE)
             os.kill(worker, signal.SIGKILL)
@@ -246,6 +225,19 @@ def test_two_workers_execute_one_approved_call(
 
     assert outcomes == {"succeeded": 4}
     report(matrix, outcomes)
+
+
+def test_the_shop_breaks_off_its_answer(desk: Desk, gated: GatedGround) -> None:
+    """The refund is made, nobody is told so, and the model reads that it must not ask again."""
+    thread = desk.thread(desk.specialist(asks(REFUND), desk.tools.issue_refund))
+    interrupt = thread.ask()
+    with gated.shop.striking(Stop(path="/refunds", when="after", drops=True)):
+        thread.answer(interrupt)
+
+    assert desk.refunded == [500]
+    assert "see whether it was made before asking again" in thread.results()[0]
+    thread.run(None, MANAGER)
+    assert desk.refunded == [500]
 
 
 def test_a_finished_call_is_executed_again(desk: Desk) -> None:

@@ -11,17 +11,15 @@ from langchain_core.messages import HumanMessage
 from tests.conftest import Cluster
 from tests.stories.desk import CUSTOMER, ORDER, REQUEST, Desk, Ground, open_desk
 from tests.stories.engines import Engine
-from tests.stories.gates import Gate, When
+from tests.stories.gates import GatedGround, Stop, When, open_gated_ground
 from tests.stories.leasing import UNKNOWN
 from tests.stories.ledger_outages import STRIKES, Ledgers, Server, Strike
 from tests.stories.nursery import carry
 from tests.stories.outages import TTL
 
-from bailiwick.graphs.surroundings import start_surroundings, write_approles
 from bailiwick.policies.errors import LedgerError
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.ledger import Ledger
-from bailiwick.tools.loopback import serve
 
 Outage = tuple[Strike, str]
 MADE = f"The refund on order {ORDER} is made."
@@ -54,26 +52,16 @@ MIDDLE = [
 
 
 @pytest.fixture(scope="module")
-def gates() -> dict[str, Gate]:
-    """Hold the gates before Vault and the shop, once they are set."""
-    return {}
+def gated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatedGround]:
+    """Start a Vault and a shop with a gate before each."""
+    with open_gated_ground(tmp_path_factory.mktemp("logins") / "approles.json") as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory, gates: dict[str, Gate]) -> Iterator[Ground]:
-    """Start a Vault and a shop with a gate before each."""
-    approles = tmp_path_factory.mktemp("logins") / "approles.json"
-    with ExitStack() as opened:
-        started = opened.enter_context(start_surroundings())
-        behind = Ground(surroundings=started, approles=approles)
-        gates |= {"vault": Gate(behind.vault.app), "shop": Gate(behind.shop.app)}
-        write_approles(approles, started.approles)
-        gated = replace(
-            started,
-            vault_address=opened.enter_context(serve(gates["vault"])),
-            shop_address=opened.enter_context(serve(gates["shop"])),
-        )
-        yield Ground(surroundings=gated, approles=approles)
+def ground(gated: GatedGround) -> Ground:
+    """Stand on the gated ground."""
+    return gated.ground
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +147,7 @@ def test_the_ledger_fails_in_the_middle_of_a_refund(
     ledger: Ledgers,
     outage: Outage,
     moment: tuple[str, str, When, list[int]],
-    gates: dict[str, Gate],
+    gated: GatedGround,
 ) -> None:
     """What has begun is in doubt: it is not made again, and the thread ends by saying so."""
     strike, remedy = outage
@@ -168,8 +156,9 @@ def test_the_ledger_fails_in_the_middle_of_a_refund(
     interrupt = thread.ask()
 
     with ExitStack() as struck:
-        gate = gates[service]
-        with gate.doing(path, when, lambda: struck.enter_context(strike(ledger))) as stop:
+        gate = gated.vault if service == "vault" else gated.shop
+        fail = Stop(path=path, when=when, action=lambda: struck.enter_context(strike(ledger)))
+        with gate.striking(fail) as stop:
             with one_sentence(remedy):
                 thread.answer(interrupt)
             assert stop.reached.is_set()
