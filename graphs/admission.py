@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bailiwick.policies.answers import read_answer
+from bailiwick.policies.approvals import Approval, ApprovalRequest
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.approvals import Approvals
@@ -87,7 +88,7 @@ def check_answers(approvals: Approvals, request: RunRequest, principal: Principa
         ApprovalError: If the thread does not wait for it, or it is not this person's to give.
     """
     asked = {
-        approval.request.anew(approval.grants).digest: approval.request
+        _question(approval).digest: approval.request
         for approval in approvals.list(thread=request.thread)
     }
     for given in (request.resume or {}).values():
@@ -105,6 +106,11 @@ def check_answers(approvals: Approvals, request: RunRequest, principal: Principa
         question = asked[answer.action_digest]
         bound = answer.model_copy(update={"action_digest": question.digest})
         approvals.check(question.id, bound, by=principal)
+
+
+def _question(approval: Approval) -> ApprovalRequest:
+    is_open = approval.state == "pending"
+    return approval.request.anew(approval.grants) if is_open else approval.request
 
 
 def _refuse_unknown(name: str, sent: Mapping[str, Any] | None) -> None:

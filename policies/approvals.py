@@ -268,7 +268,7 @@ class Approval:
 
 def approval_id(call: ToolCall, policy_version: str) -> str:
     """Return the id of the request for one exact call, as 32 hex digits."""
-    return call.key(policy_version)[:32]
+    return call.digest(policy_version)[:32]
 
 
 def rfc3339(epoch: float) -> str:

@@ -60,13 +60,17 @@ class ToolCall:
     def digest(self, policy_version: str) -> str:
         """Bind this exact call to a policy version, as 64 hex digits of SHA-256.
 
-        Any change of thread, chain, agent, tool, tool version, arguments or policy version changes
-        the digest; key order, number spelling and Unicode form do not. The requester is not part
-        of it: whoever resumes a thread is seen as its requester, so the one who asked stands in
-        the approval's record.
+        Any change of id, thread, namespace, chain, agent, tool, tool version, arguments or policy
+        version changes the digest; key order, number spelling and Unicode form do not. Two equal
+        calls have two digests: LangGraph keeps an answer that came without an interrupt's id for
+        whatever asks next, and a second click would approve the second call. The requester is not
+        part of it: whoever resumes a thread is seen as its requester, so the one who asked stands
+        in the approval's record.
         """
         return digest(
             {
+                "id": self.id,
+                "namespace": self.namespace,
                 "thread": self.thread,
                 "chain": list(self.chain),
                 "agent": self.agent,
@@ -76,10 +80,6 @@ class ToolCall:
                 "policy_version": policy_version,
             }
         )
-
-    def key(self, policy_version: str) -> str:
-        """Tell this call from every other, equal ones included, as 64 hex digits of SHA-256."""
-        return digest([self.namespace, self.id, self.digest(policy_version)])
 
     def with_args(self, args: Mapping[str, object]) -> "ToolCall":
         """Return the same call with other arguments: another call, to be decided anew."""

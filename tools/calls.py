@@ -93,7 +93,7 @@ class Calls:
             LedgerError: If the database fails.
         """
         self._ledger.lock(connection, call.thread)
-        key = call.key(policy_version)
+        key = call.digest(policy_version)
         row = {
             "key": key,
             "occurrence": _occurrence(call),

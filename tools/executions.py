@@ -58,12 +58,18 @@ class Execution:
     def run(self) -> Attempt:
         """Run the tool with its credential."""
         with self._surroundings:
-            return Attempt.of(lambda: self._tool.call(self._call.args, self._credential))
+            return Attempt.of(
+                lambda: self._tool.call(self._call.args, self._credential),
+                may_interrupt=not self.holds_lease,
+            )
 
     async def arun(self) -> Attempt:
         """Do what `run` does, on an event loop."""
         with self._surroundings:
-            return await Attempt.aof(lambda: self._tool.acall(self._call.args, self._credential))
+            return await Attempt.aof(
+                lambda: self._tool.acall(self._call.args, self._credential),
+                may_interrupt=not self.holds_lease,
+            )
 
     def finish(self, attempt: Attempt) -> ToolResult:
         """Redact, revoke and record what the tool returned or raised.
@@ -171,7 +177,7 @@ class Execution:
         with guard.ledger.transaction() as connection:
             if self._changes:
                 state: Outcome = "succeeded" if result.outcome == "succeeded" else "failed"
-                guard.calls.end(connection, call.key(version), state, result.dumps())
+                guard.calls.end(connection, call.digest(version), state, result.dumps())
             ended = journal.ended(call, version, result)
             guard.ledger.append(connection, call.thread, *entries, ended)
 

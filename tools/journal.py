@@ -34,7 +34,7 @@ def started(call: ToolCall, policy_version: str, scope: Scope | None) -> Entry:
         "call.started",
         {
             **_who(call),
-            "call": call.key(policy_version),
+            "call": call.digest(policy_version),
             "scope": None if scope is None else f"{scope.mount}/{scope.path}",
         },
     )
@@ -46,7 +46,7 @@ def ended(call: ToolCall, policy_version: str, result: ToolResult) -> Entry:
         "call.ended",
         {
             **_who(call),
-            "call": call.key(policy_version),
+            "call": call.digest(policy_version),
             "outcome": result.outcome,
             "result": digest(plain(result.content)),
         },

@@ -11,11 +11,14 @@ from langgraph.types import Command
 from pydantic import BaseModel
 
 from bailiwick.policies.calls import ToolCall
+from bailiwick.policies.errors import ScopeError
 from bailiwick.policies.redaction import Redactor
 from bailiwick.tools.calls import Intent
 
 Content = str | list[str | dict[str, Any]]
 """What a tool message holds: text, or a list of content blocks."""
+
+_NO_INTERRUPT = "a tool that holds a credential cannot interrupt: its run ends with its lease"
 
 BLOCK_TYPES = ("text", "image", "image_url", "json", "file", "audio", "video")
 """Block types that a tool message may hold as they are."""
@@ -83,22 +86,26 @@ class Attempt:
     error: Exception | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, run: Callable[[], Any]) -> "Attempt":
-        """Run a tool; LangGraph's own signals, such as an interrupt, pass through."""
+    def of(cls, run: Callable[[], Any], *, may_interrupt: bool) -> "Attempt":
+        """Run a tool; LangGraph's own signals, such as an interrupt, pass through if they may."""
         try:
             return cls(run())
         except GraphBubbleUp:
-            raise
+            if may_interrupt:
+                raise
+            return cls(error=ScopeError(_NO_INTERRUPT))
         except Exception as error:  # noqa: BLE001 - whatever a tool raises is its result
             return cls(error=error)
 
     @classmethod
-    async def aof(cls, run: Callable[[], Awaitable[Any]]) -> "Attempt":
+    async def aof(cls, run: Callable[[], Awaitable[Any]], *, may_interrupt: bool) -> "Attempt":
         """Do what `of` does, on an event loop."""
         try:
             return cls(await run())
         except GraphBubbleUp:
-            raise
+            if may_interrupt:
+                raise
+            return cls(error=ScopeError(_NO_INTERRUPT))
         except Exception as error:  # noqa: BLE001 - as above
             return cls(error=error)
 

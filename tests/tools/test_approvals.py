@@ -129,7 +129,7 @@ def test_nothing_is_asked_where_no_approval_would_help(decision: Decision) -> No
 def test_a_request_says_all_and_is_recorded(ledger: Ledger, approvals: Approvals) -> None:
     """What comes back out of the database is what was put in."""
     request = ask(approvals, TWO_NEEDED, Requirement(rule="audit", role="audit", expires=60))
-    assert request.id == CALL.key("p1")[:32]
+    assert request.id == CALL.digest("p1")[:32]
     assert request.digest == CALL.digest("p1")
     assert request.expires_at - request.created_at == pytest.approx(60)
     assert abs(request.created_at - time.time()) < 60

@@ -59,7 +59,7 @@ def test_no_call_stands_at_first(ledger: Ledger, calls: Calls) -> None:
 def test_a_call_begins_once_and_keeps_its_outcome(ledger: Ledger, calls: Calls) -> None:
     """Executed again, it gives what it gave the first time."""
     intent = begin(ledger)
-    assert intent == Intent(key=CALL.key("p1"), state="new")
+    assert intent == Intent(key=CALL.digest("p1"), state="new")
     assert end(ledger, intent)
     assert begin(ledger) == Intent(key=intent.key, state="succeeded", result="refunded")
     with ledger.transaction() as connection:

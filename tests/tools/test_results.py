@@ -249,8 +249,8 @@ async def test_an_error_of_a_tool_is_its_result() -> None:
     """Both forms keep what was raised."""
     error = ValueError("no")
 
-    assert Attempt.of(lambda: raise_it(error)).error is error
-    assert (await Attempt.aof(lambda: araise(error))).error is error
+    assert Attempt.of(lambda: raise_it(error), may_interrupt=True).error is error
+    assert (await Attempt.aof(lambda: araise(error), may_interrupt=True)).error is error
 
 
 @pytest.mark.parametrize(
@@ -261,9 +261,9 @@ async def test_an_error_of_a_tool_is_its_result() -> None:
 async def test_signals_are_no_results(signal: BaseException) -> None:
     """An interrupt, a stop or a cancellation passes through to whoever it is meant for."""
     with pytest.raises(type(signal)):
-        Attempt.of(lambda: raise_it(signal))
+        Attempt.of(lambda: raise_it(signal), may_interrupt=True)
     with pytest.raises(type(signal)):
-        await Attempt.aof(lambda: araise(signal))
+        await Attempt.aof(lambda: araise(signal), may_interrupt=True)
 
 
 @pytest.mark.parametrize(
@@ -314,3 +314,12 @@ def test_a_call_without_an_outcome_is_not_run_again(state: Any) -> None:  # noqa
 
     assert result.outcome == "refused"
     assert "a person has to find out" in str(result.content)
+
+
+async def test_a_tool_that_holds_a_credential_cannot_interrupt() -> None:
+    """What it asks would stand in a checkpoint, its credential with it."""
+    signal = GraphInterrupt(())
+    attempt = Attempt.of(lambda: raise_it(signal), may_interrupt=False)
+    assert "cannot interrupt" in str(attempt.error)
+    attempt = await Attempt.aof(lambda: araise(signal), may_interrupt=False)
+    assert "cannot interrupt" in str(attempt.error)

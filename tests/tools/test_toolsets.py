@@ -130,7 +130,7 @@ def test_equal_requests_of_two_messages_are_two_calls(toolset: Toolset) -> None:
     """Models give the same id twice; the message they stand in tells them apart."""
     calls = [toolset.prepare(request("look", {}), CONFIG, each).call for each in ("m1", "m2", "m1")]
 
-    assert [call.key("v") == calls[0].key("v") for call in calls] == [True, False, True]
+    assert [call.digest("v") == calls[0].digest("v") for call in calls] == [True, False, True]
 
 
 def test_an_unknown_tool_counts_as_destructive(toolset: Toolset) -> None:
