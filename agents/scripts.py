@@ -54,7 +54,7 @@ def _supervise(messages: Sequence[BaseMessage], tools: Tools) -> AIMessage:
         return _say(_ASK_FOR_ORDER)
     reports = _reports(turn)
     specialist = _next_specialist(request, reports)
-    if specialist is None or specialist in _handed_to(turn):
+    if specialist is None or _was_asked(specialist, turn):
         return _say(_summary(request, reports))
     handoff = next((name for name in tools if name.endswith(f"_to_{specialist}")), None)
     if handoff is None:
@@ -184,8 +184,11 @@ def _destination(message: BaseMessage) -> str | None:
     return said[1] if said else None
 
 
-def _handed_to(turn: Sequence[BaseMessage]) -> set[str]:
-    return {destination for message in turn if (destination := _destination(message))}
+def _was_asked(specialist: Specialist, turn: Sequence[BaseMessage]) -> bool:
+    # A hand-off that was refused would be refused again.
+    said = [message for message in turn if isinstance(message, AIMessage)]
+    names = [call["name"] for message in said for call in message.tool_calls]
+    return any(name.endswith(f"_to_{specialist}") for name in names)
 
 
 def _request(turn: Sequence[BaseMessage]) -> Request:
