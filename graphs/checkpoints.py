@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
+from bailiwick.graphs.serializer import CompactSerializer
 from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.database_errors import sentence
 
@@ -37,7 +37,7 @@ def open_checkpointer(url: str) -> Generator[BaseCheckpointSaver[Any]]:
         from langgraph.checkpoint.sqlite import SqliteSaver  # noqa: PLC0415 - one of two is needed
 
         with closing(_connect(_path(url))) as connection:
-            saver = SqliteSaver(connection, serde=_serializer())
+            saver = SqliteSaver(connection, serde=CompactSerializer())
             with _plainly(url):
                 saver.setup()
             yield saver
@@ -47,7 +47,7 @@ def open_checkpointer(url: str) -> Generator[BaseCheckpointSaver[Any]]:
 
         pool = _pool(_plain(url))
     with pool:
-        postgres = PostgresSaver(pool, serde=_serializer())
+        postgres = PostgresSaver(pool, serde=CompactSerializer())
         with _plainly(url):
             postgres.setup()
         yield postgres
@@ -68,7 +68,7 @@ async def open_async_checkpointer(url: str) -> AsyncGenerator[BaseCheckpointSave
         await asyncio.to_thread(lambda: _connect(_path(url)).close())
         connection = await aiosqlite.connect(_path(url), timeout=WAIT)
         try:
-            saver = AsyncSqliteSaver(connection, serde=_serializer())
+            saver = AsyncSqliteSaver(connection, serde=CompactSerializer())
             with _plainly(url):
                 await saver.setup()
             yield saver
@@ -80,16 +80,10 @@ async def open_async_checkpointer(url: str) -> AsyncGenerator[BaseCheckpointSave
 
         pool = await _async_pool(_plain(url))
     async with pool:
-        postgres = AsyncPostgresSaver(pool, serde=_serializer())
+        postgres = AsyncPostgresSaver(pool, serde=CompactSerializer())
         with _plainly(url):
             await postgres.setup()
         yield postgres
-
-
-def _serializer() -> JsonPlusSerializer:
-    # `None` allows LangGraph's list of harmless types alone: a row that somebody wrote into the
-    # database cannot name a class of its own to be built.
-    return JsonPlusSerializer(allowed_msgpack_modules=None)
 
 
 def _is_sqlite(url: str) -> bool:

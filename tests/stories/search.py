@@ -8,11 +8,11 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from bailiwick.graphs.serializer import COMPRESSED, CompactSerializer
 
 FORMS = ("plain", "base64", "hex", "URL-encoded")
 
-_SERIALIZER = JsonPlusSerializer(allowed_msgpack_modules=None)
+_SERIALIZER = CompactSerializer()
 
 
 def found(secrets: Mapping[str, str], places: Mapping[str, bytes]) -> set[tuple[str, str, str]]:
@@ -49,8 +49,9 @@ def readable(value: object) -> Iterator[bytes]:
         case bytes():
             yield value
             # Not every blob is msgpack, and what is none has been searched as it is.
-            with suppress(Exception):
-                yield repr(_SERIALIZER.loads_typed(("msgpack", value))).encode()
+            for tag in ("msgpack", COMPRESSED):
+                with suppress(Exception):
+                    yield repr(_SERIALIZER.loads_typed((tag, value))).encode()
             yield from _decoded_json(value)
         case str():
             yield value.encode("utf-8", "surrogateescape")
