@@ -27,7 +27,7 @@ types: $(STAMP)
 	$(BIN)/pyright
 
 check: $(STAMP)
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n 4  # on two cores, too: many tests wait for servers and locks
 
 lowest:  ## run the tests with the oldest versions that pyproject.toml allows (needs uv)
 	rm -rf .venv/lowest && uv venv --quiet .venv/lowest
