@@ -1,6 +1,7 @@
 """Owns small HTTP services on loopback: the development Vault and the shop run in one."""
 
 import asyncio
+import signal
 import socket
 import threading
 import time
@@ -8,6 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -78,3 +80,22 @@ def _bound(port: int) -> socket.socket:
         listener.close()
         raise SettingsError(f"port {port} on {HOST} is taken: choose another") from None
     return listener
+
+
+@contextmanager
+def stopped_by_signals() -> Generator[threading.Event]:
+    """Turn Ctrl-C and SIGTERM into an event while the context lasts.
+
+    A service ends what it does before it stops: a call cut off would be in doubt.
+    """
+    stopped = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopped.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

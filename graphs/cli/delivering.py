@@ -1,11 +1,5 @@
 """Owns `bailiwick approvals deliver`: the outbox of the refund desk, carried to its threads."""
 
-import signal
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager
-from types import FrameType
-
 from rich.console import Console
 
 from bailiwick.graphs.checkpoints import open_checkpointer
@@ -14,6 +8,7 @@ from bailiwick.graphs.deliveries import App, Report, deliver
 from bailiwick.graphs.refund_desk import open_refund_desk
 from bailiwick.graphs.session import Session
 from bailiwick.graphs.settings import read_settings
+from bailiwick.tools.loopback import stopped_by_signals
 
 PAUSE = 1.0
 """Seconds between two looks at the outbox."""
@@ -40,7 +35,7 @@ def deliver_due(*, watch: bool) -> None:
     with (
         open_refund_desk(settings) as desk,
         open_checkpointer(settings.checkpoints) as checkpointer,
-        _stopped_by_signals() as stopped,
+        stopped_by_signals() as stopped,
     ):
         app = desk.graph.compile(checkpointer=checkpointer)
         if watch:
@@ -53,22 +48,6 @@ def deliver_due(*, watch: bool) -> None:
                 break
             if not reports:
                 stopped.wait(PAUSE)
-
-
-@contextmanager
-def _stopped_by_signals() -> Generator[threading.Event]:
-    """Let a run come to its end before stopping: a call cut off would be in doubt."""
-    stopped = threading.Event()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        stopped.set()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _tell(console: Console, app: App, report: Report) -> None:

@@ -1,16 +1,14 @@
 """Owns `bailiwick vault`: the development Vault as a service of its own."""
 
 import shlex
-import signal
-import threading
 from pathlib import Path
-from types import FrameType
 
 from bailiwick.graphs.cli.terminal import terminal
 from bailiwick.graphs.settings import read_settings
 from bailiwick.graphs.surroundings import start_surroundings, write_approles
 from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.devvault import BANNER
+from bailiwick.tools.loopback import stopped_by_signals
 
 
 def serve_development(port: int, shop_port: int, approles: Path) -> None:
@@ -26,14 +24,10 @@ def serve_development(port: int, shop_port: int, approles: Path) -> None:
             "BAILIWICK_ENV=production away"
         )
     console = terminal()
-    stopped = threading.Event()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        stopped.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    with start_surroundings(vault_port=port, shop_port=shop_port) as started:
+    with (
+        stopped_by_signals() as stopped,
+        start_surroundings(vault_port=port, shop_port=shop_port) as started,
+    ):
         write_approles(approles, started.approles)
         try:
             console.print(f"[yellow]{BANNER}[/]\n")

@@ -1,9 +1,7 @@
 """Owns `python -m bailiwick.tools.devvault`: as much of Vault's program as clients' tests use."""
 
 import argparse
-import signal
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from bailiwick.tools.devvault.development import BANNER
 from bailiwick.tools.devvault.flavors import FLAVORS, Flavor
 from bailiwick.tools.devvault.server import read_configuration, serve_uninitialised
 from bailiwick.tools.devvault.system.root_generation import unveil
+from bailiwick.tools.loopback import stopped_by_signals
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -50,14 +49,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(config: Path, flavor: Flavor) -> None:
-    stopped = threading.Event()
-
-    def stop(*_: object) -> None:
-        stopped.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    with serve_uninitialised(read_configuration(config), flavor) as address:
+    with (
+        stopped_by_signals() as stopped,
+        serve_uninitialised(read_configuration(config), flavor) as address,
+    ):
         _say(f"{BANNER}\nIt listens at {address}.")
         stopped.wait()
 
