@@ -103,7 +103,7 @@ class Calls:
             "agent": call.agent,
             "tool": call.tool.name,
             "effect": call.tool.effect,
-            "digest": call.digest(policy_version),
+            "digest": key,
             "state": "started",
             "started_at": connection.scalars(_CLOCK).one(),
         }
