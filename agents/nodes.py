@@ -10,6 +10,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.types import Command, Send
 from typing_extensions import TypedDict
 
+from bailiwick.agents.bindings import unbound
 from bailiwick.agents.messages import merge_messages
 from bailiwick.agents.state import AgentState, LastTurn
 from bailiwick.tools.delegation import current
@@ -50,7 +51,7 @@ class ModelNode:
         toolset: Toolset | None,
     ) -> None:
         self.agent = agent
-        self.model = model
+        self.model, self.binding = unbound(model)
         self.preamble = [prompt] if prompt else []
         self.toolset = toolset
 
@@ -62,7 +63,7 @@ class ModelNode:
         if self.toolset is not None:
             self.toolset.note_request(state["messages"], config)
         withdrawn = self._withdraw(turn, config)
-        reply = self.model.invoke(self._conversation(state, withdrawn), config)
+        reply = self.model.invoke(self._conversation(state, withdrawn), config, **self.binding)
         return self._said(withdrawn, reply)
 
     async def acall(self, state: AgentState, config: RunnableConfig) -> Update:
@@ -74,7 +75,9 @@ class ModelNode:
             await self.toolset.anote_request(state["messages"], config)
         # Nearly always there is nothing to withdraw, and a thread costs more than all the rest.
         withdrawn = await asyncio.to_thread(self._withdraw, turn, config) if turn.open_calls else []
-        reply = await self.model.ainvoke(self._conversation(state, withdrawn), config)
+        reply = await self.model.ainvoke(
+            self._conversation(state, withdrawn), config, **self.binding
+        )
         return self._said(withdrawn, reply)
 
     def _withdraw(self, turn: LastTurn, config: RunnableConfig) -> list[AnyMessage]:

@@ -9,12 +9,12 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.prebuilt import ToolNode
 from langgraph.types import Send
 
 from bailiwick.agents.node import Node
 from bailiwick.agents.nodes import ApprovalNode, ExecuteNode, ModelNode, Requested
 from bailiwick.agents.state import AgentState
+from bailiwick.agents.ungoverned import UngovernedTools
 from bailiwick.policies.errors import ScopeError
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.scoped import ScopedTool
@@ -120,8 +120,8 @@ def _add_tools(
         last = state["messages"][-1]
         return "execute" if isinstance(last, AIMessage) and last.tool_calls else END
 
-    node = ToolNode(tools)
+    node = UngovernedTools(tools)
     graph.add_conditional_edges("model", route, ["execute", END])
     graph.add_node("execute", node)
     graph.add_edge("execute", "model")
-    return list(node.tools_by_name.values())
+    return list(node.tool_node.tools_by_name.values())

@@ -10,6 +10,7 @@ from langgraph.prebuilt import ToolNode
 from langgraph.pregel import Pregel
 
 from bailiwick.agents.specialist import SpecialistGraph
+from bailiwick.agents.ungoverned import UngovernedTools
 from bailiwick.graphs.own_tools import OwnTools
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.locations import Location
@@ -102,6 +103,6 @@ def _tools_of(graph: Pregel[Any, Any, Any, Any]) -> Iterator[BaseTool]:
 
 
 def _tools_in(bound: Runnable[Any, Any]) -> Iterator[BaseTool]:
-    node = bound.tool_node if isinstance(bound, OwnTools) else bound
+    node = bound.tool_node if isinstance(bound, OwnTools | UngovernedTools) else bound
     if isinstance(node, ToolNode):
         yield from node.tools_by_name.values()

@@ -13,9 +13,10 @@ from langchain_core.messages import (
     SystemMessage,
     convert_to_messages,
 )
-from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import BaseModel
 
+from bailiwick.agents.bindings import unbound
 from bailiwick.graphs.agent_name import AgentNameMode, name_forms
 from bailiwick.graphs.binding import Model, chat_model
 from bailiwick.graphs.history import check_answered
@@ -49,7 +50,7 @@ class SupervisorModel:
         self.name = name
         self._prompt = prompt
         self._forms = name_forms(include_agent_name) if include_agent_name else None
-        self._model, self._kwargs = _unbound(model)
+        self._model, self._kwargs = unbound(model)
 
     def answer(self, state: State, config: RunnableConfig) -> AIMessage:
         """Return the model's message on the conversation.
@@ -151,17 +152,3 @@ def _conversation(state: State) -> Sequence[BaseMessage]:
         )
     check_answered(messages)
     return cast("Sequence[BaseMessage]", messages)
-
-
-def _unbound(model: Model) -> tuple[Model, dict[str, Any]]:
-    """Return the model inside a plain binding and its arguments.
-
-    A binding merges configs at each call; with nothing to merge that is only time lost.
-    """
-    if not isinstance(model, RunnableBinding) or model.config or model.config_factories:
-        return model, {}
-    kind = type(model)
-    if kind.invoke is not RunnableBinding.invoke or kind.ainvoke is not RunnableBinding.ainvoke:
-        return model, {}
-    inner, kwargs = _unbound(model.bound)
-    return inner, {**kwargs, **model.kwargs}

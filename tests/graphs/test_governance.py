@@ -146,6 +146,14 @@ def test_an_agent_with_a_loose_tool_is_refused_by_name(guard: Guard) -> None:
         create_supervisor([holding("a", loose)], model=scripted(), guard=guard)
 
 
+def test_a_specialist_without_a_guard_is_refused(guard: Guard) -> None:
+    """Its tools are as loose as any."""
+    agent = create_specialist("a", model=scripted(), tools=[loose])
+
+    with pytest.raises(ValueError, match="does not govern: loose"):
+        create_supervisor([agent], model=scripted(), guard=guard)
+
+
 def test_a_loose_tool_is_found_in_a_graph_within_a_graph(guard: Guard) -> None:
     """Neither a subgraph nor a supervisor's own tools hide one."""
     inner = create_supervisor([], model=scripted(), tools=[loose], supervisor_name="inner")

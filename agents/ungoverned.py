@@ -1,0 +1,82 @@
+"""Owns the tools of an agent without a guard: LangGraph's tool node, and the short way past it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from langchain_core.messages import AIMessage, ToolCall, ToolMessage
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import BaseTool
+from langgraph.errors import is_invalid_resume
+from langgraph.prebuilt import ToolNode
+from langgraph.types import Command
+from pydantic import ValidationError
+
+from bailiwick.agents.node import Node
+from bailiwick.agents.state import AgentState
+
+Answer = Command[Any] | dict[str, list[Any]]
+
+
+class UngovernedTools(Node):
+    """Run the tools that the model asks for, as LangGraph's tool node does.
+
+    The tool node starts a pool of threads each time, for one call as for many. A call that comes
+    alone, of a tool that wants nothing of the state, is run without it.
+
+    Attributes:
+        tool_node: LangGraph's.
+    """
+
+    def __init__(self, tools: Sequence[BaseTool | Callable[..., Any]]) -> None:
+        super().__init__(self._run, self._arun, name="execute")
+        self.tool_node = ToolNode(tools)
+        self._plain = {
+            name: tool for name, tool in self.tool_node.tools_by_name.items() if _is_plain(tool)
+        }
+
+    def _run(self, state: AgentState, config: RunnableConfig) -> Any:  # noqa: ANN401 - the tool node's own
+        if (lone := self._lone(state)) is None:
+            return self.tool_node.invoke(state, config)
+        tool, call = lone
+        try:
+            return _answer(tool.invoke({**call, "type": "tool_call"}, config))
+        except ValidationError as error:
+            return _misfit(call, error)
+
+    async def _arun(self, state: AgentState, config: RunnableConfig) -> Any:  # noqa: ANN401 - as above
+        if (lone := self._lone(state)) is None:
+            return await self.tool_node.ainvoke(state, config)
+        tool, call = lone
+        try:
+            return _answer(await tool.ainvoke({**call, "type": "tool_call"}, config))
+        except ValidationError as error:
+            return _misfit(call, error)
+
+    def _lone(self, state: AgentState) -> tuple[BaseTool, ToolCall] | None:
+        last = state["messages"][-1]
+        if not isinstance(last, AIMessage) or len(last.tool_calls) != 1:
+            return None
+        [call] = last.tool_calls
+        tool = self._plain.get(call["name"])
+        return None if tool is None else (tool, call)
+
+
+def _is_plain(tool: BaseTool) -> bool:
+    # What the model does not see of a tool's arguments comes from the state or the runtime.
+    if isinstance(tool.args_schema, dict):
+        return True
+    return set(tool.get_input_schema().model_fields) == set(tool.tool_call_schema.model_fields)
+
+
+def _answer(returned: Any) -> Answer:  # noqa: ANN401 - whatever a tool returns
+    if isinstance(returned, Command):
+        return returned
+    return {"messages": returned if isinstance(returned, list) else [returned]}
+
+
+def _misfit(call: ToolCall, error: ValidationError) -> Answer:
+    if is_invalid_resume(error):
+        raise error
+    content = f"The arguments {call['args']} do not fit {call['name']!r}: {error}"
+    answer = ToolMessage(content, name=call["name"], tool_call_id=call["id"], status="error")
+    return {"messages": [answer]}
