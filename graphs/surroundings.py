@@ -14,12 +14,12 @@ from bailiwick.agents.refund_desk import holdings
 from bailiwick.graphs.settings import Settings
 from bailiwick.policies.errors import ScopeError, SettingsError
 from bailiwick.tools.devvault import DevelopmentVault
-from bailiwick.tools.leases import AppRole
 from bailiwick.tools.provision import ToolScope, VaultOperator, provision, write_secret
 from bailiwick.tools.scoped import ScopedTool
 from bailiwick.tools.shop import Shop
 from bailiwick.tools.shop.store import ShopScope
 from bailiwick.tools.shop.tools import create_shop_tools
+from bailiwick.tools.vault.logins import AppRole
 
 
 class _Login(BaseModel):

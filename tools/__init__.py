@@ -3,11 +3,11 @@
 from bailiwick.tools.approvals import Approvals
 from bailiwick.tools.credentials import Credential
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.leases import AppRole
 from bailiwick.tools.ledger import Ledger
 from bailiwick.tools.principals import acting_as
 from bailiwick.tools.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.vault import Vault
+from bailiwick.tools.vault.logins import AppRole
 
 __all__ = [
     "AppRole",

@@ -4,13 +4,15 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast
-from urllib.parse import quote
+
+from pydantic import SecretStr
 
 from bailiwick.policies.errors import ScopeError, VaultError
 from bailiwick.policies.scopes import Scope
-from bailiwick.tools.leases import AppRole, secret_path, vault_name
-from bailiwick.tools.vault import Wire
-from bailiwick.tools.vault_answers import FORBIDDEN, INVALID, MISSING, Answer
+from bailiwick.tools.leases import secret_path, vault_name
+from bailiwick.tools.vault.answers import FORBIDDEN, INVALID, MISSING, Answer
+from bailiwick.tools.vault.logins import AppRole
+from bailiwick.tools.vault.wire import Wire
 
 
 class VaultOperator:
@@ -38,7 +40,7 @@ class VaultOperator:
         if not token or not token.isascii() or not token.isprintable():
             raise VaultError("the operator's token is empty or garbled: set VAULT_TOKEN")
         self._wire = Wire(address, timeout=timeout, verify=verify, production=False)
-        self._adapter = self._wire.client(token).adapter
+        self._token = SecretStr(token)
 
     def read(self, path: str) -> Mapping[str, object] | None:
         """Return what stands at an API path such as `sys/mounts`, or None.
@@ -46,7 +48,7 @@ class VaultOperator:
         Raises:
             VaultError: If Vault refuses or is not there.
         """
-        answer = self._wire.send(lambda: self._adapter.get(_url(path)), to=f"read {path}")
+        answer = self._wire.request("GET", path, token=self._token, to=f"read {path}")
         if answer.status == MISSING:
             return None
         return self._checked(answer)
@@ -57,9 +59,7 @@ class VaultOperator:
         Raises:
             VaultError: If Vault refuses or is not there.
         """
-        answer = self._wire.send(
-            lambda: self._adapter.post(_url(path), json=body), to=f"write {path}"
-        )
+        answer = self._wire.request("POST", path, token=self._token, json=body, to=f"write {path}")
         return self._checked(answer)
 
     def delete(self, path: str) -> None:
@@ -68,7 +68,7 @@ class VaultOperator:
         Raises:
             VaultError: If Vault refuses or is not there.
         """
-        answer = self._wire.send(lambda: self._adapter.delete(_url(path)), to=f"delete {path}")
+        answer = self._wire.request("DELETE", path, token=self._token, to=f"delete {path}")
         if answer.status != MISSING:
             self._checked(answer)
 
@@ -84,10 +84,6 @@ class VaultOperator:
             }
         )
         return answer.body
-
-
-def _url(path: str) -> str:
-    return f"/v1/{quote(path)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,8 @@ from bailiwick.graphs.surroundings import (
     write_approles,
 )
 from bailiwick.policies.errors import SettingsError
-from bailiwick.tools.leases import AppRole
 from bailiwick.tools.provision import VaultOperator
+from bailiwick.tools.vault.logins import AppRole
 
 LOGINS = {"billing": AppRole(role_id="r", secret_id="s")}
 ALONE = Settings.model_construct(env="development", vault_addr=None, approles=None, shop_url=None)

@@ -16,10 +16,10 @@ from tests.stories.outages import TTL
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.credentials import Credential
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.leases import AppRole
 from bailiwick.tools.principals import acting_as
 from bailiwick.tools.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.vault import Vault
+from bailiwick.tools.vault.logins import AppRole
 
 REFUND = ("issue_refund", {"order_id": ORDER, "amount": "5.00"})
 REFUND_SCOPE = Scope(path="payments/refund", ttl=TTL)

@@ -21,10 +21,10 @@ from tests.stories.outages import OUTAGES, REFUND_SECRET, TTL, Outage, operator,
 from bailiwick.graphs.surroundings import start_surroundings, write_approles
 from bailiwick.policies.errors import VaultError
 from bailiwick.tools.credentials import Credential
-from bailiwick.tools.leases import AppRole
 from bailiwick.tools.scoped import scoped_tool
 from bailiwick.tools.shop.service import Exchange
 from bailiwick.tools.vault import Vault
+from bailiwick.tools.vault.logins import AppRole
 
 REFUSAL = "issue_refund did not run. No credential could be had for it."
 DETAILS = ("127.0.0.1", "http", "vault", "secret", "payments", "bailiwick", "role", "token")

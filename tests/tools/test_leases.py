@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from bailiwick.policies.errors import ScopeError, VaultError
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.credentials import Credential
-from bailiwick.tools.leases import AppRole, Lease, Login, Logins, secret_path, vault_name
+from bailiwick.tools.leases import Lease, secret_path, vault_name
+from bailiwick.tools.vault.logins import AppRole, Login, Logins
 
 
 class Door:

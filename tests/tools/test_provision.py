@@ -8,9 +8,9 @@ import pytest
 from bailiwick.policies.errors import ScopeError, VaultError
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.devvault import DevelopmentVault, Fault
-from bailiwick.tools.leases import AppRole
 from bailiwick.tools.provision import ToolScope, VaultOperator, provision, write_secret
 from bailiwick.tools.vault import Vault
+from bailiwick.tools.vault.logins import AppRole
 
 REFUND = ToolScope(tool="issue_refund", scope=Scope(path="payments/refund", ttl=45))
 

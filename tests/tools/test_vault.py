@@ -8,9 +8,11 @@ import pytest
 
 from bailiwick.policies.errors import ScopeError, SettingsError, VaultError
 from bailiwick.policies.scopes import Scope
-from bailiwick.tools.leases import AppRole, Lease
+from bailiwick.tools.leases import Lease
 from bailiwick.tools.provision import VaultOperator, write_secret
-from bailiwick.tools.vault import Vault, Wire
+from bailiwick.tools.vault import Vault
+from bailiwick.tools.vault.logins import AppRole
+from bailiwick.tools.vault.wire import Wire
 
 REFUND = Scope(path="payments/refund")
 LOOKUP = Scope(path="orders/read", ttl=30)
@@ -224,7 +226,7 @@ def test_nothing_is_taken_from_the_environment(
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("VAULT_TOKEN", vault_server[1])
     wire = Wire(vault_server[0], timeout=(0.5, 0.5), verify=True, production=False)
-    answer = wire.send(wire.client().auth.token.lookup_self, to="look a token up")
+    answer = wire.request("GET", "auth/token/lookup-self", to="look a token up")
     wire.close()
 
     assert answer.status == 403

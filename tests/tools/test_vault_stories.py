@@ -13,10 +13,11 @@ from starlette.types import Scope as AsgiScope
 from bailiwick.policies.errors import ScopeError, VaultError
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.devvault import DevelopmentVault, Fault
-from bailiwick.tools.leases import AppRole, Lease
+from bailiwick.tools.leases import Lease
 from bailiwick.tools.loopback import serve
 from bailiwick.tools.provision import VaultOperator
 from bailiwick.tools.vault import Vault
+from bailiwick.tools.vault.logins import AppRole
 
 REFUND = Scope(path="payments/refund")
 ROLE = "bailiwick-issue_refund"

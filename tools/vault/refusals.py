@@ -1,6 +1,6 @@
 """Owns the sentences that say why Vault gave no credential, each with its remedy."""
 
-from bailiwick.tools.vault_answers import FORBIDDEN, INVALID, MISSING, Refusals
+from bailiwick.tools.vault.answers import FORBIDDEN, INVALID, MISSING, Refusals
 
 
 def too_slow(address: str, to: str, timeout: tuple[float, float]) -> str:

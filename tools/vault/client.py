@@ -1,0 +1,121 @@
+"""Owns the one door to Vault that guards are given: leases, and requests as an agent."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Self
+
+from bailiwick.policies.scopes import Scope
+from bailiwick.tools.leases import Lease
+from bailiwick.tools.vault.answers import PERFORMANCE_STANDBY, STANDBY, Answer
+from bailiwick.tools.vault.leasing import Leasing
+from bailiwick.tools.vault.logins import AppRole
+from bailiwick.tools.vault.sessions import Sessions
+from bailiwick.tools.vault.wire import Method, Wire
+
+
+class Vault:
+    """Lease credentials from Vault, one child token for one tool call.
+
+    Safe to share between threads. It never retries what could lease twice: where an answer is
+    lost, the child that it may have been about ends by its own time to live.
+
+    Args:
+        address: Where Vault listens, such as `https://vault.example:8200`.
+        approles: What each agent logs in with.
+        timeout: Seconds to connect and to wait for an answer.
+        verify: Whether to check the certificate, or the file of its authority.
+        production: Whether to refuse development Vaults and unencrypted connections.
+        clock: Gives monotonic seconds.
+
+    Raises:
+        SettingsError: If the address is no address, or not one for production.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a setting of the operator
+        self,
+        address: str,
+        *,
+        approles: Mapping[str, AppRole],
+        timeout: tuple[float, float] = (2.0, 5.0),
+        verify: bool | str = True,
+        production: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._wire = Wire(address, timeout=timeout, verify=verify, production=production)
+        self._sessions = Sessions(self._wire, approles, clock)
+        self._leasing = Leasing(self._wire, self._sessions, clock)
+
+    def lease(self, scope: Scope, *, agent: str, tool: str, meta: Mapping[str, str]) -> Lease:
+        """Lease what a scope names: two round trips once the agent is logged in.
+
+        Args:
+            scope: The secret and for how long.
+            agent: The agent that calls; its AppRole must be known here.
+            tool: The tool that it calls; its token role bounds the child.
+            meta: What to write on the child for Vault's audit, beside agent and tool.
+
+        Returns:
+            The lease. Every text field of the secret is in its credential.
+
+        Raises:
+            ScopeError: If the scope or the tool's name cannot be used in Vault.
+            VaultError: If no credential can be had; then no child is left that could be used.
+        """
+        return self._leasing.lease(scope, agent=agent, tool=tool, meta=meta)
+
+    def revoke(self, lease: Lease) -> None:
+        """End a lease: its credential in any case, its token in Vault.
+
+        Raises:
+            VaultError: If Vault did not confirm; the token then ends by its own time to live.
+        """
+        self._leasing.revoke(lease)
+
+    def request(  # noqa: PLR0913 - a request has these parts
+        self,
+        method: Method,
+        path: str,
+        *,
+        agent: str,
+        to: str,
+        json: Mapping[str, object] | None = None,
+        wrap_ttl: int | None = None,
+    ) -> Answer:
+        """Make one request with an agent's own login, and return the answer, refusals included.
+
+        Args:
+            method: The HTTP method.
+            path: The API path without `/v1/`, such as `transit/datakey/plaintext/checkpoints`.
+            agent: Who asks; its AppRole must be known here.
+            to: What is asked for, such as `make a data key`; it stands in errors.
+            json: The body. A `SecretStr` in it is revealed to Vault alone, never to a traceback.
+            wrap_ttl: Seconds for which to wrap the answer; not wrapped where left out.
+
+        Raises:
+            VaultError: If the agent cannot log in or there was no answer.
+        """
+        asked = self._sessions.request(
+            method, path, agent=agent, to=to, json=json, wrap_ttl=wrap_ttl
+        )
+        return asked.answer
+
+    def ping(self) -> None:
+        """Return if Vault is there to lease from.
+
+        Raises:
+            VaultError: If it is down, sealed or not initialised, with the remedy.
+        """
+        answer = self._wire.request("GET", "sys/health", to="tell its health")
+        if answer.status not in (STANDBY, PERFORMANCE_STANDBY):
+            answer.check({})
+
+    def close(self) -> None:
+        """Log every agent out, which ends what is still leased, and close the connections."""
+        self._sessions.close()
+        self._wire.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,162 @@
+"""Owns the connection to Vault: hvac and its errors are known here and nowhere else."""
+
+import threading
+from collections.abc import Callable, Mapping
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Literal, cast
+from urllib.parse import quote
+
+import hvac
+import requests
+from hvac.adapters import RawAdapter
+from hvac.exceptions import VaultError as HvacError
+from pydantic import SecretStr
+from requests.adapters import HTTPAdapter
+
+from bailiwick.policies.errors import VaultError
+from bailiwick.tools.vault import refusals
+from bailiwick.tools.vault.answers import Answer, checked_address
+
+# hvac has no types, and what can be inferred of them is narrower than what it takes.
+_Client: Any = hvac.Client
+_POOL = 64
+_DEVELOPMENT_MARK = "X-Bailiwick-Development"
+_HEALTH = "sys/health"
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "LIST"]
+NO_TOKEN = SecretStr("")
+
+
+class Wire:
+    """Carry requests to one Vault and translate what can go wrong on the way.
+
+    Nothing comes from the environment; no redirect is followed, no cookie kept, nothing retried.
+
+    Args:
+        address: Where Vault listens.
+        timeout: Seconds to connect and to wait for an answer.
+        verify: Whether to check the certificate, or the file of its authority.
+        production: Whether to refuse development Vaults and unencrypted connections.
+
+    Raises:
+        SettingsError: If the address is no address, or not one for production.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        timeout: tuple[float, float],
+        verify: bool | str,
+        production: bool,
+    ) -> None:
+        self.address = checked_address(address, production=production)
+        self._timeout = timeout
+        self._production = production
+        self._is_vetted = not production
+        self._vetting = threading.Lock()
+        self._is_development = False
+        self._session = requests.Session()
+        self._session.trust_env = False
+        # hvac overrules its own `verify` by the session's.
+        self._session.verify = verify
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.hooks["response"].append(self._note)
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(pool_maxsize=_POOL, max_retries=0))
+
+    def request(  # noqa: PLR0913 - a request has these parts
+        self,
+        method: Method,
+        path: str,
+        *,
+        to: str,
+        token: SecretStr = NO_TOKEN,
+        json: Mapping[str, object] | None = None,
+        wrap_ttl: int | None = None,
+    ) -> Answer:
+        """Make one request and return the answer, refusals included.
+
+        Args:
+            method: The HTTP method; `LIST` is sent as Vault wants it.
+            path: The API path without `/v1/`, such as `sys/mounts`.
+            to: What is asked for, such as `read a secret`; it stands in errors.
+            token: Whose request it is; nobody's where left out.
+            json: The body. A `SecretStr` in it is revealed to Vault alone, never to a traceback.
+            wrap_ttl: Seconds for which to wrap the answer; not wrapped where left out.
+
+        Raises:
+            VaultError: If there was no answer, or it came from a development Vault in production.
+        """
+        with self._vetting:
+            if not self._is_vetted:
+                # Before anything secret is sent.
+                self._exchange(lambda: self._send("GET", _HEALTH, NO_TOKEN, None, None), to)
+                self._is_vetted = True
+        return self._exchange(lambda: self._send(method, path, token, json, wrap_ttl), to)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def _send(
+        self,
+        method: Method,
+        path: str,
+        token: SecretStr,
+        json: Mapping[str, object] | None,
+        wrap_ttl: int | None,
+    ) -> requests.Response:
+        # Clients share their token between threads, so each request has its own; and an empty
+        # token or certificate, unlike none, keeps hvac from looking into the environment.
+        client = _Client(
+            url=self.address,
+            token=token.get_secret_value(),
+            cert="",
+            verify=self._session.verify,
+            timeout=self._timeout,
+            allow_redirects=False,
+            session=self._session,
+            ignore_exceptions=True,
+            adapter=RawAdapter,
+        )
+        body = {} if json is None else {"json": revealed(json)}
+        url = f"/v1/{quote(path)}"
+        sent = client.adapter.request(method.lower(), url, wrap_ttl=wrap_ttl, **body)
+        return cast("requests.Response", sent)
+
+    def _exchange(self, call: Callable[[], requests.Response], to: str) -> Answer:
+        answer = self._attempt(call, to)
+        # Raised here and not where it is caught: hvac's errors and their frames hold tokens.
+        if isinstance(answer, str):
+            raise VaultError(answer)
+        if self._production and self._is_development:
+            raise VaultError(refusals.development(self.address))
+        return answer
+
+    def _attempt(self, call: Callable[[], requests.Response], to: str) -> Answer | str:
+        try:
+            response = call()
+            return Answer.parse(response.status_code, self.address, to, response.content)
+        except requests.Timeout:
+            return refusals.too_slow(self.address, to, self._timeout)
+        except requests.exceptions.SSLError:
+            return refusals.untrusted(self.address)
+        except (HvacError, OSError, ValueError):
+            return refusals.unreachable(self.address)
+
+    def _note(self, response: requests.Response, **_: object) -> None:
+        if response.headers.get(_DEVELOPMENT_MARK) == "true":
+            self._is_development = True
+
+
+def revealed(value: object) -> object:
+    """Return a body as it is sent: what it holds as `SecretStr` in plain."""
+    match value:
+        case SecretStr():
+            return value.get_secret_value()
+        case Mapping():
+            return {name: revealed(part) for name, part in value.items()}
+        case list() | tuple():
+            return [revealed(part) for part in value]
+        case _:
+            return value
