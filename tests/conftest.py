@@ -122,6 +122,9 @@ def _start(cluster: Cluster) -> "subprocess.Popen[str]":
         capture_output=True,
         **as_user,
     )
+    # Whoever is made later, such as Vault's dynamic users, has to know its password.
+    access = f"local all {cluster.user} trust\nlocal all all scram-sha-256\n"
+    (stored / "pg_hba.conf").write_text(access, encoding="utf-8")
     with (cluster.folder / "server.log").open("wb") as log:
         return subprocess.Popen(
             [

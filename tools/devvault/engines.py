@@ -1,6 +1,7 @@
 """Owns what is mounted: which engines there are, and how the system's own are put together."""
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 
 from bailiwick.tools.devvault.approle import AppRoleMethod
 from bailiwick.tools.devvault.envelope import Answer, Request
@@ -55,7 +56,33 @@ def secrets_engines(clock: Callable[[], float]) -> Mapping[str, EngineFactory]:
         is_versioned = (mount.options or {}).get("version") == "2"
         return KvVersion2(clock) if is_versioned else KvVersion1(mount)
 
-    return {"kv": kv, "generic": KvVersion1, "transit": lambda _: Transit(clock)}
+    return {
+        "kv": kv,
+        "generic": KvVersion1,
+        "transit": lambda _: Transit(clock),
+        "database": lambda _: database_engine(clock, has_driver=find_spec("psycopg") is not None),
+    }
+
+
+def database_engine(clock: Callable[[], float], *, has_driver: bool) -> Engine:
+    """Return a new database engine.
+
+    Args:
+        clock: Gives the Unix time.
+        has_driver: Whether psycopg is installed.
+
+    Raises:
+        Refusal: With status 400, if it is not.
+    """
+    if not has_driver:
+        raise invalid(
+            "plugin not found in the catalog: database needs psycopg: install bailiwick with its "
+            "extra 'postgres'"
+        )
+    # psycopg comes with the extra `postgres` only.
+    from bailiwick.tools.devvault.database.engine import Database  # noqa: PLC0415
+
+    return Database(clock)
 
 
 def auth_methods(tokens: TokenStore, identities: IdentityStore) -> Mapping[str, EngineFactory]:
