@@ -4,15 +4,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, SystemMessage
-from langchain_core.runnables import RunnableConfig
+from langchain_core.messages import SystemMessage
 from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import Send
 
+from bailiwick.agents.edges import GovernedEdge, UngovernedEdge
 from bailiwick.agents.node import Node
-from bailiwick.agents.nodes import ApprovalNode, ExecuteNode, ModelNode, Requested
+from bailiwick.agents.nodes import ApprovalNode, ExecuteNode, ModelNode
 from bailiwick.agents.state import AgentState
 from bailiwick.agents.ungoverned import UngovernedTools
 from bailiwick.policies.errors import ScopeError
@@ -74,27 +73,7 @@ def create_specialist(
 
 
 def _add_governed_tools(graph: SpecialistGraph, toolset: Toolset) -> list[BaseTool]:
-    def route(state: AgentState, config: RunnableConfig) -> list[Send] | str:
-        last = state["messages"][-1]
-        if not isinstance(last, AIMessage):
-            # The model had nothing to say yet: results are still to come.
-            return []
-        if not last.tool_calls:
-            return END
-        origin = last.id or ""
-        request = toolset.request_of(state["messages"], config)
-        prepared = [
-            (call, toolset.prepare(call, config, origin, request)) for call in last.tool_calls
-        ]
-        return [
-            Send(
-                "approval" if toolset.waits(each) else "execute",
-                Requested(call=call, origin=origin, request=request),
-            )
-            for call, each in prepared
-        ]
-
-    graph.add_conditional_edges("model", route, ["approval", "execute", END])
+    graph.add_conditional_edges("model", GovernedEdge(toolset), ["approval", "execute", END])
     approval, execute = ApprovalNode(toolset), ExecuteNode(toolset)
     graph.add_node(
         "approval",
@@ -115,13 +94,8 @@ def _add_tools(
     if not tools:
         graph.add_edge("model", END)
         return []
-
-    def route(state: AgentState) -> str:
-        last = state["messages"][-1]
-        return "execute" if isinstance(last, AIMessage) and last.tool_calls else END
-
     node = UngovernedTools(tools)
-    graph.add_conditional_edges("model", route, ["execute", END])
+    graph.add_conditional_edges("model", UngovernedEdge(), ["execute", END])
     graph.add_node("execute", node)
     graph.add_edge("execute", "model")
     return list(node.tool_node.tools_by_name.values())
