@@ -140,3 +140,44 @@ calls = Table(
     UniqueConstraint("occurrence", name="calls_occurrence"),
     Index("calls_by_state", "state", "thread"),
 )
+
+checkpoint_keys = Table(
+    "checkpoint_keys",
+    metadata,
+    Column("id", TEXT, primary_key=True),
+    # Null where every thread shares it.
+    Column("thread", TEXT),
+    # Null once it is destroyed.
+    Column("wrapped", TEXT),
+    Column("uses", BigInteger, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("destroyed_at", Double),
+    Index("checkpoint_keys_by_thread", "thread"),
+)
+
+retired_versions = Table(
+    "retired_versions",
+    metadata,
+    # Of a transit key: what an older one has wrapped is not kept any more.
+    Column("transit_key", TEXT, primary_key=True),
+    Column("oldest", Integer, nullable=False),
+)
+
+seals = Table(
+    "seals",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("statement", TEXT, nullable=False),
+    Column("signature", TEXT, nullable=False),
+    Column("key", TEXT, nullable=False),
+)
+
+sealed_heads = Table(
+    "sealed_heads",
+    metadata,
+    Column("seal", Integer, ForeignKey("seals.number"), primary_key=True),
+    Column("thread", TEXT, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", TEXT, nullable=False),
+    sqlite_with_rowid=False,
+)
