@@ -6,6 +6,7 @@
     ├── ApprovalError      an answer cannot be taken
     ├── VaultError         no credential can be had
     ├── LedgerError        the record cannot be kept or does not verify
+    ├── CheckpointError    a checkpoint cannot be sealed, or not be opened
     └── SettingsError      the environment is missing something
 
 Each message says what happened, to what, and what to do about it.
@@ -34,6 +35,10 @@ class VaultError(BailiwickError):
 
 class LedgerError(BailiwickError):
     """Say that the ledger cannot be written, read or verified."""
+
+
+class CheckpointError(BailiwickError):
+    """Say that a checkpoint cannot be sealed, or cannot be opened as what it is taken for."""
 
 
 class SettingsError(BailiwickError):
