@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 from typing import NotRequired
+from uuid import uuid4
 
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, SystemMessage, ToolCall
 from langchain_core.runnables import Runnable, RunnableConfig
+from langgraph.graph import END
 from langgraph.types import Command, Send
 from typing_extensions import TypedDict
 
@@ -18,6 +20,7 @@ from bailiwick.tools.results import ToolResult
 from bailiwick.tools.toolsets import Prepared, Toolset
 
 Update = dict[str, list[AnyMessage]]
+Ways = Sequence[Send] | str
 
 
 class Requested(TypedDict):
@@ -37,7 +40,7 @@ class Requested(TypedDict):
 
 
 class ModelNode:
-    """Call the agent's model on the conversation so far.
+    """Call the agent's model on the conversation so far, and say where each of its calls goes.
 
     It is not called before every call of its last turn has an answer. Those that the conversation
     went past get one that says so: model providers refuse a history with calls left open.
@@ -55,30 +58,30 @@ class ModelNode:
         self.preamble = [prompt] if prompt else []
         self.toolset = toolset
 
-    def call(self, state: AgentState, config: RunnableConfig) -> Update:
+    def call(self, state: AgentState, config: RunnableConfig) -> Command[str]:
         """Run the node."""
         turn = LastTurn.of(state["messages"], self.agent)
         if turn.is_waiting:
-            return {}
+            return Command()
         if self.toolset is not None:
             self.toolset.note_request(state["messages"], config)
         withdrawn = self._withdraw(turn, config)
-        reply = self.model.invoke(self._conversation(state, withdrawn), config, **self.binding)
-        return self._said(withdrawn, reply)
+        given = self._conversation(state, withdrawn)
+        said = self._signed(self.model.invoke(given, config, **self.binding))
+        return _turn(withdrawn, said, self._ways(said, state, config))
 
-    async def acall(self, state: AgentState, config: RunnableConfig) -> Update:
+    async def acall(self, state: AgentState, config: RunnableConfig) -> Command[str]:
         """Run the node on an event loop."""
         turn = LastTurn.of(state["messages"], self.agent)
         if turn.is_waiting:
-            return {}
+            return Command()
         if self.toolset is not None:
             await self.toolset.anote_request(state["messages"], config)
         # Nearly always there is nothing to withdraw, and a thread costs more than all the rest.
         withdrawn = await asyncio.to_thread(self._withdraw, turn, config) if turn.open_calls else []
-        reply = await self.model.ainvoke(
-            self._conversation(state, withdrawn), config, **self.binding
-        )
-        return self._said(withdrawn, reply)
+        given = self._conversation(state, withdrawn)
+        said = self._signed(await self.model.ainvoke(given, config, **self.binding))
+        return _turn(withdrawn, said, self._ways(said, state, config))
 
     def _withdraw(self, turn: LastTurn, config: RunnableConfig) -> list[AnyMessage]:
         if self.toolset is None:
@@ -95,9 +98,23 @@ class ModelNode:
         own = merge_messages(state["messages"], withdrawn) if withdrawn else state["messages"]
         return [*self.preamble, *handed, *own]
 
-    def _said(self, withdrawn: Sequence[AnyMessage], reply: AIMessage) -> Update:
-        reply.name = self.agent
-        return {"messages": [*withdrawn, reply]}
+    def _signed(self, said: AIMessage) -> AIMessage:
+        said.name, said.id = self.agent, said.id or str(uuid4())
+        return said
+
+    def _ways(self, said: AIMessage, state: AgentState, config: RunnableConfig) -> Ways:
+        """Have the policy decide each call: to its execution, or to a person first."""
+        if self.toolset is None or not said.tool_calls:
+            return "execute" if said.tool_calls else END
+        origin, request = str(said.id), self.toolset.request_of(state["messages"], config)
+        prepared = [self.toolset.prepare(call, config, origin, request) for call in said.tool_calls]
+        return [
+            Send(
+                "approval" if self.toolset.waits(each) else "execute",
+                Requested(call=call, origin=origin, request=request),
+            )
+            for call, each in zip(said.tool_calls, prepared, strict=True)
+        ]
 
 
 class ApprovalNode:
@@ -152,3 +169,7 @@ def _prepare(toolset: Toolset, requested: Requested, config: RunnableConfig) -> 
 def _answered(requested: Requested, prepared: Prepared, result: ToolResult) -> Update:
     noted = result.with_note(requested.get("note", ""))
     return {"messages": [noted.to_message(prepared.call)]}
+
+
+def _turn(withdrawn: Sequence[AnyMessage], said: AIMessage, ways: Ways) -> Command[str]:
+    return Command(update={"messages": [*withdrawn, said]}, goto=ways)

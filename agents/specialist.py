@@ -9,7 +9,6 @@ from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from bailiwick.agents.edges import GovernedEdge, UngovernedEdge
 from bailiwick.agents.node import Node
 from bailiwick.agents.nodes import ApprovalNode, ExecuteNode, ModelNode
 from bailiwick.agents.state import AgentState
@@ -67,13 +66,13 @@ def create_specialist(
     bound = model.bind_tools(schemas) if schemas else model
     system = SystemMessage(prompt) if isinstance(prompt, str) else prompt
     thinking = ModelNode(name, bound, system, toolset)
-    graph.add_node("model", Node(thinking.call, thinking.acall, name="model"))
+    ways = (*graph.nodes, END)
+    graph.add_node("model", Node(thinking.call, thinking.acall, name="model"), destinations=ways)
     graph.add_edge(START, "model")
     return graph.compile(name=name)
 
 
 def _add_governed_tools(graph: SpecialistGraph, toolset: Toolset) -> list[BaseTool]:
-    graph.add_conditional_edges("model", GovernedEdge(toolset), ["approval", "execute", END])
     approval, execute = ApprovalNode(toolset), ExecuteNode(toolset)
     graph.add_node(
         "approval",
@@ -92,10 +91,8 @@ def _add_tools(
     if scoped:
         raise ScopeError(f"{', '.join(scoped)}: a scoped tool needs create_specialist(..., guard=)")
     if not tools:
-        graph.add_edge("model", END)
         return []
     node = UngovernedTools(tools)
-    graph.add_conditional_edges("model", UngovernedEdge(), ["execute", END])
     graph.add_node("execute", node)
     graph.add_edge("execute", "model")
     return list(node.tool_node.tools_by_name.values())
