@@ -3,27 +3,26 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, Self, TypeAlias, cast
+from typing import Literal, Self, TypeAlias
 
-from langchain_core.runnables import RunnableConfig
-from langgraph.errors import is_invalid_resume
-from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import Command
-
+from bailiwick.graphs.threads import App, AsyncThreads, GraphThreads, Threads, UnderWay, Watch
 from bailiwick.graphs.waiting import Move, next_move
 from bailiwick.policies.approvals import Approval
 from bailiwick.policies.errors import BailiwickError, LedgerError
-from bailiwick.policies.principals import Principal
+from bailiwick.tools.approvals import Approvals
 from bailiwick.tools.deliveries import FIRST, LAPSE, LONGEST, Claim, Deliveries, backoff
+from bailiwick.tools.executions import to_its_end
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.principals import acting_as
 
-App: TypeAlias = CompiledStateGraph[Any, Any, Any, Any]
-Watch: TypeAlias = Callable[[Mapping[str, Any]], None]
-Given: TypeAlias = Command[Any] | None
+__all__ = ["App", "Report", "adeliver", "adeliver_to", "deliver", "keep_delivering"]
+
+PAUSE = 1.0
+"""Seconds between two looks at the outbox."""
+
+Outcome: TypeAlias = Literal["resumed", "passed", "postponed", "failed"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +42,7 @@ class Report:
 
     thread: str
     approvals: tuple[Approval, ...]
-    outcome: Literal["resumed", "passed", "postponed", "failed"]
+    outcome: Outcome
     reason: str = ""
 
 
@@ -65,7 +64,7 @@ def deliver(  # noqa: PLR0913 - which threads and how, each optional
     Args:
         app: The compiled graph, with the checkpointer that knows the threads.
         guard: The guard of its tools.
-        thread: Only this thread; left out, every thread of the guard's ledger.
+        thread: Only this thread; left out, every thread of the guard's ledger and place.
         limit: At most so many threads.
         watch: Gets each step's update as it comes, those of agents included.
         lapse: Seconds after which others take over from a deliverer that died.
@@ -76,11 +75,12 @@ def deliver(  # noqa: PLR0913 - which threads and how, each optional
     Raises:
         LedgerError: If the ledger's database fails.
     """
-    _sweep(guard, thread)
-    outbox, reports = Deliveries(guard.ledger, lapse=lapse), list[Report]()
+    _sweep(guard.approvals, thread)
+    threads, outbox = GraphThreads(app, watch), guard.approvals.outbox(lapse=lapse)
+    reports = list[Report]()
     while len(reports) != limit and (claim := outbox.claim(thread)):
         with _given_back(outbox, claim):
-            reports.append(_carry(app, outbox, claim, watch))
+            reports.append(_carry(threads, outbox, claim))
     return reports
 
 
@@ -94,71 +94,106 @@ async def adeliver(  # noqa: PLR0913 - as above
     lapse: float = LAPSE,
 ) -> list[Report]:
     """Do what `deliver` does, on an event loop and with an asynchronous checkpointer."""
-    await asyncio.to_thread(_sweep, guard, thread)
-    outbox, reports = Deliveries(guard.ledger, lapse=lapse), list[Report]()
+    threads = GraphThreads(app, watch)
+    return await adeliver_to(threads, guard.approvals, thread=thread, limit=limit, lapse=lapse)
+
+
+async def adeliver_to(
+    threads: AsyncThreads,
+    approvals: Approvals,
+    *,
+    thread: str | None = None,
+    limit: int | None = None,
+    lapse: float = LAPSE,
+) -> list[Report]:
+    """Do what `deliver` does for threads that are kept elsewhere, such as at a server.
+
+    Args:
+        threads: The threads.
+        approvals: What was asked in them.
+        thread: As there.
+        limit: As there.
+        lapse: As there.
+    """
+    await asyncio.to_thread(_sweep, approvals, thread)
+    outbox, reports = approvals.outbox(lapse=lapse), list[Report]()
     while len(reports) != limit and (claim := await asyncio.to_thread(outbox.claim, thread)):
-        with _given_back(outbox, claim):
-            reports.append(await _acarry(app, outbox, claim, watch))
+        reports.append(await _acarry(threads, outbox, claim))
     return reports
 
 
-def _sweep(guard: Guard, thread: str | None) -> None:
-    while guard.approvals.expire(thread):
+async def keep_delivering(
+    threads: AsyncThreads, approvals: Approvals, *, at_once: int = 8, lapse: float = LAPSE
+) -> None:
+    """Carry on threads as soon as what they wait for has ended, until cancelled.
+
+    Args:
+        threads: The threads.
+        approvals: What is asked in them.
+        at_once: How many threads at most, so that a long run keeps no other thread waiting.
+        lapse: Seconds after which others take over from a deliverer that died.
+    """
+    outbox, slots = approvals.outbox(lapse=lapse), asyncio.Semaphore(at_once)
+
+    async def carry(claim: Claim) -> None:
+        try:
+            await _acarry(threads, outbox, claim)
+        except LedgerError as error:
+            logger.warning("thread %s: %s", claim.thread, error)
+        finally:
+            slots.release()
+
+    async with asyncio.TaskGroup() as runs:
+        while True:
+            await slots.acquire()
+            runs.create_task(carry(await _due(outbox, approvals)))
+
+
+async def _due(outbox: Deliveries, approvals: Approvals) -> Claim:
+    while True:
+        try:
+            await asyncio.to_thread(_sweep, approvals, None)
+            if claim := await asyncio.to_thread(outbox.claim):
+                return claim
+        except LedgerError as error:
+            logger.warning("the outbox cannot be read: %s", error)
+        await asyncio.sleep(PAUSE)
+
+
+def _sweep(approvals: Approvals, thread: str | None) -> None:
+    while approvals.expire(thread):
         pass
 
 
-def _carry(app: App, outbox: Deliveries, claim: Claim, watch: Watch | None) -> Report:
-    config, attempts = _config(claim), claim.attempts
+def _carry(threads: Threads, outbox: Deliveries, claim: Claim) -> Report:
+    attempts = claim.attempts
     try:
-        move = next_move(app.get_state(config, subgraphs=True), claim)
+        move = next_move(threads.look(claim), claim)
         if move.kind == "run" and outbox.begin(claim):
             attempts += 1
-            with _Renewal(outbox, claim), acting_as(Principal(id=claim.requester)):
-                _run(app, move.given, config, watch)
+            with _Renewal(outbox, claim):
+                threads.run(claim, move.given)
+    except UnderWay as other:
+        move = Move(kind="look", reason=str(other))
     except Exception as error:  # noqa: BLE001 - whatever a graph raises, the thread is tried again
         return _failed(outbox, claim, error, attempts)
     return _done(outbox, claim, move)
 
 
-async def _acarry(app: App, outbox: Deliveries, claim: Claim, watch: Watch | None) -> Report:
-    config, attempts = _config(claim), claim.attempts
-    try:
-        move = next_move(await app.aget_state(config, subgraphs=True), claim)
-        if move.kind == "run" and await asyncio.to_thread(outbox.begin, claim):
-            attempts += 1
-            async with _Renewal(outbox, claim):
-                with acting_as(Principal(id=claim.requester)):
-                    await _arun(app, move.given, config, watch)
-    except Exception as error:  # noqa: BLE001 - as above
-        return await asyncio.to_thread(_failed, outbox, claim, error, attempts)
-    return await asyncio.to_thread(_done, outbox, claim, move)
-
-
-def _run(app: App, given: Given, config: RunnableConfig, watch: Watch | None) -> None:
-    try:
-        for part in app.stream(given, config, stream_mode="updates", subgraphs=True):
-            _tell(watch, part)
-    except Exception as error:
-        if given is None or not is_invalid_resume(error):
-            raise
-        # What waits there asks for another call by now: given nothing, it asks anew.
-        _run(app, None, config, watch)
-
-
-async def _arun(app: App, given: Given, config: RunnableConfig, watch: Watch | None) -> None:
-    try:
-        async for part in app.astream(given, config, stream_mode="updates", subgraphs=True):
-            _tell(watch, part)
-    except Exception as error:
-        if given is None or not is_invalid_resume(error):
-            raise
-        await _arun(app, None, config, watch)
-
-
-def _tell(watch: Watch | None, part: object) -> None:
-    if watch is not None:
-        _, update = cast("tuple[object, Mapping[str, Any]]", part)  # as `subgraphs` gives it
-        watch(update)
+async def _acarry(threads: AsyncThreads, outbox: Deliveries, claim: Claim) -> Report:
+    attempts = claim.attempts
+    async with _agiven_back(outbox, claim):
+        try:
+            move = next_move(await threads.alook(claim), claim)
+            if move.kind == "run" and await asyncio.to_thread(outbox.begin, claim):
+                attempts += 1
+                async with _Renewal(outbox, claim):
+                    await threads.arun(claim, move.given)
+        except UnderWay as other:
+            move = Move(kind="look", reason=str(other))
+        except Exception as error:  # noqa: BLE001 - as above
+            return await asyncio.to_thread(_failed, outbox, claim, error, attempts)
+        return await asyncio.to_thread(_done, outbox, claim, move)
 
 
 def _done(outbox: Deliveries, claim: Claim, move: Move) -> Report:
@@ -184,14 +219,12 @@ def _failed(outbox: Deliveries, claim: Claim, error: Exception, attempts: int) -
     return _report(claim, "failed", reason)
 
 
-def _report(
-    claim: Claim, outcome: Literal["resumed", "passed", "postponed", "failed"], reason: str = ""
-) -> Report:
+def _report(claim: Claim, outcome: Outcome, reason: str = "") -> Report:
     return Report(thread=claim.thread, approvals=claim.approvals, outcome=outcome, reason=reason)
 
 
-def _config(claim: Claim) -> RunnableConfig:
-    return {"configurable": {"thread_id": claim.thread}}
+def _give_back(outbox: Deliveries, claim: Claim) -> None:
+    outbox.postpone(claim, "its deliverer was stopped", after=0.0)
 
 
 @contextmanager
@@ -200,7 +233,16 @@ def _given_back(outbox: Deliveries, claim: Claim) -> Generator[None]:
     try:
         yield
     except BaseException:
-        outbox.postpone(claim, "its deliverer was stopped", after=0.0)
+        _give_back(outbox, claim)
+        raise
+
+
+@asynccontextmanager
+async def _agiven_back(outbox: Deliveries, claim: Claim) -> AsyncGenerator[None]:
+    try:
+        yield
+    except BaseException:
+        await to_its_end(lambda: _give_back(outbox, claim))
         raise
 
 

@@ -1,9 +1,12 @@
 """Owns the tokens that people and services show to LangGraph Server: JSON Web Tokens (RFC 7519)."""
 
+import hashlib
+import hmac
 import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, Literal
 
 import jwt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,6 +23,14 @@ SECRET = "BAILIWICK_AUTH_SECRET"  # noqa: S105 - the setting's name
 LONGEST = timedelta(days=30)
 """How long a token of the development issuer may be good for."""
 
+DELIVERY = "bailiwick-delivery"
+"""Who acts where the outbox lets a thread go on."""
+
+_BRIEF = timedelta(minutes=1)
+
+# No more than that: what is wrong with a forged token is of use to its forger alone.
+_INVALID = "the token is not valid here"
+
 
 class _Claims(BaseModel):
     # RFC 7519, section 4: claims that are not understood must be ignored.
@@ -27,6 +38,19 @@ class _Claims(BaseModel):
 
     sub: str = Field(min_length=1)
     roles: list[str] = []
+
+
+class _Actor(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    sub: Literal["bailiwick-delivery"]
+
+
+class _DeliveryClaims(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+    sub: str = Field(min_length=1)
+    act: _Actor
 
 
 def issue_token(settings: Settings, user: str, roles: Iterable[str], ttl: timedelta) -> str:
@@ -74,24 +98,83 @@ def read_token(settings: Settings, token: str) -> Principal:
         SettingsError: If there is no secret to verify it with.
         ValueError: If it is not a valid token of the issuer for this audience, or has expired.
     """
-    if settings.auth_secret is None:
-        raise SettingsError(f"nobody can be let in before {SECRET} is set")
+    claims = _verified(token, settings, _secret_key(settings), settings.auth_audience)
     try:
-        claims = jwt.decode(
+        known = _Claims.model_validate(claims)
+    except ValidationError:
+        raise ValueError(_INVALID) from None
+    return Principal(id=known.sub, roles=frozenset(known.roles))
+
+
+def issue_delivery_token(settings: Settings, requester: str) -> str:
+    """Sign a token with which the outbox lets a thread go on as whoever asked.
+
+    It names the one who asked as its subject and the service as the actor (RFC 8693, section
+    4.1), states no role, and is good for a minute. Its key is made of the secret, and its audience
+    is its own: whoever signs the tokens of people signs none of these by it.
+
+    Args:
+        settings: They hold the secret, the issuer and the audience.
+        requester: The id of the principal who asked.
+
+    Raises:
+        SettingsError: If there is no secret.
+    """
+    now = datetime.now(UTC)
+    claims = {
+        "sub": requester,
+        "act": {"sub": DELIVERY},
+        "iss": settings.auth_issuer,
+        "aud": _delivery_audience(settings),
+        "iat": now,
+        "exp": now + _BRIEF,
+    }
+    return jwt.encode(claims, _delivery_key(settings), ALGORITHM)
+
+
+def read_delivery_token(settings: Settings, token: str) -> Principal:
+    """Return as whom the outbox lets a thread go on: whoever asked, without any role.
+
+    Raises:
+        SettingsError: If there is no secret to verify it with.
+        ValueError: If it is not a valid token of `issue_delivery_token`, or has expired.
+    """
+    claims = _verified(token, settings, _delivery_key(settings), _delivery_audience(settings))
+    try:
+        return Principal(id=_DeliveryClaims.model_validate(claims).sub)
+    except ValidationError:
+        raise ValueError(_INVALID) from None
+
+
+def _verified(token: str, settings: Settings, key: bytes, audience: str) -> dict[str, Any]:
+    try:
+        claims: dict[str, Any] = jwt.decode(
             token,
-            settings.auth_secret.get_secret_value(),
+            key,
             algorithms=[ALGORITHM],
             issuer=settings.auth_issuer,
-            audience=settings.auth_audience,
+            audience=audience,
             options={"require": ["sub", "iss", "aud", "exp"]},
         )
-        known = _Claims.model_validate(claims)
     except jwt.ExpiredSignatureError:
         raise ValueError("the token has expired: get a new one") from None
-    except (jwt.InvalidTokenError, ValidationError):
-        # No more than that: what is wrong with a forged token is of use to its forger alone.
-        raise ValueError("the token is not valid here") from None
-    return Principal(id=known.sub, roles=frozenset(known.roles))
+    except jwt.InvalidTokenError:
+        raise ValueError(_INVALID) from None
+    return claims
+
+
+def _secret_key(settings: Settings) -> bytes:
+    if settings.auth_secret is None:
+        raise SettingsError(f"nobody can be let in before {SECRET} is set")
+    return settings.auth_secret.get_secret_value().encode()
+
+
+def _delivery_key(settings: Settings) -> bytes:
+    return hmac.digest(_secret_key(settings), DELIVERY.encode(), hashlib.sha256)
+
+
+def _delivery_audience(settings: Settings) -> str:
+    return f"{settings.auth_audience}/{DELIVERY}"
 
 
 def create_secret(path: Path) -> None:

@@ -76,6 +76,7 @@ class ApprovalRequest:
         policy_version: The version of the policy that asks.
         created_at: Epoch seconds of the database's clock.
         expires_at: From when on it can be neither answered nor used; the same clock.
+        place: Where the thread is kept, for whoever carries it on: a server, or here.
     """
 
     id: str
@@ -96,6 +97,7 @@ class ApprovalRequest:
     policy_version: str
     created_at: float
     expires_at: float
+    place: str = ""
 
     @classmethod
     def of(

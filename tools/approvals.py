@@ -1,5 +1,7 @@
 """Owns the approval records: asked once, answered by the right people, used once, all recorded."""
 
+from dataclasses import replace
+
 from sqlalchemy import Connection
 
 from bailiwick.policies.approvals import (
@@ -39,10 +41,12 @@ class Approvals:
 
     Args:
         ledger: The ledger whose database holds them.
+        place: Where the threads are kept that ask, if others than this process carry them on.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, *, place: str = "") -> None:
         self._ledger = ledger
+        self._place = place
 
     def request(
         self, call: ToolCall, decision: Decision, *, scope: Scope | None, description: str
@@ -77,10 +81,19 @@ class Approvals:
             request = ApprovalRequest.of(
                 call, decision, scope=scope, description=description, now=now
             )
+            request = replace(request, place=self._place)
             if not rows.add(connection, request):
                 return self._standing(connection, request.id).request
             self._ledger.append(connection, call.thread, rows.requested(request))
             return request
+
+    def outbox(self, *, lapse: float = deliveries.LAPSE) -> deliveries.Deliveries:
+        """Return the outbox of what was asked here.
+
+        Args:
+            lapse: Seconds after which a claim that is not renewed is free for others.
+        """
+        return deliveries.Deliveries(self._ledger, lapse=lapse, place=self._place)
 
     def get(self, request_id: str) -> Approval:
         """Return a request and where it stands.

@@ -78,11 +78,13 @@ class Deliveries:
     Args:
         ledger: The ledger whose database holds them.
         lapse: Seconds after which a claim that is not renewed is free for others.
+        place: Where the threads are kept that can be carried on; others are not claimed.
     """
 
-    def __init__(self, ledger: Ledger, *, lapse: float = LAPSE) -> None:
+    def __init__(self, ledger: Ledger, *, lapse: float = LAPSE, place: str = "") -> None:
         self._ledger = ledger
         self.lapse = lapse
+        self._place = place
 
     def claim(self, thread: str | None = None) -> Claim | None:
         """Take everything that is due for one thread, or return `None` where nothing is.
@@ -149,12 +151,19 @@ class Deliveries:
     def _candidates(self, thread: str | None) -> Sequence[tuple[str, str]]:
         query = _CANDIDATES if thread is None else _CANDIDATES.where(_d.thread == thread)
         with self._ledger.reading() as connection:
-            found = [(row.thread, row.requester) for row in connection.execute(query)]
+            rows = connection.execute(query, {"here": self._place})
+            found = [(row.thread, row.requester) for row in rows]
         return list(dict.fromkeys(found))
 
     def _take(self, thread: str, requester: str) -> Claim | None:
         token = uuid.uuid4().hex
-        taken = {"token": token, "lapse": self.lapse, "of": thread, "by": requester}
+        taken = {
+            "token": token,
+            "lapse": self.lapse,
+            "of": thread,
+            "by": requester,
+            "here": self._place,
+        }
         with self._ledger.transaction() as connection:
             # Two requests of one thread are two rows: only this lets one claim see the other.
             self._ledger.lock(connection, thread)
@@ -194,6 +203,7 @@ def add(connection: Connection, request: ApprovalRequest, *, due_at: float) -> N
         "approval": request.id,
         "thread": request.thread,
         "requester": request.requester,
+        "place": request.place,
         "due_at": due_at,
         "attempts": 0,
     }
@@ -215,7 +225,7 @@ _is_claimed = exists().where(
 )
 _CANDIDATES = (
     select(_d.thread, _d.requester)
-    .where(_is_open, _d.due_at <= _CLOCK, ~_is_claimed)
+    .where(_is_open, _d.place == bindparam("here"), _d.due_at <= _CLOCK, ~_is_claimed)
     .order_by(_d.due_at)
     .limit(20)
 )
@@ -229,6 +239,7 @@ _TAKE = (
     .where(
         _d.thread == bindparam("of"),
         _d.requester == bindparam("by"),
+        _d.place == bindparam("here"),
         _is_open,
         _d.due_at <= _CLOCK,
     )

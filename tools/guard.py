@@ -34,6 +34,7 @@ class Guard:
         ledger: Where it is recorded, with the approvals and the calls beside it.
         vault: Where credentials are leased; may be left out where no tool needs one.
         principal: Tells who drives the current run.
+        place: Where the threads are kept, if others than this process carry them on.
     """
 
     def __init__(
@@ -43,12 +44,13 @@ class Guard:
         ledger: Ledger,
         vault: Vault | None = None,
         principal: Callable[[], Principal] = current_principal,
+        place: str = "",
     ) -> None:
         self.policy = policy
         self.ledger = ledger
         self.vault = vault
         self.principal = principal
-        self.approvals = Approvals(ledger)
+        self.approvals = Approvals(ledger, place=place)
         self.calls = Calls(ledger)
         self.requests = Requests(ledger)
 

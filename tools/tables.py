@@ -102,6 +102,7 @@ deliveries = Table(
     Column("approval", TEXT, ForeignKey("approvals.id"), primary_key=True),
     Column("thread", TEXT, nullable=False),
     Column("requester", TEXT, nullable=False),
+    Column("place", TEXT, nullable=False),
     Column("due_at", Double, nullable=False),
     Column("claim", TEXT),
     Column("attempts", Integer, nullable=False),
@@ -112,6 +113,12 @@ deliveries = Table(
 # Nearly all of them are delivered: those are not looked through for what is due.
 _is_open = deliveries.c.delivered_at.is_(None)
 Index("deliveries_due", deliveries.c.due_at, sqlite_where=_is_open, postgresql_where=_is_open)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("key", TEXT, primary_key=True),
+)
 
 requests = Table(
     "requests",

@@ -344,20 +344,12 @@ def test_of_many_deliverers_each_thread_has_one(
         assert connection.scalar(free) == 0
 
 
-def test_a_ledger_of_before_the_outbox_gets_one(database_url: str) -> None:
-    """Opening it is enough; what it holds is kept."""
-    with_request = Ledger(database_url)
-    request = ask(Approvals(with_request))
-    with with_request.transaction() as connection:
-        connection.execute(text("DROP TABLE deliveries"))
-        connection.execute(text("ALTER TABLE approvals DROP COLUMN decided_roles"))
-        connection.execute(text("UPDATE bailiwick_schema SET version = 1"))
-    with_request.close()
-    for _ in range(2):
-        ledger = Ledger(database_url)
-        assert Approvals(ledger).get(request.id).request == request
-        ledger.close()
-    ledger = Ledger(database_url)
-    approve(Approvals(ledger), request)
-    assert ids(claimed(Deliveries(ledger))) == [request.id]
-    ledger.close()
+def test_only_threads_of_its_own_place_are_claimed(ledger: Ledger) -> None:
+    """A server's threads are unknown to the terminal, and the other way round."""
+    places = {place: Approvals(ledger, place=place) for place in ("", "server")}
+    for place, approvals in places.items():
+        approve(approvals, ask(approvals, thread=f"thread-{place}"))
+    for place, approvals in places.items():
+        held = claimed(approvals.outbox())
+        assert held.thread == f"thread-{place}"
+        assert approvals.outbox().claim() is None
