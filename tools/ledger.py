@@ -31,6 +31,7 @@ Kind: TypeAlias = Literal[
     "call.started",
     "call.ended",
     "handoff",
+    "checkpoints.forgotten",
 ]
 """What a record can be about."""
 
