@@ -1,18 +1,76 @@
 """Owns the scope: what one call of a tool may lease."""
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from bailiwick.policies.errors import ScopeError
+
+Kind: TypeAlias = Literal["kv", "database", "static", "token"]
+"""What can be leased; see `Scope`."""
+
+_MOUNTS = {"kv": "secret", "database": "database", "static": "database", "token": ""}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """State which secret a tool needs and for how long.
+    """State what one call of a tool may lease, and for how long.
+
+    | kind       | `path`                           | the credential's fields           |
+    |------------|----------------------------------|-----------------------------------|
+    | `kv`       | a secret of KV version 2         | the secret's                      |
+    | `database` | a role: a user made for the call | `username`, `password` (and `url`) |
+    | `static`   | a static role: a user that stays | `username`, `password` (and `url`) |
+    | `token`    | the API path that it opens       | `token`                           |
 
     Attributes:
-        path: The secret's path below its KV version 2 mount, such as `payments/refund`.
+        path: What is leased, such as `payments/refund`; see above.
+        kind: What kind of thing that is.
         ttl: Seconds after which Vault ends the lease by itself.
-        mount: The mount of the secrets engine.
+        mount: The mount of the secrets engine; `secret` or `database` where left out.
+        fields: The fields of a secret that the tool gets; each that is a text where left out.
+        uses: Requests that the call's token is good for; 0 is any number. A secret read with a
+            token of one use leaves nothing to revoke.
+        url: A database's URL without a user, from which the credential's `url` is made.
+        capabilities: What a token may do at its path, such as `update`.
+        is_wrapped: Whether the tool gets its token wrapped, to unwrap it itself.
+
+    Raises:
+        ScopeError: If a kind is given what only another one has.
     """
 
     path: str
+    kind: Kind = "kv"
     ttl: int = 60
-    mount: str = "secret"
+    mount: str = ""
+    fields: tuple[str, ...] = ()
+    uses: int = 0
+    url: str = ""
+    capabilities: tuple[str, ...] = ()
+    is_wrapped: bool = False
+
+    def __post_init__(self) -> None:
+        # A scope that was stored comes back with lists.
+        object.__setattr__(self, "fields", tuple(self.fields))
+        object.__setattr__(self, "capabilities", tuple(self.capabilities))
+        object.__setattr__(self, "mount", self.mount or _MOUNTS[self.kind])
+        for name, is_set, kinds in (
+            ("fields", self.fields, ("kv",)),
+            ("url", self.url, ("database", "static")),
+            ("capabilities", self.capabilities, ("token",)),
+            ("is_wrapped", self.is_wrapped, ("token",)),
+            ("uses", self.uses, ("kv", "static", "token")),
+        ):
+            if is_set and self.kind not in kinds:
+                raise ScopeError(self._says(f"has no {name!r}: leave it out"))
+        if self.kind == "token" and not self.capabilities:
+            raise ScopeError(self._says("names no capabilities: say what its token may do"))
+        if self.uses < 0 or (self.uses > 1 and self.kind != "token"):
+            raise ScopeError(self._says(f"has {self.uses} uses: use 0 for any number, or 1"))
+
+    @property
+    def label(self) -> str:
+        """What a person reads of it, such as `payments/refund` or `database reader`."""
+        return self.path if self.kind == "kv" else f"{self.kind} {self.path}"
+
+    def _says(self, what: str) -> str:
+        return f"the {self.kind} scope {self.path!r} {what}"

@@ -4,8 +4,17 @@ import re
 from dataclasses import dataclass, field
 
 from bailiwick.policies.errors import ScopeError
-from bailiwick.policies.scopes import Scope
+from bailiwick.policies.scopes import Kind, Scope
 from bailiwick.tools.credentials import Credential
+
+SWEEPER = "revocations.service"
+"""Who ends, by their handles alone, the leases of processes that are gone."""
+
+REVOKE_SELF = "auth/token/revoke-self"
+REVOKE_ACCESSOR = "auth/token/revoke-accessor"
+LOOKUP_ACCESSOR = "auth/token/lookup-accessor"
+REVOKE_LEASE = "sys/leases/revoke"
+LOOKUP_LEASE = "sys/leases/lookup"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _SEGMENT = re.compile(r"[\w@=:.-]*[\w@=:-][\w@=:.-]*", re.ASCII)
@@ -25,7 +34,10 @@ class Lease:
         read_request: The id of the request that read the secret, as in Vault's audit.
         deadline: When the lease is over at the latest, by the clock of the `Vault` that gave it.
         credential: The secret.
-        token: The child token.
+        token: The child token; empty where it was wrapped and only its tool may have it.
+        kind: What kind of thing was leased.
+        lease_id: Vault's lease of the secret, where it has one; no secret.
+        is_spent: Whether the child died of its one use: nothing is left to revoke.
     """
 
     accessor: str
@@ -38,6 +50,9 @@ class Lease:
     deadline: float
     credential: Credential
     token: str = field(repr=False)
+    kind: Kind = "kv"
+    lease_id: str = ""
+    is_spent: bool = False
 
 
 def vault_name(kind: str, name: str) -> str:
@@ -52,17 +67,26 @@ def vault_name(kind: str, name: str) -> str:
 
 
 def secret_path(scope: Scope) -> str:
-    """Return the API path of a scope's secret, such as `secret/data/payments/refund`.
+    """Return the API path that a scope opens, such as `secret/data/payments/refund`.
 
     Raises:
-        ScopeError: If the scope could name more than one secret, or another than it says.
+        ScopeError: If the scope could name more than one, or another than it says.
     """
     mount, path = scope.mount.strip("/"), scope.path
-    if not all(_SEGMENT.fullmatch(part) for part in (*mount.split("/"), *path.split("/"))):
+    parts = [*path.split("/"), *(mount.split("/") if mount or scope.kind != "token" else [])]
+    if not all(_SEGMENT.fullmatch(part) for part in parts):
         raise ScopeError(
             f"the secret {scope.mount + '/' + path!r} cannot be leased: "
             "use segments of A-Z a-z 0-9 _ . @ = : - without wildcards"
         )
     if scope.ttl < 1:
         raise ScopeError(f"the secret {path!r} cannot be leased for {scope.ttl} s: use at least 1")
-    return f"{mount}/data/{path}"
+    match scope.kind:
+        case "kv":
+            return f"{mount}/data/{path}"
+        case "database":
+            return f"{mount}/creds/{path}"
+        case "static":
+            return f"{mount}/static-creds/{path}"
+        case "token":
+            return path

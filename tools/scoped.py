@@ -130,9 +130,9 @@ _UNTRACED: RunnableConfig = {"callbacks": []}
 def scoped_tool(
     *,
     effect: Effect,
-    credential: str | None = None,
-    ttl: int = 60,
-    mount: str = "secret",
+    credential: str | Scope | None = None,
+    ttl: int | None = None,
+    mount: str | None = None,
     name: str | None = None,
     describe: Describe | None = None,
 ) -> Callable[[Callable[..., Any]], ScopedTool]: ...
@@ -144,9 +144,9 @@ def scoped_tool(
     /,
     *,
     effect: Effect,
-    credential: str | None = None,
-    ttl: int = 60,
-    mount: str = "secret",
+    credential: str | Scope | None = None,
+    ttl: int | None = None,
+    mount: str | None = None,
     name: str | None = None,
     describe: Describe | None = None,
 ) -> ScopedTool: ...
@@ -157,9 +157,9 @@ def scoped_tool(  # noqa: PLR0913 - one declaration says everything about a tool
     /,
     *,
     effect: Effect,
-    credential: str | None = None,
-    ttl: int = 60,
-    mount: str = "secret",
+    credential: str | Scope | None = None,
+    ttl: int | None = None,
+    mount: str | None = None,
     name: str | None = None,
     describe: Describe | None = None,
 ) -> ScopedTool | Callable[[Callable[..., Any]], ScopedTool]:
@@ -172,16 +172,17 @@ def scoped_tool(  # noqa: PLR0913 - one declaration says everything about a tool
     Args:
         tool: The function or the tool.
         effect: `read`, `write` or `destructive`; there is no default.
-        credential: The secret's path below its mount, such as `payments/refund`.
-        ttl: Seconds after which Vault ends the lease by itself.
-        mount: The mount of the KV version 2 secrets engine.
+        credential: The secret's path below its mount, such as `payments/refund`; or a `Scope` for
+            anything else, such as a database's user.
+        ttl: Seconds after which Vault ends the lease by itself; 60, or what a `Scope` says.
+        mount: The mount of the KV version 2 secrets engine; `secret`, or what a `Scope` says.
         name: The tool's name; the function's or the tool's own where left out.
         describe: Renders a call's arguments for the person who approves it.
 
     Raises:
         ScopeError: If the declaration and the function's parameters do not agree.
     """
-    scope = None if credential is None else Scope(path=credential, ttl=ttl, mount=mount)
+    scope = _scope(credential, ttl, mount)
 
     def declare(declared: Callable[..., Any] | BaseTool) -> ScopedTool:
         if isinstance(declared, BaseTool):
@@ -198,6 +199,14 @@ def scoped_tool(  # noqa: PLR0913 - one declaration says everything about a tool
         )
 
     return declare if tool is None else declare(tool)
+
+
+def _scope(credential: str | Scope | None, ttl: int | None, mount: str | None) -> Scope | None:
+    if isinstance(credential, str):
+        return Scope(path=credential, ttl=60 if ttl is None else ttl, mount=mount or "")
+    if ttl is not None or mount is not None:
+        raise ScopeError("ttl and mount go with a secret's path: let the scope itself say them")
+    return credential
 
 
 def _fields_of_function(

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from bailiwick.policies.errors import SettingsError, VaultError
 
 OK, EMPTY = 200, 204
-INVALID, FORBIDDEN, MISSING = 400, 403, 404
+INVALID, FORBIDDEN, MISSING, FAILED = 400, 403, 404, 500
 STANDBY, PERFORMANCE_STANDBY = 429, 473
 
 Refusals = Mapping[int, str]

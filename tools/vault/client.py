@@ -71,6 +71,26 @@ class Vault:
         """
         self._leasing.revoke(lease)
 
+    def end(self, accessor: str, lease_id: str = "") -> None:
+        """End a lease by its handles alone, as the service `revocations.service`.
+
+        Args:
+            accessor: The child token's handle.
+            lease_id: Vault's lease of what it was given, where there is one.
+
+        Raises:
+            VaultError: If Vault did not confirm, or there is no such service.
+        """
+        self._leasing.end(accessor, lease_id)
+
+    def is_gone(self, accessor: str, lease_id: str = "") -> bool:
+        """Tell whether nothing of a lease is alive, as the service `revocations.service`.
+
+        Raises:
+            VaultError: If Vault did not say, or there is no such service.
+        """
+        return self._leasing.is_gone(accessor, lease_id)
+
     def request(  # noqa: PLR0913 - a request has these parts
         self,
         method: Method,

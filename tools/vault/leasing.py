@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from pydantic import SecretStr
 
 from bailiwick.policies.errors import VaultError
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.credentials import Credential
-from bailiwick.tools.leases import Lease, secret_path, vault_name
+from bailiwick.tools.leases import REVOKE_SELF, Lease, secret_path, vault_name
 from bailiwick.tools.vault import refusals
 from bailiwick.tools.vault.answers import FORBIDDEN, Answer, Minted, Secret
+from bailiwick.tools.vault.ending import Ending
+from bailiwick.tools.vault.secrets import DatabaseUser, Wrapped, secret_fields, user_fields
 from bailiwick.tools.vault.sessions import Sessions
 from bailiwick.tools.vault.wire import Wire
 
@@ -31,6 +34,7 @@ class Leasing:
         self._wire = wire
         self._sessions = sessions
         self._clock = clock
+        self._ending = Ending(wire, sessions)
 
     def lease(self, scope: Scope, *, agent: str, tool: str, meta: Mapping[str, str]) -> Lease:
         """Lease what a scope names; see `Vault.lease`."""
@@ -41,51 +45,104 @@ class Leasing:
             f"auth/token/create/{role}",
             agent=agent,
             to="make a child token",
-            json={
-                "meta": {**meta, "agent": agent, "tool": tool},
-                "ttl": f"{scope.ttl}s",
-                "renewable": False,
-            },
+            json=_asked(scope, {**meta, "agent": agent, "tool": tool}),
+            wrap_ttl=scope.ttl if scope.is_wrapped else None,
             seconds=scope.ttl,
         )
-        minted = answer.read(Minted, refusals.mint(agent, role))
-        token, given = minted.auth.client_token, minted.auth.lease_duration
-        try:
-            secret = self._read(path, role, token)
-        except BaseException:
-            with suppress(VaultError):
-                self._end(token)
-            raise
-        return Lease(
+        why = refusals.mint(agent, role)
+        if scope.is_wrapped:
+            return self._wrapped(scope, role, answer.read(Wrapped, why), started)
+        minted = answer.read(Minted, why)
+        lease = Lease(
             accessor=minted.auth.accessor,
             role=role,
             path=path,
             ttl_asked=scope.ttl,
-            ttl=given,
+            ttl=minted.auth.lease_duration,
             mint_request=minted.request_id,
-            read_request=secret.request_id,
-            deadline=min(started + given, login.deadline),
-            credential=Credential(scope.path, secret.texts()),
-            token=token.get_secret_value(),
+            read_request="",
+            deadline=min(started + minted.auth.lease_duration, login.deadline),
+            credential=Credential(scope.label, {}),
+            token=minted.auth.client_token.get_secret_value(),
+            kind=scope.kind,
         )
+        try:
+            return self._filled(lease, scope)
+        except BaseException:
+            with suppress(VaultError):
+                self._end(SecretStr(lease.token))
+            raise
 
     def revoke(self, lease: Lease) -> None:
         """End a lease; see `Vault.revoke`."""
         lease.credential.end()
+        if lease.is_spent:
+            return
+        if not lease.token:
+            self._ending.end(lease.accessor, lease.lease_id)
+            return
+        if lease.lease_id:
+            self._ending.end_lease(lease)
         answer = self._end(SecretStr(lease.token))
         left = lease.deadline - self._clock()
         if answer.is_dead_token or (answer.status == FORBIDDEN and left <= 0):
             return
         answer.check(refusals.revoke(lease.role, left))
 
-    def _read(self, path: str, role: str, token: SecretStr) -> Secret:
-        answer = self._wire.request("GET", path, token=token, to="read a secret")
-        secret = answer.read(Secret, refusals.read(role, path))
-        if not secret.texts():
-            raise VaultError(f"the secret {path!r} holds no text: write a text field")
-        return secret
+    def end(self, accessor: str, lease_id: str) -> None:
+        """End a lease by its handles; see `Vault.end`."""
+        self._ending.end(accessor, lease_id)
+
+    def is_gone(self, accessor: str, lease_id: str) -> bool:
+        """Tell whether a lease is over; see `Vault.is_gone`."""
+        return self._ending.is_gone(accessor, lease_id)
+
+    def _filled(self, lease: Lease, scope: Scope) -> Lease:
+        token = SecretStr(lease.token)
+        if scope.kind == "token":
+            fields = {"token": token.get_secret_value()}
+            return replace(lease, credential=Credential(scope.label, fields))
+        answer = self._wire.request("GET", lease.path, token=token, to="read a secret")
+        why = refusals.read(lease.role, scope)
+        if scope.kind == "kv":
+            secret = answer.read(Secret, why)
+            request, lease_id = secret.request_id, ""
+            credential = Credential(scope.label, secret_fields(secret, scope))
+        else:
+            user = answer.read(DatabaseUser, why)
+            request, lease_id = user.request_id, user.lease_id
+            credential = Credential(scope.label, user_fields(user, scope))
+        return replace(
+            lease,
+            credential=credential,
+            read_request=request,
+            lease_id=lease_id,
+            is_spent=scope.uses == 1,
+        )
+
+    def _wrapped(self, scope: Scope, role: str, wrapped: Wrapped, started: float) -> Lease:
+        info = wrapped.wrap_info
+        if info.creation_path != f"auth/token/create/{role}":
+            raise VaultError(refusals.wrapped_elsewhere(role, info.creation_path))
+        return Lease(
+            accessor=info.wrapped_accessor,
+            role=role,
+            path=scope.path,
+            ttl_asked=scope.ttl,
+            ttl=info.ttl,
+            mint_request=wrapped.request_id,
+            read_request="",
+            # Unwrapped at its last moment, the token lives as long again.
+            deadline=started + info.ttl + scope.ttl,
+            credential=Credential(scope.label, {"token": info.token.get_secret_value()}),
+            token="",
+            kind=scope.kind,
+        )
 
     def _end(self, token: SecretStr) -> Answer:
-        return self._wire.request(
-            "POST", "auth/token/revoke-self", token=token, to="revoke a token"
-        )
+        return self._wire.request("POST", REVOKE_SELF, token=token, to="revoke a token")
+
+
+def _asked(scope: Scope, meta: Mapping[str, str]) -> dict[str, object]:
+    asked: dict[str, object] = {"meta": dict(meta), "ttl": f"{scope.ttl}s", "renewable": False}
+    return {**asked, "num_uses": scope.uses} if scope.uses else asked

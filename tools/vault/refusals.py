@@ -1,6 +1,8 @@
 """Owns the sentences that say why Vault gave no credential, each with its remedy."""
 
-from bailiwick.tools.vault.answers import FORBIDDEN, INVALID, MISSING, Refusals
+from bailiwick.policies.scopes import Scope
+from bailiwick.tools.leases import SWEEPER, secret_path
+from bailiwick.tools.vault.answers import FAILED, FORBIDDEN, INVALID, MISSING, Refusals
 
 
 def too_slow(address: str, to: str, timeout: tuple[float, float]) -> str:
@@ -60,17 +62,55 @@ def mint(agent: str, role: str) -> Refusals:
     }
 
 
-def read(role: str, path: str) -> Refusals:
+def read(role: str, scope: Scope) -> Refusals:
     """Return what a refused secret means."""
-    mount, _, name = path.partition("/data/")
-    return {
+    path = secret_path(scope)
+    refused = {
         FORBIDDEN: (
             f"the token role {role!r} may not read {path!r}: allow `read` on it in the role's "
             "policy"
+        )
+    }
+    if scope.kind == "kv":
+        write = f"`vault kv put -mount={scope.mount.strip('/')} {scope.path} NAME=VALUE`"
+        return {**refused, MISSING: f"Vault holds nothing at {path!r}: write it with {write}"}
+    return {
+        **refused,
+        INVALID: f"Vault gives no user at {path!r}: write the engine's role {scope.path!r}",
+        MISSING: f"Vault gives no user at {path!r}: mount a database engine at {scope.mount!r}",
+        FAILED: (
+            f"Vault could not make a user at {path!r}: its database is down or refuses, or its "
+            "connection does not allow the role: see Vault's log"
         ),
-        MISSING: (
-            f"Vault holds nothing at {path!r}: write it with "
-            f"`vault kv put -mount={mount} {name} NAME=VALUE`"
+    }
+
+
+def wrapped_elsewhere(role: str, path: str) -> str:
+    """Say that a wrapped token is not the one that was asked for."""
+    return (
+        f"the wrapped token for the role {role!r} was made at {path!r}: somebody may stand between "
+        "here and Vault: look at its audit"
+    )
+
+
+def revoke_lease(role: str) -> Refusals:
+    """Return what a refused revocation of what a token was given means."""
+    return {
+        INVALID: "Vault could not end the user that it made: its database is down or refuses",
+        FORBIDDEN: (
+            f"a token of the role {role!r} could not end its lease: allow `update` on "
+            "sys/leases/revoke in the role's policy, for its own leases"
+        ),
+    }
+
+
+def sweep() -> Refusals:
+    """Return what it means that a lease cannot be ended by its handles."""
+    return {
+        INVALID: "Vault could not end the user that it made: its database is down or refuses",
+        FORBIDDEN: (
+            f"{SWEEPER!r} may not end leases by their handles: give its AppRole the policy that "
+            "`bailiwick vault setup` writes"
         ),
     }
 
