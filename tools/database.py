@@ -76,15 +76,22 @@ class Database:
             raise
 
     @contextmanager
-    def transaction(self) -> Generator[Connection]:
+    def transaction(self, *, flushes: bool) -> Generator[Connection]:
         """Hold one write transaction: committed at the end, rolled back on any error.
+
+        Args:
+            flushes: Whether the commit waits for the disk, with all that was committed before it.
+                Without, everybody sees it and it survives the end of any process, but the last
+                moments before a power failure may be lost.
 
         Raises:
             LedgerError: If the database fails; everything of the transaction is undone.
         """
         with self._in_turn(), self._plainly(), self._engine.connect() as connection:
-            connection.execution_options(bailiwick_writes=True)
+            connection.execution_options(bailiwick_writes="FULL" if flushes else "NORMAL")
             with connection.begin():
+                if not (flushes or self.is_sqlite):
+                    connection.execute(_NO_FLUSH)
                 yield connection
 
     @contextmanager
@@ -138,7 +145,7 @@ class Database:
         with self.reading() as connection:
             version = _version(connection)
         if version is None or version < tables.SCHEMA_VERSION:
-            with self.transaction() as connection:
+            with self.transaction(flushes=True) as connection:
                 self.lock(connection, _CREATION)
                 version = _bring_up_to_date(connection)
         if version > tables.SCHEMA_VERSION:
@@ -148,6 +155,7 @@ class Database:
             )
 
 
+_NO_FLUSH = select(func.set_config("synchronous_commit", "off", True))  # noqa: FBT003 - SQL's own
 _LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("thread"), _SEED)))
 
 
@@ -212,14 +220,16 @@ def _sqlite(address: URL) -> Engine:
         connection.isolation_level = None
         connection.text_factory = _text
         connection.create_function("database_clock", 0, time.time)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in ("journal_mode=WAL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}").close()
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("bailiwick_writes", False)
+        synchronous = connection.get_execution_options().get("bailiwick_writes")
         driver: Any = connection.connection.driver_connection
-        driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN").close()
+        if synchronous:
+            driver.execute(f"PRAGMA synchronous={synchronous}").close()
+        driver.execute("BEGIN IMMEDIATE" if synchronous else "BEGIN").close()
 
     return engine
 

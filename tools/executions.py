@@ -111,7 +111,7 @@ class Execution:
     def _permit(self) -> ToolResult | None:
         # One transaction: either all of it stands before the tool runs, or the tool does not run.
         guard, version = self._guard, self._guard.policy.version
-        with guard.ledger.transaction() as connection:
+        with guard.ledger.transaction(flushes=self._changes) as connection:
             # Of two workers with the same call, the second finds what the first has written.
             guard.ledger.lock(connection, self._call.thread)
             if self._changes and (
@@ -174,7 +174,7 @@ class Execution:
 
     def _record(self, result: ToolResult, *entries: Entry) -> None:
         guard, call, version = self._guard, self._call, self._guard.policy.version
-        with guard.ledger.transaction() as connection:
+        with guard.ledger.transaction(flushes=self._changes) as connection:
             if self._changes:
                 state: Outcome = "succeeded" if result.outcome == "succeeded" else "failed"
                 guard.calls.end(connection, call.digest(version), state, result.dumps())

@@ -106,7 +106,7 @@ class Guard:
         """Decide and record a hand-off; return the reason if it may not happen."""
         decision = self.policy.decide_handoff(agent=agent, chain=chain, to=to, requester=requester)
         entry = journal.handoff(decision, chain=chain, agent=agent, to=to, requester=requester)
-        with self.ledger.transaction() as connection:
+        with self.ledger.transaction(flushes=False) as connection:
             self.ledger.append(connection, thread, entry)
         return None if decision.verdict == "allow" else decision.reason
 

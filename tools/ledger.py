@@ -68,15 +68,20 @@ class Ledger:
     def __init__(self, url: str) -> None:
         self._database = Database(url)
 
-    def transaction(self) -> AbstractContextManager[Connection]:
+    def transaction(self, *, flushes: bool = True) -> AbstractContextManager[Connection]:
         """Hold one write transaction: committed at the end, rolled back on any error.
 
         It must not be opened within another one of the same thread of execution.
 
+        Args:
+            flushes: Whether the commit waits for the disk. What has no effect on the world need
+                not: no crash of a process loses it, a power failure only the last of it, and
+                whatever waits later takes it along.
+
         Raises:
             LedgerError: If the database fails; then nothing of it was kept.
         """
-        return self._database.transaction()
+        return self._database.transaction(flushes=flushes)
 
     def reading(self) -> AbstractContextManager[Connection]:
         """Hold one connection to read from.
