@@ -1,5 +1,6 @@
 """Owns what a guard demands of a supervisor: governed agents, governed tools, decided hand-offs."""
 
+from asyncio import to_thread
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -40,6 +41,16 @@ def requester_of(guard: Guard, messages: Sequence[BaseMessage], config: Runnable
     """Return who asked for what a supervisor works on."""
     where = Location.of(config)
     return guard.requester(where, request_key(where.thread, messages))
+
+
+async def arequester_of(
+    guard: Guard, messages: Sequence[BaseMessage], config: RunnableConfig
+) -> str:
+    """Do what `requester_of` does, on an event loop."""
+    where = Location.of(config)
+    if guard.requests.is_known(request_key(where.thread, messages)):
+        return requester_of(guard, messages, config)
+    return await to_thread(requester_of, guard, messages, config)
 
 
 def check_agent(agent: Any, guard: Guard) -> None:  # noqa: ANN401 - graphs of several kinds

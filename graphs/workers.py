@@ -1,6 +1,5 @@
 """Owns the nodes in which agents run: what an agent gets to read, and what of its work is kept."""
 
-import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -18,7 +17,7 @@ from langgraph.pregel.protocol import PregelProtocol
 
 from bailiwick.agents.node import Node
 from bailiwick.agents.specialist import SpecialistGraph
-from bailiwick.graphs.governance import requester_of
+from bailiwick.graphs.governance import arequester_of, requester_of
 from bailiwick.graphs.handoff import create_handoff_back_messages
 from bailiwick.graphs.history import added, as_messages, handoff_view
 from bailiwick.graphs.model import fields
@@ -82,10 +81,7 @@ class Worker(Node):
     async def _arun(self, state: Any, config: RunnableConfig) -> dict[str, Any]:  # noqa: ANN401 - as above
         given = fields(state)
         view = self._view(given)
-        requester = None
-        if self.terms.guard is not None:
-            requester = await asyncio.to_thread(self._requester, given, config)
-        with self._delegate(view, requester):
+        with self._delegate(view, await self._arequester(given, config)):
             try:
                 output = await self.agent.ainvoke(self._input(given, view), self._config(config))
             except ParentCommand as handed_on:
@@ -104,6 +100,10 @@ class Worker(Node):
     def _requester(self, state: Mapping[str, Any], config: RunnableConfig) -> str | None:
         guard = self.terms.guard
         return None if guard is None else requester_of(guard, state["messages"], config)
+
+    async def _arequester(self, state: Mapping[str, Any], config: RunnableConfig) -> str | None:
+        guard = self.terms.guard
+        return None if guard is None else await arequester_of(guard, state["messages"], config)
 
     def _delegate(
         self, view: Sequence[BaseMessage], requester: str | None

@@ -155,7 +155,7 @@ class Database:
             )
 
 
-_NO_FLUSH = select(func.set_config("synchronous_commit", "off", True))  # noqa: FBT003 - SQL's own
+_NO_FLUSH = select(func.set_config("synchronous_commit", "off", True))
 _LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("thread"), _SEED)))
 
 
