@@ -14,6 +14,9 @@ from bailiwick.policies.errors import LedgerError
 from bailiwick.tools import tables
 from bailiwick.tools.ledger import Entry, Ledger
 
+FULL = 2
+"""What SQLite calls waiting for the disk at each commit."""
+
 
 @pytest.fixture
 def ledger(database_url: str) -> Iterator[Ledger]:
@@ -51,6 +54,22 @@ def test_a_thread_that_is_no_text_is_refused(ledger: Ledger) -> None:
     with pytest.raises(LedgerError, match="cannot be recorded"):
         append(ledger, "a", Entry("decision", {"text": "\ud800"}))
     assert ledger.verify().records == 0
+
+
+def test_only_what_need_not_wait_for_the_disk_does_not(ledger: Ledger) -> None:
+    """The setting is the transaction's own: the next one on the same connection has its own."""
+
+    def waits(*, flushes: bool) -> bool:
+        with ledger.transaction(flushes=flushes) as connection:
+            ledger.append(connection, "a", Entry("decision", {}))
+            if connection.dialect.name == "sqlite":
+                return connection.scalar(text("PRAGMA synchronous")) == FULL
+            return connection.scalar(text("SHOW synchronous_commit")) == "on"
+
+    assert waits(flushes=True)
+    assert not waits(flushes=False)
+    assert waits(flushes=True)
+    assert ledger.verify().records == 3
 
 
 # Forked after the imports, which cost more than all the rest.
