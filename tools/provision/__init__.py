@@ -1,0 +1,32 @@
+"""The setting up of Vault: what is declared, how Vault differs, and what makes it agree."""
+
+from bailiwick.tools.provision.declarations import (
+    LASTING,
+    AgentIdentity,
+    LoginTerms,
+    Registry,
+    Service,
+    ToolScope,
+    TransitKey,
+)
+from bailiwick.tools.provision.operator import VaultOperator
+from bailiwick.tools.provision.plan import Plan, make_plan
+from bailiwick.tools.provision.rules import PathRule
+from bailiwick.tools.provision.setup import provision, set_up, write_secret
+
+__all__ = [
+    "LASTING",
+    "AgentIdentity",
+    "LoginTerms",
+    "PathRule",
+    "Plan",
+    "Registry",
+    "Service",
+    "ToolScope",
+    "TransitKey",
+    "VaultOperator",
+    "make_plan",
+    "provision",
+    "set_up",
+    "write_secret",
+]

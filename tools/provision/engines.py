@@ -1,0 +1,112 @@
+"""Owns what must be mounted in Vault, and the keys of the transit engine."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from bailiwick.policies.errors import VaultError
+from bailiwick.tools.provision.declarations import TransitKey
+from bailiwick.tools.provision.operator import VaultOperator
+from bailiwick.tools.provision.steps import Change, Step
+
+
+def mounted(operator: VaultOperator, path: str) -> Mapping[str, Mapping[str, object]]:
+    """Return what is mounted, by `sys/mounts` or `sys/auth`.
+
+    Raises:
+        VaultError: If Vault refuses or is not there.
+    """
+    return cast("Mapping[str, Mapping[str, object]]", operator.fields(path) or {})
+
+
+class AppRoleMethod:
+    """Be the auth method that agents log in by."""
+
+    def step(self, operator: VaultOperator, *, loosen: bool) -> Step:
+        """Return what must be done for it."""
+        del loosen
+        if "approle/" in mounted(operator, "sys/auth"):
+            return Step(action="keep", kind="auth method", name="approle")
+        return Step(
+            action="create",
+            kind="auth method",
+            name="approle",
+            run=lambda operator: _write(operator, "sys/auth/approle", {"type": "approle"}),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """Be a secrets engine.
+
+    Attributes:
+        path: Where it is mounted.
+        kind: Its type: `kv`, in its version 2, or `transit`.
+    """
+
+    path: str
+    kind: str
+
+    def step(self, operator: VaultOperator, *, loosen: bool) -> Step:
+        """Return what must be done for it."""
+        del loosen
+        options = {"version": "2"} if self.kind == "kv" else {}
+        found = mounted(operator, "sys/mounts").get(f"{self.path}/")
+        if found is None:
+            body = {"type": self.kind, "options": options}
+            return Step(
+                action="create",
+                kind="secrets engine",
+                name=self.path,
+                changes=(Change(field="type", before=None, after=self.kind),),
+                run=lambda operator: _write(operator, f"sys/mounts/{self.path}", body),
+            )
+        version = cast("Mapping[str, object]", found.get("options") or {}).get("version")
+        if found.get("type") != self.kind or (options and version != "2"):
+            held = f"{found.get('type')} {version or ''}".strip()
+            raise VaultError(
+                f"the mount {self.path!r} is {held!r} and not {self.kind} "
+                f"{options.get('version', '')}".rstrip()
+                + ": declare another mount for what is to stand there"
+            )
+        return Step(action="keep", kind="secrets engine", name=self.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """Be a key of the transit engine: made once, never changed and never removed.
+
+    Attributes:
+        key: What is declared of it.
+    """
+
+    key: TransitKey
+
+    def step(self, operator: VaultOperator, *, loosen: bool) -> Step:
+        """Return what must be done for it."""
+        del loosen
+        name, path = f"{self.key.mount}/{self.key.name}", f"{self.key.mount}/keys/{self.key.name}"
+        found = operator.fields(path)
+        if found is None:
+            return Step(
+                action="create",
+                kind="key",
+                name=name,
+                changes=(Change(field="type", before=None, after=self.key.kind),),
+                run=lambda operator: _write(operator, path, {"type": self.key.kind}),
+            )
+        if found.get("type") != self.key.kind:
+            raise VaultError(
+                f"the key {name!r} is of the type {found.get('type')!r} and not "
+                f"{self.key.kind!r}: declare another name, or what it opened stays shut"
+            )
+        notes = tuple(
+            f"{each} is on: the key can be taken out of Vault"
+            for each in ("exportable", "allow_plaintext_backup")
+            if found.get(each)
+        )
+        return Step(action="keep", kind="key", name=name, notes=notes)
+
+
+def _write(operator: VaultOperator, path: str, body: Mapping[str, object]) -> None:
+    operator.write(path, **body)

@@ -1,0 +1,144 @@
+"""Owns the operator's connection to Vault: its own paths, read and written with one token."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from bailiwick.policies.errors import VaultError
+from bailiwick.tools.vault.answers import FORBIDDEN, INVALID, MISSING, Answer
+from bailiwick.tools.vault.wire import Wire
+
+
+class Wrapped(BaseModel):
+    """Hold what stands for an answer that only the holder of a token can open, once.
+
+    Attributes:
+        token: Opens it.
+        ttl: Seconds for which it can be opened.
+        creation_path: The request whose answer it is.
+        wrapped_accessor: The handle of what is in it, which can end that unseen.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    token: SecretStr
+    ttl: int
+    creation_path: str
+    wrapped_accessor: str = ""
+
+
+class _Wrapping(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    wrap_info: Wrapped
+
+
+class VaultOperator:
+    """Read and write Vault's own paths with an operator's token, to set it up.
+
+    Args:
+        address: Where Vault listens.
+        token: The operator's token.
+        timeout: Seconds to connect and to wait for an answer.
+        verify: Whether to check the certificate, or the file of its authority.
+        production: Whether to refuse development Vaults and unencrypted connections.
+
+    Raises:
+        SettingsError: If the address is no address, or not one for production.
+        VaultError: If the token is none.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        token: str,
+        *,
+        timeout: tuple[float, float] = (2.0, 5.0),
+        verify: bool | str = True,
+        production: bool = False,
+    ) -> None:
+        if not token or not token.isascii() or not token.isprintable():
+            raise VaultError("the operator's token is empty or garbled: set VAULT_TOKEN")
+        self._wire = Wire(address, timeout=timeout, verify=verify, production=production)
+        self._token = SecretStr(token)
+
+    @property
+    def address(self) -> str:
+        """Where Vault listens."""
+        return self._wire.address
+
+    def read(self, path: str) -> Mapping[str, object] | None:
+        """Return what Vault answers of an API path such as `sys/mounts`, or None.
+
+        Raises:
+            VaultError: If Vault refuses or is not there.
+        """
+        answer = self._wire.request("GET", path, token=self._token, to=f"read {path}")
+        return None if answer.status == MISSING else self._checked(answer)
+
+    def fields(self, path: str) -> Mapping[str, object] | None:
+        """Return the fields of what stands at an API path, or None.
+
+        Raises:
+            VaultError: If Vault refuses or is not there.
+        """
+        found = (self.read(path) or {}).get("data")
+        return cast("Mapping[str, object]", found) if isinstance(found, dict) else None
+
+    def list(self, path: str) -> list[str]:
+        """Return the names below an API path, none where there is nothing.
+
+        Raises:
+            VaultError: If Vault refuses or is not there.
+        """
+        answer = self._wire.request("LIST", path, token=self._token, to=f"list {path}")
+        if answer.status == MISSING:
+            return []
+        found = self._checked(answer).get("data")
+        keys = found.get("keys") if isinstance(found, dict) else None
+        return [str(key) for key in keys] if isinstance(keys, list) else []
+
+    def write(self, path: str, **body: object) -> Mapping[str, object]:
+        """Write an API path and return what Vault answers, empty where it says nothing.
+
+        Raises:
+            VaultError: If Vault refuses or is not there.
+        """
+        answer = self._wire.request("POST", path, token=self._token, json=body, to=f"write {path}")
+        return self._checked(answer)
+
+    def wrap(self, path: str, *, ttl: int, **body: object) -> Wrapped:
+        """Write an API path and return what the answer was wrapped into.
+
+        Raises:
+            VaultError: If Vault refuses, wraps nothing or is not there.
+        """
+        answer = self._wire.request(
+            "POST", path, token=self._token, json=body, wrap_ttl=ttl, to=f"write {path}"
+        )
+        self._checked(answer)
+        return answer.read(_Wrapping, {}).wrap_info
+
+    def delete(self, path: str) -> None:
+        """Delete what stands at an API path; nothing there is no error.
+
+        Raises:
+            VaultError: If Vault refuses or is not there.
+        """
+        answer = self._wire.request("DELETE", path, token=self._token, to=f"delete {path}")
+        if answer.status != MISSING:
+            self._checked(answer)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._wire.close()
+
+    def _checked(self, answer: Answer) -> Mapping[str, object]:
+        answer.check(
+            {
+                FORBIDDEN: f"the operator's token may not {answer.to}: use one with more policies",
+                INVALID: f"Vault refused to {answer.to}: its version may not know what was sent",
+            }
+        )
+        return answer.body

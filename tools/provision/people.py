@@ -1,0 +1,137 @@
+"""Owns who somebody is in Vault: the entity, and the alias that ties a login to it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from bailiwick.policies.errors import VaultError
+from bailiwick.tools.provision.engines import mounted
+from bailiwick.tools.provision.operator import VaultOperator
+from bailiwick.tools.provision.steps import Action, Change, Step
+
+MARK = {"managed-by": "bailiwick"}
+_LONGEST = 512
+"""Bytes that Vault takes as one value of an entity's metadata."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entity:
+    """Be the entity of an agent or a service: metadata for people, and no policy.
+
+    Attributes:
+        name: Its name.
+        metadata: What is said of it.
+    """
+
+    name: str
+    metadata: Mapping[str, str]
+
+    def step(self, operator: VaultOperator, *, loosen: bool) -> Step:
+        """Return what must be done for it; who disabled an entity has the last word."""
+        del loosen
+        path = f"identity/entity/name/{self.name}"
+        found = operator.fields(path)
+        held = found or {}
+        wanted: Mapping[str, object] = {"metadata": dict(self.metadata), "policies": []}
+        changes = tuple(
+            Change(field=name, before=held.get(name) if found else None, after=value)
+            for name, value in wanted.items()
+            # A child inherits its entity's policies, past its tool's own.
+            if (held.get(name) or type(value)()) != value
+        )
+        notes = ("it is disabled, and stays so",) if held.get("disabled") else ()
+        action: Action = "create" if found is None else "change" if changes else "keep"
+        return Step(
+            action=action,
+            kind="entity",
+            name=self.name,
+            changes=changes,
+            notes=notes,
+            run=lambda operator: _discard(operator.write(path, **wanted)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alias:
+    """Be the alias that makes an AppRole's logins those of an entity.
+
+    Attributes:
+        name: The name of AppRole and entity.
+    """
+
+    name: str
+
+    def step(self, operator: VaultOperator, *, loosen: bool) -> Step:
+        """Return what must be done for it."""
+        del loosen
+        accessor, role_id = mount_accessor(operator), role_id_of(operator, self.name)
+        held = self._aliases(operator, accessor)
+        if role_id is not None and held == {role_id: held.get(role_id, "")}:
+            return Step(action="keep", kind="alias", name=self.name)
+        stale = tuple(alias for alias in held if alias != role_id)
+        return Step(
+            action="change" if stale else "create",
+            kind="alias",
+            name=self.name,
+            changes=tuple(Change(field="role_id", before=one, after=role_id) for one in stale),
+            run=self._tie,
+        )
+
+    def _aliases(self, operator: VaultOperator, accessor: str | None) -> dict[str, str]:
+        entity = operator.fields(f"identity/entity/name/{self.name}") or {}
+        aliases = cast("list[Mapping[str, object]]", entity.get("aliases") or [])
+        return {
+            str(alias["name"]): str(alias["id"])
+            for alias in aliases
+            if alias.get("mount_accessor") == accessor
+        }
+
+    def _tie(self, operator: VaultOperator) -> None:
+        accessor, role_id = mount_accessor(operator), role_id_of(operator, self.name)
+        entity = operator.fields(f"identity/entity/name/{self.name}")
+        if accessor is None or role_id is None or entity is None:
+            raise VaultError(f"{self.name!r} went away meanwhile: run the setup again")
+        for role, alias in self._aliases(operator, accessor).items():
+            # An entity has one alias at a mount.
+            if role != role_id:
+                operator.delete(f"identity/entity-alias/id/{alias}")
+        operator.write(
+            "identity/entity-alias",
+            name=role_id,
+            canonical_id=entity["id"],
+            mount_accessor=accessor,
+        )
+
+
+def described(*, owner: str, purpose: str, capabilities: list[str]) -> dict[str, str]:
+    """Return the metadata of an entity; what is not known is left out."""
+    said = {"owner": owner, "purpose": purpose, **_pieces("capabilities", capabilities)}
+    return {name: text[:_LONGEST] for name, text in said.items() if text} | MARK
+
+
+def mount_accessor(operator: VaultOperator) -> str | None:
+    """Return the accessor of the AppRole auth method, or None."""
+    return cast("str | None", mounted(operator, "sys/auth").get("approle/", {}).get("accessor"))
+
+
+def role_id_of(operator: VaultOperator, name: str) -> str | None:
+    """Return the role id of an AppRole, or None."""
+    if mount_accessor(operator) is None:
+        return None
+    found = operator.fields(f"auth/approle/role/{name}/role-id")
+    return None if found is None else str(found["role_id"])
+
+
+def _pieces(name: str, words: list[str]) -> dict[str, str]:
+    pieces = [""]
+    for word in sorted(words):
+        longer = f"{pieces[-1]},{word}".lstrip(",")
+        if len(longer) <= _LONGEST:
+            pieces[-1] = longer
+        else:
+            pieces.append(word)
+    return {f"{name}{f'-{n}' if n > 1 else ''}": text for n, text in enumerate(pieces, 1)}
+
+
+def _discard(_: object) -> None:
+    pass

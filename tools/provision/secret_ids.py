@@ -1,0 +1,27 @@
+"""Owns the giving out of secret ids: lasting ones for development, wrapped ones for everything."""
+
+from bailiwick.policies.errors import VaultError
+from bailiwick.tools.provision.declarations import identity_name
+from bailiwick.tools.provision.operator import VaultOperator
+from bailiwick.tools.vault.logins import AppRole
+
+
+def lasting_login(operator: VaultOperator, identity: str) -> AppRole:
+    """Return what an agent or a service logs in with, as often as its AppRole allows.
+
+    Raises:
+        VaultError: If Vault refuses, is not there, or has no such AppRole.
+    """
+    path = f"auth/approle/role/{identity_name(identity).lower()}"
+    answer = operator.write(f"{path}/secret-id").get("data")
+    secret_id = answer.get("secret_id") if isinstance(answer, dict) else None
+    if not isinstance(secret_id, str):
+        raise VaultError("Vault gave no secret_id: check the version of Vault")
+    return AppRole(role_id=_role_id(operator, path), secret_id=secret_id)
+
+
+def _role_id(operator: VaultOperator, path: str) -> str:
+    found = operator.fields(f"{path}/role-id")
+    if found is None or "role_id" not in found:
+        raise VaultError("Vault gave no role_id: check the version of Vault")
+    return str(found["role_id"])
