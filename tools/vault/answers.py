@@ -15,6 +15,7 @@ from bailiwick.policies.errors import SettingsError, VaultError
 OK, EMPTY = 200, 204
 INVALID, FORBIDDEN, MISSING, FAILED = 400, 403, 404, 500
 STANDBY, PERFORMANCE_STANDBY = 429, 473
+LIMITED, BROKEN = 429, 500
 
 Refusals = Mapping[int, str]
 _M = TypeVar("_M", bound=BaseModel)
@@ -85,6 +86,12 @@ class Answer:
     def is_dead_token(self) -> bool:
         """Whether Vault says so; older ones and OpenBao only say that permission is denied."""
         return self.status == FORBIDDEN and "invalid token" in str(self.body.get("errors"))
+
+    @property
+    def trouble(self) -> str | None:
+        """Why Vault is of no use to anybody now, with the remedy; none of one caller's troubles."""
+        is_of_no_use = self.status == LIMITED or self.status >= BROKEN
+        return f"Vault at {self.address} {self._meaning()}" if is_of_no_use else None
 
     def check(self, refusals: Refusals) -> None:
         """Return if the answer is a success.

@@ -41,7 +41,9 @@ class Vault:
         production: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._wire = Wire(address, timeout=timeout, verify=verify, production=production)
+        self._wire = Wire(
+            address, timeout=timeout, verify=verify, production=production, clock=clock
+        )
         self._sessions = Sessions(self._wire, approles, clock)
         self._leasing = Leasing(self._wire, self._sessions, clock)
 
@@ -125,7 +127,7 @@ class Vault:
         Raises:
             VaultError: If it is down, sealed or not initialised, with the remedy.
         """
-        answer = self._wire.request("GET", "sys/health", to="tell its health")
+        answer = self._wire.health()
         if answer.status not in (STANDBY, PERFORMANCE_STANDBY):
             answer.check({})
 

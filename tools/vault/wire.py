@@ -1,6 +1,7 @@
 """Owns the connection to Vault: hvac and its errors are known here and nowhere else."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Literal, cast
@@ -16,6 +17,7 @@ from requests.adapters import HTTPAdapter
 from bailiwick.policies.errors import VaultError
 from bailiwick.tools.vault import refusals
 from bailiwick.tools.vault.answers import Answer, checked_address
+from bailiwick.tools.vault.breaker import Breaker
 
 # hvac has no types, and what can be inferred of them is narrower than what it takes.
 _Client: Any = hvac.Client
@@ -30,12 +32,14 @@ class Wire:
     """Carry requests to one Vault and translate what can go wrong on the way.
 
     Nothing comes from the environment; no redirect is followed, no cookie kept, nothing retried.
+    A Vault that fails again and again is left alone for a while: requests are refused at once.
 
     Args:
         address: Where Vault listens.
         timeout: Seconds to connect and to wait for an answer.
         verify: Whether to check the certificate, or the file of its authority.
         production: Whether to refuse development Vaults and unencrypted connections.
+        clock: Gives monotonic seconds.
 
     Raises:
         SettingsError: If the address is no address, or not one for production.
@@ -48,6 +52,7 @@ class Wire:
         timeout: tuple[float, float],
         verify: bool | str,
         production: bool,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.address = checked_address(address, production=production)
         self._timeout = timeout
@@ -55,6 +60,7 @@ class Wire:
         self._is_vetted = not production
         self._vetting = threading.Lock()
         self._is_development = False
+        self._breaker = Breaker(clock)
         self._session = requests.Session()
         self._session.trust_env = False
         # hvac overrules its own `verify` by the session's.
@@ -85,14 +91,24 @@ class Wire:
             wrap_ttl: Seconds for which to wrap the answer; not wrapped where left out.
 
         Raises:
-            VaultError: If there was no answer, or it came from a development Vault in production.
+            VaultError: If there was no answer, it came from a development Vault in production, or
+                Vault has failed so often that nothing is sent to it for a while.
         """
         with self._vetting:
             if not self._is_vetted:
                 # Before anything secret is sent.
-                self._exchange(lambda: self._send("GET", _HEALTH, NO_TOKEN, None, None), to)
+                self.health()
                 self._is_vetted = True
         return self._exchange(lambda: self._send(method, path, token, json, wrap_ttl), to)
+
+    def health(self) -> Answer:
+        """Return what Vault says of itself, also where nothing else is sent to it for a while.
+
+        Raises:
+            VaultError: If there was no answer, or it came from a development Vault in production.
+        """
+        to = "tell its health"
+        return self._sound(self._attempt(lambda: self._send("GET", _HEALTH), to))
 
     def close(self) -> None:
         """Close the connections."""
@@ -102,9 +118,9 @@ class Wire:
         self,
         method: Method,
         path: str,
-        token: SecretStr,
-        json: Mapping[str, object] | None,
-        wrap_ttl: int | None,
+        token: SecretStr = NO_TOKEN,
+        json: Mapping[str, object] | None = None,
+        wrap_ttl: int | None = None,
     ) -> requests.Response:
         # Clients share their token between threads, so each request has its own; and an empty
         # token or certificate, unlike none, keeps hvac from looking into the environment.
@@ -125,7 +141,17 @@ class Wire:
         return cast("requests.Response", sent)
 
     def _exchange(self, call: Callable[[], requests.Response], to: str) -> Answer:
-        answer = self._attempt(call, to)
+        if refusal := self._breaker.admit():
+            raise VaultError(refusal)
+        trouble: str | None = f"Vault at {self.address} was not waited for: try again"
+        try:
+            answer = self._attempt(call, to)
+            trouble = answer if isinstance(answer, str) else answer.trouble
+        finally:
+            self._breaker.report(trouble)
+        return self._sound(answer)
+
+    def _sound(self, answer: Answer | str) -> Answer:
         # Raised here and not where it is caught: hvac's errors and their frames hold tokens.
         if isinstance(answer, str):
             raise VaultError(answer)
