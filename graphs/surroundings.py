@@ -14,8 +14,16 @@ from bailiwick.agents.refund_desk import holdings
 from bailiwick.graphs.settings import Settings
 from bailiwick.policies.errors import ScopeError, SettingsError
 from bailiwick.tools.devvault import DevelopmentVault
-from bailiwick.tools.provision import ToolScope, VaultOperator, provision, write_secret
+from bailiwick.tools.provision import (
+    AgentIdentity,
+    Registry,
+    ToolScope,
+    VaultOperator,
+    set_up,
+    write_secret,
+)
 from bailiwick.tools.scoped import ScopedTool
+from bailiwick.tools.services import SERVICES
 from bailiwick.tools.shop import Shop
 from bailiwick.tools.shop.store import ShopScope
 from bailiwick.tools.shop.tools import create_shop_tools
@@ -103,9 +111,10 @@ def start_surroundings(*, vault_port: int = 0, shop_port: int = 0) -> Generator[
         for tool in held.values():
             key = shop.issue_key([KEY_SCOPES[tool.tool]])
             write_secret(operator, tool.scope, {"api_key": key})
+        agents = tuple(AgentIdentity(name=agent, tools=(tool,)) for agent, tool in held.items())
         yield Surroundings(
             vault_address=vault.address,
-            approles=provision(operator, agents={agent: [tool] for agent, tool in held.items()}),
+            approles=set_up(operator, Registry(agents=agents, services=SERVICES)),
             shop_address=shop.address,
             vault=vault,
             shop=shop,

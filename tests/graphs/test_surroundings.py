@@ -17,6 +17,7 @@ from bailiwick.graphs.surroundings import (
 )
 from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.provision import VaultOperator
+from bailiwick.tools.services import SERVICES
 from bailiwick.tools.vault.logins import AppRole
 
 LOGINS = {"billing": AppRole(role_id="r", secret_id="s")}
@@ -45,7 +46,8 @@ def test_nothing_named_starts_both_for_development() -> None:
     with open_surroundings(ALONE) as found:
         assert found.vault is not None
         assert found.shop is not None
-        assert set(found.approles) == {"orders", "returns", "billing"}
+        services = {service.identity for service in SERVICES}
+        assert set(found.approles) == {"orders", "returns", "billing"} | services
         assert httpx.get(f"{found.shop_address}/orders/A-1001").status_code == 401
     for address in (found.shop_address, found.vault_address):
         with pytest.raises(httpx.ConnectError):

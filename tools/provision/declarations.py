@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from bailiwick.policies.errors import ScopeError
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.leases import vault_name
-from bailiwick.tools.provision.rules import PathRule, tool_rules
+from bailiwick.tools.provision.rules import PathRule, sweeper_rules, tool_rules
 
 WEEK = 7 * 24 * 3600
 
@@ -49,11 +49,13 @@ class TransitKey:
         name: The key's name.
         kind: Its type, in Vault's word, such as `ed25519`.
         mount: The mount of the transit engine.
+        is_derived: Whether each context has a key of its own, derived from it.
     """
 
     name: str
     kind: str = "aes256-gcm96"
     mount: str = "transit"
+    is_derived: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,14 @@ class Service:
     def identity(self) -> str:
         """What it logs in as: no agent is called so, as their names have no dot."""
         return f"{self.name}.service"
+
+
+REVOCATIONS = Service(
+    name="revocations",
+    rules=sweeper_rules(),
+    purpose="ends the leases of processes that are gone",
+)
+"""What `bailiwick.tools.revocations` logs in as, for leases that are not of its own process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ class Engine:
 
     Attributes:
         path: Where it is mounted.
-        kind: Its type: `kv`, in its version 2, or `transit`.
+        kind: Its type: `kv`, in its version 2, `database` or `transit`.
     """
 
     path: str
@@ -93,12 +93,14 @@ class Key:
                 kind="key",
                 name=name,
                 changes=(Change(field="type", before=None, after=self.key.kind),),
-                run=lambda operator: _write(operator, path, {"type": self.key.kind}),
+                run=lambda operator: _write(operator, path, self._body()),
             )
-        if found.get("type") != self.key.kind:
+        if found.get("type") != self.key.kind or found.get("derived") != self.key.is_derived:
+            kind, derived = found.get("type"), found.get("derived")
             raise VaultError(
-                f"the key {name!r} is of the type {found.get('type')!r} and not "
-                f"{self.key.kind!r}: declare another name, or what it opened stays shut"
+                f"the key {name!r} is of the type {kind!r} (derived: {derived}) and not "
+                f"{self.key.kind!r} (derived: {self.key.is_derived}): declare another name, or "
+                "what it opened stays shut"
             )
         notes = tuple(
             f"{each} is on: the key can be taken out of Vault"
@@ -106,6 +108,9 @@ class Key:
             if found.get(each)
         )
         return Step(action="keep", kind="key", name=name, notes=notes)
+
+    def _body(self) -> dict[str, object]:
+        return {"type": self.key.kind, "derived": self.key.is_derived}
 
 
 def _write(operator: VaultOperator, path: str, body: Mapping[str, object]) -> None:
