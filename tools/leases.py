@@ -12,9 +12,7 @@ SWEEPER = "revocations.service"
 
 REVOKE_SELF = "auth/token/revoke-self"
 REVOKE_ACCESSOR = "auth/token/revoke-accessor"
-LOOKUP_ACCESSOR = "auth/token/lookup-accessor"
 REVOKE_LEASE = "sys/leases/revoke"
-LOOKUP_LEASE = "sys/leases/lookup"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _SEGMENT = re.compile(r"[\w@=:.-]*[\w@=:-][\w@=:.-]*", re.ASCII)

@@ -23,7 +23,7 @@ from bailiwick.tools.provision.rules import (
     OWN_TOKEN,
     PathRule,
     agent_rules,
-    kv_mounts,
+    mounts,
     tool_rules,
 )
 from bailiwick.tools.provision.steps import Resource, Step
@@ -96,8 +96,8 @@ def make_plan(
 def _resources(registry: Registry, terms: LoginTerms) -> Iterator[Resource]:
     yield AppRoleMethod()
     keys = [key for service in registry.services for key in service.keys]
-    mounts = {mount for scope in registry.scopes.values() for mount in kv_mounts(scope)}
-    yield from (Engine(path=mount, kind="kv") for mount in sorted(mounts))
+    engines = {each for scope in registry.scopes.values() for each in mounts(scope).items()}
+    yield from (Engine(path=path, kind=kind) for path, kind in sorted(engines))
     yield from (Engine(path=mount, kind="transit") for mount in sorted({k.mount for k in keys}))
     yield from (Key(key=key) for key in keys)
     for tool, scope in sorted(registry.scopes.items()):
@@ -122,6 +122,7 @@ def _of_tool(tool: ToolScope) -> Iterator[Resource]:
             "renewable": False,
             "token_explicit_max_ttl": tool.scope.ttl,
             "token_no_default_policy": True,
+            "token_num_uses": tool.scope.uses,
             "token_type": "service",
         },
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bailiwick.policies.scopes import Scope
-from bailiwick.tools.leases import secret_path
+from bailiwick.tools.leases import REVOKE_ACCESSOR, REVOKE_LEASE, REVOKE_SELF, secret_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +26,35 @@ READ, UPDATE = PathRule(("read",)), PathRule(("update",))
 
 
 def tool_rules(scope: Scope) -> dict[str, PathRule]:
-    """Return what the policy of a tool with this scope allows, by path: its one secret.
+    """Return what the policy of a tool with this scope allows, by path: what it leases, no more.
 
     Raises:
         ScopeError: If the scope cannot be used in Vault.
     """
-    return {secret_path(scope): READ, "auth/token/revoke-self": UPDATE}
+    path = secret_path(scope)
+    opened = PathRule(scope.capabilities) if scope.kind == "token" else READ
+    rules = {path: opened, REVOKE_SELF: UPDATE}
+    if scope.kind == "database":
+        # Whoever may end leases may end anybody's: only this role's, then.
+        ending = {"lease_id": (f"{path}/*",), "sync": ()}
+        rules[REVOKE_LEASE] = PathRule(("update",), ending)
+    return rules
 
 
-def kv_mounts(scope: Scope) -> set[str]:
-    """Return the mounts of KV version 2 that a scope reads from."""
-    return {scope.mount.strip("/")}
+def mounts(scope: Scope) -> dict[str, str]:
+    """Return the engines that a scope needs, by where they are mounted."""
+    match scope.kind:
+        case "kv":
+            return {scope.mount.strip("/"): "kv"}
+        case "database" | "static":
+            return {scope.mount.strip("/"): "database"}
+        case "token":
+            return {}
+
+
+def sweeper_rules() -> dict[str, PathRule]:
+    """Return what the policy of `revocations.service` allows: ending leases by their handles."""
+    return dict.fromkeys((REVOKE_ACCESSOR, REVOKE_LEASE), UPDATE)
 
 
 def agent_rules(roles: list[str]) -> dict[str, PathRule]:
@@ -47,6 +65,6 @@ def agent_rules(roles: list[str]) -> dict[str, PathRule]:
 OWN_TOKEN: Mapping[str, PathRule] = {
     "auth/token/lookup-self": READ,
     "auth/token/renew-self": UPDATE,
-    "auth/token/revoke-self": UPDATE,
+    REVOKE_SELF: UPDATE,
 }
 """What every login may do with itself."""

@@ -2,15 +2,24 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Self
+from typing import Protocol, Self
+from weakref import WeakSet
 
 from bailiwick.policies.scopes import Scope
-from bailiwick.tools.leases import Lease
+from bailiwick.tools.leases import SWEEPER, Lease
 from bailiwick.tools.vault.answers import PERFORMANCE_STANDBY, STANDBY, Answer
 from bailiwick.tools.vault.leasing import Leasing
 from bailiwick.tools.vault.logins import AppRole
 from bailiwick.tools.vault.sessions import Sessions
 from bailiwick.tools.vault.wire import Method, Wire
+
+
+class Closable(Protocol):
+    """Be something that has to be closed."""
+
+    def close(self) -> None:
+        """Close it."""
+        ...
 
 
 class Vault:
@@ -46,6 +55,8 @@ class Vault:
         )
         self._sessions = Sessions(self._wire, approles, clock)
         self._leasing = Leasing(self._wire, self._sessions, clock)
+        self._can_sweep = SWEEPER in approles
+        self._closables = WeakSet[Closable]()
 
     def lease(self, scope: Scope, *, agent: str, tool: str, meta: Mapping[str, str]) -> Lease:
         """Lease what a scope names: two round trips once the agent is logged in.
@@ -76,6 +87,8 @@ class Vault:
     def end(self, accessor: str, lease_id: str = "") -> None:
         """End a lease by its handles alone, as the service `revocations.service`.
 
+        What is gone already is no error.
+
         Args:
             accessor: The child token's handle.
             lease_id: Vault's lease of what it was given, where there is one.
@@ -85,13 +98,14 @@ class Vault:
         """
         self._leasing.end(accessor, lease_id)
 
-    def is_gone(self, accessor: str, lease_id: str = "") -> bool:
-        """Tell whether nothing of a lease is alive, as the service `revocations.service`.
+    @property
+    def can_sweep(self) -> bool:
+        """Whether there is a service here that ends leases by their handles."""
+        return self._can_sweep
 
-        Raises:
-            VaultError: If Vault did not say, or there is no such service.
-        """
-        return self._leasing.is_gone(accessor, lease_id)
+    def before_closing(self, closable: Closable) -> None:
+        """Close something first that needs this, if it is still there."""
+        self._closables.add(closable)
 
     def request(  # noqa: PLR0913 - a request has these parts
         self,
@@ -133,6 +147,8 @@ class Vault:
 
     def close(self) -> None:
         """Log every agent out, which ends what is still leased, and close the connections."""
+        for closable in list(self._closables):
+            closable.close()
         self._sessions.close()
         self._wire.close()
 

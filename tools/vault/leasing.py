@@ -93,10 +93,6 @@ class Leasing:
         """End a lease by its handles; see `Vault.end`."""
         self._ending.end(accessor, lease_id)
 
-    def is_gone(self, accessor: str, lease_id: str) -> bool:
-        """Tell whether a lease is over; see `Vault.is_gone`."""
-        return self._ending.is_gone(accessor, lease_id)
-
     def _filled(self, lease: Lease, scope: Scope) -> Lease:
         token = SecretStr(lease.token)
         if scope.kind == "token":
