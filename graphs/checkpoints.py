@@ -22,6 +22,10 @@ POOL_SIZE = 10
 WAIT = 5
 """Seconds to wait for a connection, or for SQLite's one writer."""
 
+_SYNCHRONOUS = "PRAGMA synchronous=NORMAL"
+"""No end of a process loses a checkpoint then; a power failure may set threads back by some steps,
+and what ran in those stands in the ledger, which keeps it from running again."""
+
 
 @contextmanager
 def open_checkpointer(url: str) -> Generator[BaseCheckpointSaver[Any]]:
@@ -68,6 +72,7 @@ async def open_async_checkpointer(url: str) -> AsyncGenerator[BaseCheckpointSave
         await asyncio.to_thread(lambda: _connect(_path(url)).close())
         connection = await aiosqlite.connect(_path(url), timeout=WAIT)
         try:
+            await connection.execute(_SYNCHRONOUS)
             saver = AsyncSqliteSaver(connection, serde=CompactSerializer())
             with _plainly(url):
                 await saver.setup()
@@ -115,6 +120,7 @@ def _connect(path: str) -> sqlite3.Connection:
             # Told now, that it is locked or read-only is one wait: in a run, each write would wait.
             connection.execute("BEGIN IMMEDIATE")
             connection.rollback()
+            connection.execute(_SYNCHRONOUS)
         except sqlite3.Error:
             connection.close()
             raise
