@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from langgraph_sdk import Auth
 
-from bailiwick.graphs.admission import RunRequest, admit, check_answers
+from bailiwick.graphs.admission import RunRequest, admit, check_answers, check_news
 from bailiwick.graphs.settings import Settings
-from bailiwick.graphs.tokens import read_token
+from bailiwick.graphs.tokens import DELIVERY, read_delivery_token, read_token
 from bailiwick.policies.errors import ApprovalError, BailiwickError, LedgerError
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.guard import Guard
@@ -20,7 +20,8 @@ def create_auth(settings: Settings, guard: Guard) -> Auth:
     """Create the `auth` object that `langgraph.json` names, for graphs under one guard.
 
     Everybody has the threads they made. Who holds a role that the policy asks approvals of may
-    read every thread, and answer where the guard asks; the rest is denied, resource by resource.
+    read every thread, and answer where the guard asks. The outbox may read a thread, and let it go
+    on where a request has ended. The rest is denied, resource by resource.
 
     Args:
         settings: How tokens are verified; without a secret nobody gets in.
@@ -32,7 +33,7 @@ def create_auth(settings: Settings, guard: Guard) -> Auth:
     auth.on(access.deny)
     auth.on.threads.create(access.create_thread)
     auth.on.threads.read(access.see_threads)
-    auth.on.threads.search(access.see_threads)
+    auth.on.threads.search(access.find_threads)
     auth.on.threads.update(access.stop_run)
     auth.on.threads.delete(access.delete_thread)
     auth.on.threads.create_run(access.create_run)
@@ -62,18 +63,16 @@ class Access:
     async def authenticate(self, headers: dict[Any, Any]) -> Auth.types.MinimalUserDict:
         """Return whose bearer token a request carries; its roles are the permissions.
 
+        The outbox shows tokens of its own: it is whoever asked, without a role, and the actor says
+        who acts.
+
         Args:
             headers: The request's headers, as bytes or as text.
         """
         try:
-            principal = read_token(self._settings, _bearer(headers))
+            return self._user(_bearer(headers))
         except (BailiwickError, ValueError) as error:
             raise Auth.exceptions.HTTPException(status_code=401, detail=str(error)) from None
-        return {
-            "identity": principal.id,
-            "permissions": sorted(principal.roles),
-            "is_authenticated": True,
-        }
 
     async def deny(self, ctx: Auth.types.AuthContext, value: object) -> bool:
         """Refuse what has no rule."""
@@ -82,16 +81,23 @@ class Access:
 
     async def create_thread(self, ctx: Auth.types.AuthContext, value: Any) -> Filter:  # noqa: ANN401 - the server's
         """Let everybody have threads of their own."""
+        _refuse_delivery(ctx)
         _own(value, ctx)
         return _owned(ctx)
 
     async def see_threads(self, ctx: Auth.types.AuthContext, value: object) -> Filter | None:
-        """Show people their threads, and approvers all of them."""
+        """Show people their threads, and approvers and the outbox all of them."""
         del value
-        return None if self._is_approver(ctx) else _owned(ctx)
+        return None if self._is_approver(ctx) or _is_delivery(ctx) else _owned(ctx)
+
+    async def find_threads(self, ctx: Auth.types.AuthContext, value: object) -> Filter | None:
+        """Find people their threads, and approvers all of them."""
+        _refuse_delivery(ctx)
+        return await self.see_threads(ctx, value)
 
     async def stop_run(self, ctx: Auth.types.AuthContext, value: Any) -> Filter | bool:  # noqa: ANN401 - the server's
         """Let owners stop a run. Nothing else of a thread is changed from outside."""
+        _refuse_delivery(ctx)
         # The same event also stands for writing the state and the metadata, the owner with it.
         if value.get("action") != "interrupt" or value.get("thread_id") is None:
             return False
@@ -99,6 +105,7 @@ class Access:
 
     async def delete_thread(self, ctx: Auth.types.AuthContext, value: object) -> Filter:
         """Let owners delete a thread; the ledger keeps what happened in it."""
+        _refuse_delivery(ctx)
         del value
         return _owned(ctx)
 
@@ -106,24 +113,42 @@ class Access:
         """Let owners send input to their threads, and approvers answer in any thread."""
         try:
             request = admit(value)
-            if request.resume is not None:
-                await self._check(request, ctx)
-                # An answer in a thread does not make it the approver's.
-                _metadata(value).pop("owner", None)
-                return None
+            if request.resume is None and not _is_delivery(ctx):
+                _own(value, ctx)
+                return _owned(ctx)
+            await self._check(request, ctx)
         except (ApprovalError, ValueError) as error:
             raise Auth.exceptions.HTTPException(status_code=403, detail=str(error)) from None
         except LedgerError as error:
             raise Auth.exceptions.HTTPException(status_code=503, detail=str(error)) from None
-        _own(value, ctx)
-        return _owned(ctx)
+        # An answer in a thread does not make it the approver's.
+        _metadata(value).pop("owner", None)
+        return None
 
     async def see_assistants(self, ctx: Auth.types.AuthContext, value: object) -> bool:
         """Show everybody the served graphs; nobody can add assistants."""
-        del ctx, value
-        return True
+        del value
+        return not _is_delivery(ctx)
+
+    def _user(self, token: str) -> Auth.types.MinimalUserDict:
+        try:
+            principal, actor = read_delivery_token(self._settings, token), {"actor": DELIVERY}
+        except ValueError:
+            principal, actor = read_token(self._settings, token), {}
+        user = {
+            "identity": principal.id,
+            "permissions": sorted(principal.roles),
+            "is_authenticated": True,
+            **actor,
+        }
+        # Servers keep whatever else is in it.
+        return cast("Auth.types.MinimalUserDict", user)
 
     async def _check(self, request: RunRequest, ctx: Auth.types.AuthContext) -> None:
+        if _is_delivery(ctx):
+            requester = Principal(id=ctx.user.identity)
+            await asyncio.to_thread(check_news, self._approvals, request, requester)
+            return
         if not self._is_approver(ctx):
             raise ApprovalError(
                 f"{ctx.user.identity!r} holds no role that approves: an approver must answer"
@@ -133,6 +158,15 @@ class Access:
 
     def _is_approver(self, ctx: Auth.types.AuthContext) -> bool:
         return not self._approvers.isdisjoint(ctx.permissions)
+
+
+def _is_delivery(ctx: Auth.types.AuthContext) -> bool:
+    return getattr(ctx.user, "actor", None) == DELIVERY
+
+
+def _refuse_delivery(ctx: Auth.types.AuthContext) -> None:
+    if _is_delivery(ctx):
+        raise Auth.exceptions.HTTPException(status_code=403, detail="not for the outbox")
 
 
 def _bearer(headers: Mapping[Any, Any]) -> str:

@@ -50,10 +50,12 @@ class RunRequest:
     Attributes:
         thread: The thread's id.
         resume: The answers by interrupt id; `None` where the run is no resume.
+        says: Whether it brings new input.
     """
 
     thread: str
     resume: Mapping[str, object] | None
+    says: bool = False
 
 
 def admit(value: Mapping[str, Any]) -> RunRequest:
@@ -74,7 +76,11 @@ def admit(value: Mapping[str, Any]) -> RunRequest:
             raise ValueError(f"{name!r} may not be sent: {reason}")
     _refuse_unknown("context", run.get("context"))
     _refuse_unknown("configurable", (run.get("config") or {}).get("configurable"))
-    return RunRequest(thread=str(value["thread_id"]), resume=_resume(run.get("command")))
+    return RunRequest(
+        thread=str(value["thread_id"]),
+        resume=_resume(run.get("command")),
+        says=run.get("input") is not None,
+    )
 
 
 def check_answers(approvals: Approvals, request: RunRequest, principal: Principal) -> None:
@@ -106,6 +112,32 @@ def check_answers(approvals: Approvals, request: RunRequest, principal: Principa
         question = asked[answer.action_digest]
         bound = answer.model_copy(update={"action_digest": question.digest})
         approvals.check(question.id, bound, by=principal)
+
+
+def check_news(approvals: Approvals, request: RunRequest, requester: Principal) -> None:
+    """Refuse a run of the outbox that does more than bring the end of a request to its thread.
+
+    Args:
+        approvals: What was asked.
+        request: The run.
+        requester: As whom it is to go on.
+
+    Raises:
+        ApprovalError: If it says anything itself, or nothing that this person asked for there has
+            ended.
+    """
+    ended = {
+        approval.request.digest
+        for approval in approvals.list(thread=request.thread)
+        if approval.state != "pending" and approval.request.requester == requester.id
+    }
+    told = (request.resume or {}).values()
+    digests = {each.get("action_digest") for each in told if isinstance(each, Mapping)}
+    if request.says or not ended or len(digests) != len(told) or not digests <= ended:
+        raise ApprovalError(
+            "the outbox lets a thread go on where a request has ended, as whoever asked, and does "
+            "nothing else"
+        )
 
 
 def _question(approval: Approval) -> ApprovalRequest:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from bailiwick.graphs.refund_desk import RefundDesk, open_refund_desk
 from bailiwick.graphs.settings import Settings, read_settings
 from bailiwick.policies.errors import BailiwickError
+from bailiwick.tools.deliveries import SERVER
 
 
 def _open() -> tuple[Settings, RefundDesk]:
@@ -17,7 +18,7 @@ def _open() -> tuple[Settings, RefundDesk]:
     atexit.register(opened.close)
     try:
         settings = read_settings()
-        return settings, opened.enter_context(open_refund_desk(settings))
+        return settings, opened.enter_context(open_refund_desk(settings, place=SERVER))
     except BailiwickError as error:
         # Of any other exception LangGraph Server prints the traceback and not the sentence.
         raise SystemExit(f"bailiwick: {error}") from None

@@ -37,10 +37,14 @@ class RefundDesk:
 
 
 @contextmanager
-def open_refund_desk(settings: Settings) -> Generator[RefundDesk]:
+def open_refund_desk(settings: Settings, *, place: str = "") -> Generator[RefundDesk]:
     """Open the refund desk while the context lasts.
 
     What the settings do not name (Vault, shop) is started in this process for development.
+
+    Args:
+        settings: What it works with.
+        place: Where its threads are kept, if others than this process carry them on.
 
     Raises:
         BailiwickError: If policy, ledger, Vault or a setting cannot be used; the message says
@@ -58,7 +62,7 @@ def open_refund_desk(settings: Settings) -> Generator[RefundDesk]:
         )
         opened.callback(vault.close)
         vault.ping()
-        guard = Guard(policy=policy, ledger=ledger, vault=vault)
+        guard = Guard(policy=policy, ledger=ledger, vault=vault, place=place)
         tools = opened.enter_context(create_shop_tools(surroundings.shop_address))
         model = ModelSettings(
             model=settings.model,

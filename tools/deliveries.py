@@ -12,6 +12,9 @@ from bailiwick.tools import approval_rows, tables
 from bailiwick.tools.database import insert_once
 from bailiwick.tools.ledger import Ledger
 
+SERVER = "server"
+"""The place of threads that LangGraph Server keeps; those of other graphs need no name."""
+
 LAPSE = 30.0
 """Seconds after which a claim that nobody renews is free for others: its holder is gone."""
 

@@ -22,7 +22,7 @@ from bailiwick.policies.approvals import Approval, ApprovalRequest, rfc3339, sat
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.approvals import Approvals
-from bailiwick.tools.deliveries import Deliveries, Delivery
+from bailiwick.tools.deliveries import SERVER, Deliveries, Delivery
 from bailiwick.tools.shop.tools import create_shop_tools
 
 SHORT = 12
@@ -155,6 +155,8 @@ def _what_next(after: Approval) -> str:
     if after.state == "pending":
         return f"It still waits for {_missing(after)}."
     thread = shlex.quote(after.request.thread)
+    if after.request.place == SERVER:
+        return f"The server goes on with thread {thread} at once, if it is running."
     return (
         f"Thread {thread} goes on at once where `bailiwick approvals deliver --watch` runs; "
         f"otherwise with `bailiwick approvals deliver` or `bailiwick run --thread {thread}`."

@@ -1,12 +1,13 @@
 """A started LangGraph Server for the tests, its clients, and a thread that waits there."""
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,15 +20,19 @@ import pytest
 from langgraph_sdk import get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient
 
-from bailiwick.graphs.surroundings import start_surroundings, write_approles
+from bailiwick.graphs.surroundings import Surroundings, start_surroundings, write_approles
 from bailiwick.tools.shop import Shop
 
 CONFIGURATION = Path(__file__).parents[2] / "langgraph.json"
 LANGGRAPH = Path(sys.executable).parent / "langgraph"
+BAILIWICK = Path(sys.executable).parent / "bailiwick"
 GRAPH = "refund_desk"
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
 READY = 60.0
 """Seconds for which the server may take to start."""
+
+SOON = 60.0
+"""Seconds for which something may take that happens by itself."""
 
 QUIET = {
     "LANGGRAPH_CLI_NO_ANALYTICS": "1",
@@ -41,10 +46,13 @@ Json: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """Hold a started server and the shop it works with."""
+    """Hold a started server, the shop it works with, and what else it was started with."""
 
     address: str
     shop: Shop
+    folder: Path
+    settings: Mapping[str, str]
+    process: "subprocess.Popen[bytes]"
 
     @contextmanager
     def client(self, user: str, *roles: str) -> Generator[SyncLangGraphClient]:
@@ -52,6 +60,22 @@ class Server:
         headers = bearer(user, *roles)
         with get_sync_client(url=self.address, api_key=None, headers=headers) as client:
             yield client
+
+    def bailiwick(self, *args: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command as somebody at a terminal of the same deployment."""
+        return subprocess.run(
+            [BAILIWICK, *args],
+            cwd=self.folder,
+            env=environment(self.folder, self.settings),
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+
+    def kill(self) -> None:
+        """Kill it with everything of it."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
     def post(self, path: str, body: Json, headers: Mapping[str, str]) -> httpx.Response:
         """Send what no client library would."""
@@ -78,28 +102,53 @@ class Waiting:
 @contextmanager
 def serve_desk(folder: Path) -> Generator[Server]:
     """Serve the refund desk as `langgraph.json` says, from a folder of its own."""
-    with start_surroundings() as surroundings:
-        assert surroundings.shop is not None
-        write_approles(folder / "approles.json", surroundings.approles)
-        settings = {
-            "BAILIWICK_APPROLES": str(folder / "approles.json"),
-            "BAILIWICK_AUTH_SECRET": SECRET,
-            "BAILIWICK_SHOP_URL": surroundings.shop_address,
-            "VAULT_ADDR": surroundings.vault_address,
-        }
-        port = free_port()
-        server = Server(address=f"http://127.0.0.1:{port}", shop=surroundings.shop)
-        with start_server(folder, settings, port) as process:
-            _await(server, process, folder / "server.log")
-            yield server
+    with start_surroundings() as surroundings, serve(folder, surroundings) as server:
+        yield server
+
+
+@contextmanager
+def serve(
+    folder: Path, surroundings: Surroundings, *, ledger: Path | None = None, **changed: Json
+) -> Generator[Server]:
+    """Serve the refund desk with a Vault, a shop and a ledger that others may use, too.
+
+    Args:
+        folder: Its own.
+        surroundings: Where Vault and the shop are.
+        ledger: The ledger's file; one of its own where left out.
+        changed: What is said otherwise in `langgraph.json`.
+    """
+    assert surroundings.shop is not None
+    write_approles(folder / "approles.json", surroundings.approles)
+    settings = {
+        "BAILIWICK_APPROLES": str(folder / "approles.json"),
+        "BAILIWICK_AUTH_SECRET": SECRET,
+        "BAILIWICK_DATABASE_URL": f"sqlite:///{ledger or folder / 'bailiwick.db'}",
+        "BAILIWICK_SHOP_URL": surroundings.shop_address,
+        "VAULT_ADDR": surroundings.vault_address,
+    }
+    port = free_port()
+    with start_server(folder, settings, port, **changed) as process:
+        server = Server(
+            address=f"http://127.0.0.1:{port}",
+            shop=surroundings.shop,
+            folder=folder,
+            settings=settings,
+            process=process,
+        )
+        _await(server, process, folder / "server.log")
+        yield server
 
 
 @contextmanager
 def start_server(
-    folder: Path, settings: Mapping[str, str], port: int
+    folder: Path, settings: Mapping[str, str], port: int, **changed: Json
 ) -> Generator["subprocess.Popen[bytes]"]:
     """Start `langgraph dev` in a folder, and end it for certain; its output is in `server.log`."""
-    (folder / "langgraph.json").write_bytes(CONFIGURATION.read_bytes())
+    configuration = json.loads(CONFIGURATION.read_bytes())
+    for name, said in changed.items():
+        configuration[name] = {**configuration.get(name, {}), **said}
+    (folder / "langgraph.json").write_text(json.dumps(configuration), encoding="utf-8")
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
             [
@@ -131,16 +180,24 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def token(user: str, *roles: str, ttl: timedelta = timedelta(hours=1)) -> str:
-    """Sign a token, also one that has expired."""
-    claims = {
+def token(
+    user: str,
+    *roles: str,
+    ttl: timedelta = timedelta(hours=1),
+    key: str | bytes = SECRET,
+    algorithm: str = "HS256",
+    **claims: object,
+) -> str:
+    """Sign a token, also one that does not hold."""
+    stated = {
         "sub": user,
         "roles": list(roles),
         "iss": "bailiwick",
         "aud": "bailiwick",
         "exp": datetime.now(UTC) + ttl,
+        **claims,
     }
-    return jwt.encode(claims, SECRET, "HS256")
+    return jwt.encode(stated, key, algorithm)
 
 
 def bearer(user: str, *roles: str, ttl: timedelta = timedelta(hours=1)) -> dict[str, str]:
@@ -167,6 +224,24 @@ def run(client: SyncLangGraphClient, waiting: Waiting, command: Json | None) -> 
     ended: Any = client.runs.wait(waiting.thread, GRAPH, command=command)  # type: ignore[arg-type]  # plain JSON
     values: Json = ended
     return values
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait for what happens by itself."""
+    deadline = time.monotonic() + SOON
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+
+
+def has_ended(client: SyncLangGraphClient, waiting: Waiting) -> bool:
+    """Tell whether a thread has come to its end."""
+    return client.threads.get(waiting.thread)["status"] == "idle"
+
+
+def said(client: SyncLangGraphClient, waiting: Waiting) -> str:
+    """Return the conversation as one text."""
+    return json.dumps(client.threads.get_state(waiting.thread)["values"])
 
 
 def refusal(client: SyncLangGraphClient, waiting: Waiting, command: Json) -> str:
