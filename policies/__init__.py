@@ -5,6 +5,7 @@ from bailiwick.policies.decisions import Decision, Requirement, Verdict
 from bailiwick.policies.errors import (
     ApprovalError,
     BailiwickError,
+    CallError,
     LedgerError,
     PolicyError,
     ScopeError,
@@ -19,6 +20,7 @@ from bailiwick.policies.scopes import Scope
 __all__ = [
     "ApprovalError",
     "BailiwickError",
+    "CallError",
     "Decision",
     "Effect",
     "Explanation",

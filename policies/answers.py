@@ -111,7 +111,7 @@ class ArgsSchema:
             raise ValueError(f"the tool has no argument {unknown[0]!r}: leave it out")
         missing = sorted(set(self.json_schema.get("required", ())) - set(args))
         if missing:
-            raise ValueError(f"the argument {missing[0]!r} is missing: an edit states all of them")
+            raise ValueError(f"the argument {missing[0]!r} is missing: state all that are required")
         if self.validate is not None:
             self.validate(args)
 

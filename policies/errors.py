@@ -4,6 +4,7 @@
     ├── PolicyError        the rules cannot be used as they are written
     ├── ScopeError         a tool is declared or used outside its scope
     ├── ApprovalError      an answer cannot be taken
+    ├── CallError          a recorded call cannot be settled, tried again or undone
     ├── VaultError         no credential can be had
     ├── LedgerError        the record cannot be kept or does not verify
     ├── CheckpointError    a checkpoint cannot be sealed, or not be opened
@@ -27,6 +28,10 @@ class ScopeError(BailiwickError):
 
 class ApprovalError(BailiwickError):
     """Say that an answer to an approval request cannot be taken; the request stays open."""
+
+
+class CallError(BailiwickError):
+    """Say that a recorded call cannot be settled, tried again or undone as was asked."""
 
 
 class VaultError(BailiwickError):

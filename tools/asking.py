@@ -104,8 +104,7 @@ def _is_of(record: ApprovalRequest | CallRecord, call: ToolCall) -> bool:
 
 
 def _intent(record: CallRecord) -> Intent:
-    state = "in_doubt" if record.state == "started" else record.state
-    return Intent(key=record.key, state=state, result=record.result)
+    return Intent(key=record.key, state=record.state, result=record.result)
 
 
 def _request(

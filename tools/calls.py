@@ -1,70 +1,27 @@
-"""Owns the intents of calls: what was about to run, and what came of it."""
+"""Owns the calls that change something: what was about to run, what came of it, who settled it."""
 
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal
 
-from sqlalchemy import Connection, RowMapping, bindparam, select, update
+from sqlalchemy import Connection
 
+from bailiwick.policies.approvals import rfc3339
 from bailiwick.policies.calls import ToolCall
-from bailiwick.policies.canonical import digest
-from bailiwick.tools import tables
-from bailiwick.tools.database import insert_once
+from bailiwick.policies.errors import CallError
+from bailiwick.policies.principals import Principal
+from bailiwick.policies.settlements import Outcome, authorise_settlement
+from bailiwick.tools import approval_rows, journal, proposal_rows
+from bailiwick.tools import call_rows as rows
+from bailiwick.tools.call_rows import CallRecord, Intent, State
 from bailiwick.tools.ledger import Ledger
+from bailiwick.tools.results import ToolResult
 
-_table = tables.calls
-_now = tables.database_clock()
+__all__ = ["CallRecord", "Calls", "Intent", "Outcome", "State"]
 
-Outcome: TypeAlias = Literal["succeeded", "failed"]
-"""What came of a call that ran."""
+LASTS = 300.0
+"""Seconds for which a call without a credential can be under way."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
-    """Tell what stands of a call.
-
-    Attributes:
-        key: The key its outcome is written under.
-        state: `new` (it may run now), `succeeded` or `failed` (it has run), or `in_doubt` (it was
-            started and its outcome was never written: it must not run again).
-        result: What it returned, redacted, where it has run.
-    """
-
-    key: str
-    state: Literal["new", "succeeded", "failed", "in_doubt"]
-    result: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallRecord:
-    """Hold one call as it is stored.
-
-    Attributes:
-        key: Tells it from every other call.
-        thread: The LangGraph thread.
-        namespace: Where in the thread it arose.
-        tool_call_id: The model's tool call id.
-        agent: The agent that called.
-        tool: The tool's name.
-        effect: What the tool does to the world.
-        digest: The digest of the call as it was executed.
-        state: `started` until its outcome is written.
-        result: What it returned, redacted.
-        started_at: Epoch seconds of the database's clock.
-        ended_at: The same.
-    """
-
-    key: str
-    thread: str
-    namespace: str
-    tool_call_id: str
-    agent: str
-    tool: str
-    effect: str
-    digest: str
-    state: Literal["started", "succeeded", "failed"]
-    result: str | None
-    started_at: float
-    ended_at: float | None
+SLACK = 30.0
+"""Seconds that a call can take to get its credential and to write its outcome, beside its ttl."""
 
 
 class Calls:
@@ -74,6 +31,10 @@ class Calls:
     arguments. Neither a new policy nor a new version of the tool makes it another call: one that
     was started under the old ones is not run again under the new.
 
+        for call in calls.list(in_doubt=True):
+            print(call.tool, call.args, call.content)
+            calls.settle(call.key, "failed", by=manager, reason="The bank knows nothing of it.")
+
     Args:
         ledger: The ledger whose database holds them.
     """
@@ -81,43 +42,37 @@ class Calls:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def begin(self, connection: Connection, call: ToolCall, policy_version: str) -> Intent:
+    def begin(
+        self,
+        connection: Connection,
+        call: ToolCall,
+        policy_version: str,
+        *,
+        lasts: float = LASTS,
+        idempotency_key: str = "",
+    ) -> Intent:
         """Write that a call is about to run, or tell what stands of it already.
 
         Args:
             connection: The transaction; the call may run once it is committed.
             call: The call as it will be executed.
             policy_version: The version of the policy that allowed it.
+            lasts: Seconds for which it can be under way; afterwards it is in doubt.
+            idempotency_key: That of the call it tries again; its own where left out.
 
         Raises:
             LedgerError: If the database fails.
         """
         self._ledger.lock(connection, call.thread)
-        key = call.digest(policy_version)
-        row = {
-            "key": key,
-            "occurrence": _occurrence(call),
-            "thread": call.thread,
-            "namespace": call.namespace,
-            "tool_call_id": call.id,
-            "agent": call.agent,
-            "tool": call.tool.name,
-            "effect": call.tool.effect,
-            "digest": key,
-            "state": "started",
-            "started_at": connection.scalars(_CLOCK).one(),
-        }
-        if insert_once(connection, _table, row):
-            return Intent(key=key, state="new")
-        standing = connection.execute(_STANDING, {"occurrence": row["occurrence"]})
-        return _intent(standing.mappings().one())
+        return rows.begin(
+            connection,
+            call,
+            call.digest(policy_version),
+            lasts=lasts,
+            idempotency_key=idempotency_key or rows.occurrence(call),
+        )
 
-    def standing(
-        self,
-        connection: Connection,
-        call: ToolCall,
-        policy_version: str,  # noqa: ARG002 - a call stays the same call under another policy
-    ) -> Intent | None:
+    def standing(self, connection: Connection, call: ToolCall) -> Intent | None:
         """Tell what stands of a call; `None` where it never began.
 
         Until the transaction ends nobody else can begin it.
@@ -126,11 +81,9 @@ class Calls:
             LedgerError: If the database fails.
         """
         self._ledger.lock(connection, call.thread)
-        standing = connection.execute(_STANDING, {"occurrence": _occurrence(call)})
-        row = standing.mappings().one_or_none()
-        return None if row is None else _intent(row)
+        return rows.standing(connection, call)
 
-    def end(self, connection: Connection, key: str, state: Outcome, result: str | None) -> bool:
+    def end(self, connection: Connection, key: str, state: State, result: str | None) -> bool:
         """Write what came of a call; tell whether it was still open.
 
         Args:
@@ -142,51 +95,135 @@ class Calls:
         Raises:
             LedgerError: If the database fails.
         """
-        values = {"of": key, "new": state, "returned": result}
-        return connection.execute(_END, values).rowcount == 1
+        return rows.end(connection, key, state, result)
 
     def list(self, *, thread: str | None = None, in_doubt: bool = False) -> tuple[CallRecord, ...]:
         """Return calls, oldest first.
 
         Args:
             thread: Only those of this thread.
-            in_doubt: Only those that were started and whose outcome was never written. A call that
-                runs right now is among them.
+            in_doubt: Only those whose outcome nobody knows, and that run nowhere any more.
 
         Raises:
             LedgerError: If the database fails.
         """
-        query = _CALLS
-        if thread is not None:
-            query = query.where(_table.c.thread == thread)
-        if in_doubt:
-            query = query.where(_table.c.state == "started")
+        of_thread = () if thread is None else (rows.is_of(thread),)
+        doubtful = (rows.is_in_doubt(),) if in_doubt else ()
         with self._ledger.reading() as connection:
-            return tuple(CallRecord(**row) for row in connection.execute(query).mappings())
+            return tuple(rows.read(connection, *of_thread, *doubtful))
+
+    def find(self, beginning: str) -> CallRecord:
+        """Return the one call whose key begins like this.
+
+        Args:
+            beginning: As many of the key's digits as tell it apart, or all of them.
+
+        Raises:
+            CallError: If there is none, or more than one.
+            LedgerError: If the database fails.
+        """
+        with self._ledger.reading() as connection:
+            found = rows.read(connection, rows.begins_with(beginning), limit=2) if beginning else []
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise CallError(f"there is no call {beginning!r}: list those there are")
+        raise CallError(
+            f"{beginning!r} begins the ids of several calls, {found[0].key!r} and "
+            f"{found[1].key!r} among them: give more digits"
+        )
+
+    def settle(self, key: str, outcome: Outcome, *, by: Principal, reason: str = "") -> CallRecord:
+        """Say what came of a call that is in doubt; whoever executes it again is told so.
+
+        Of several people who settle one call at once the first one does, and the others are told
+        who did.
+
+        Args:
+            key: The call's key or its beginning.
+            outcome: What the person found out.
+            by: Who settles, as authenticated by the host.
+            reason: How they know, for the ledger and for whoever executes the call again.
+
+        Raises:
+            CallError: If there is no such call, it is under way or has an outcome, or the person
+                may not settle it.
+            LedgerError: If the database fails.
+        """
+        call = self.find(key)
+        with self._ledger.transaction() as connection:
+            found = _found(call, outcome, by, reason)
+            self.settle_within(connection, call, outcome, by=by, reason=reason, found=found)
+            proposal_rows.end(connection, self._ledger, call, outcome)
+        return self.find(call.key)
+
+    def settle_within(  # noqa: PLR0913 - who settles what, how and why
+        self,
+        connection: Connection,
+        call: CallRecord,
+        outcome: Outcome | Literal["retried"],
+        *,
+        by: Principal,
+        reason: str,
+        found: ToolResult,
+        thread: str | None = None,
+    ) -> None:
+        """Do what `settle` does as a part of a transaction.
+
+        Args:
+            connection: The transaction.
+            call: The call.
+            outcome: What the person found out, or that it is tried again.
+            by: Who settles, as authenticated by the host.
+            reason: How they know.
+            found: What whoever executes the call again is told.
+            thread: Where it is tried again.
+
+        Raises:
+            CallError: As `settle`.
+            LedgerError: If the database fails.
+        """
+        self._ledger.lock(connection, call.thread)
+        # The request for a call's approval is named by the beginning of the call's digest.
+        approval = approval_rows.find(connection, call.key[:32])
+        rules = approval.request.requirements if approval else ()
+        authorise_settlement(
+            by=by,
+            tool=call.tool,
+            effect=call.effect,
+            requester=call.requester,
+            roles={rule.role for rule in rules},
+        )
+        if not rows.settle(
+            connection, call.key, outcome, result=found.dumps(), by=by.id, reason=reason
+        ):
+            (standing,) = rows.read(connection, rows.begins_with(call.key))
+            raise CallError(_closed(standing))
+        entry = journal.settled(call, outcome, by=by, reason=reason, thread=thread)
+        self._ledger.append(connection, call.thread, entry)
 
 
-def _occurrence(call: ToolCall) -> str:
-    return digest([call.thread, call.namespace, call.id, call.tool.name, call.plain_args])
+def _found(call: CallRecord, outcome: Outcome, by: Principal, reason: str) -> ToolResult:
+    why = f": {reason}" if reason else "."
+    match outcome:
+        case "succeeded":
+            return ToolResult(
+                content=f"{call.tool} took effect, as {by.id} found out{why}", outcome="succeeded"
+            )
+        case "failed":
+            return ToolResult(
+                content=f"{call.tool} had no effect, as {by.id} found out{why}", outcome="failed"
+            )
 
 
-def _intent(row: RowMapping) -> Intent:
-    state: Any = row["state"]
-    return Intent(
-        key=row["key"],
-        state="in_doubt" if state == "started" else state,
-        result=row["result"],
-    )
-
-
-_CLOCK = select(_now)
-_STANDING = select(_table.c.key, _table.c.state, _table.c.result).where(
-    _table.c.occurrence == bindparam("occurrence")
-)
-_END = (
-    update(_table)
-    .where(_table.c.key == bindparam("of"), _table.c.state == "started")
-    .values(state=bindparam("new"), result=bindparam("returned"), ended_at=_now)
-)
-_CALLS = select(*[column for column in _table.c if column.name != "occurrence"]).order_by(
-    _table.c.started_at, _table.c.key
-)
+def _closed(call: CallRecord) -> str:
+    said = f"call {call.key[:12]!r} of {call.tool!r}"
+    if call.state == "under_way":
+        until = rfc3339(call.until)
+        return f"{said} may be under way until {until}: settle it when that is over"
+    when = "" if call.ended_at is None else f" at {rfc3339(call.ended_at)}"
+    if call.state == "retried":
+        return f"{said} is tried again, as {call.settled_by!r} wanted{when}: see what comes of that"
+    if call.settled_by is None:
+        return f"{said} {call.state}{when}: there is nothing to settle"
+    return f"{said} was settled as {call.state!r} by {call.settled_by!r}{when}"

@@ -21,7 +21,6 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
-    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
@@ -144,10 +143,10 @@ class Database:
     def _prepare(self) -> None:
         with self.reading() as connection:
             version = _version(connection)
-        if version is None or version < tables.SCHEMA_VERSION:
+        if version is None:
             with self.transaction(flushes=True) as connection:
                 self.lock(connection, _CREATION)
-                version = _bring_up_to_date(connection)
+                version = _created(connection)
         if version > tables.SCHEMA_VERSION:
             raise LedgerError(
                 f"the ledger {self.name} was written by a newer bailiwick (schema {version}, this "
@@ -274,20 +273,13 @@ def _version(connection: Connection) -> int | None:
     return version
 
 
-def _bring_up_to_date(connection: Connection) -> int:
+def _created(connection: Connection) -> int:
     # Somebody else may have done it in the meantime.
-    version = _version(connection)
-    if version is not None and version >= tables.SCHEMA_VERSION:
+    if (version := _version(connection)) is not None:
         return version
     tables.metadata.create_all(connection)
-    if version == 1:
-        connection.execute(_ANSWERERS_ROLES)
     connection.execute(insert(tables.schema), {"version": tables.SCHEMA_VERSION})
     return tables.SCHEMA_VERSION
-
-
-_ANSWERERS_ROLES = text("ALTER TABLE approvals ADD COLUMN decided_roles TEXT")
-"""What version 2 adds to a table that version 1 has; new tables are made as they are."""
 
 
 _FORMS = "use sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"

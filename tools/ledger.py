@@ -30,6 +30,10 @@ Kind: TypeAlias = Literal[
     "lease.failed",
     "call.started",
     "call.ended",
+    "call.settled",
+    "call.reconciled",
+    "proposal.made",
+    "proposal.dropped",
     "handoff",
     "checkpoints.forgotten",
 ]

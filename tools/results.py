@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from langchain_core.messages import ToolMessage
+from langchain_core.tools import ToolException
 from langgraph.errors import GraphBubbleUp
 from langgraph.types import Command
 from pydantic import BaseModel
@@ -13,12 +14,26 @@ from pydantic import BaseModel
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.errors import ScopeError
 from bailiwick.policies.redaction import Redactor
-from bailiwick.tools.calls import Intent
+from bailiwick.tools.call_rows import Intent, State
 
 Content = str | list[str | dict[str, Any]]
 """What a tool message holds: text, or a list of content blocks."""
 
+_IN_DOUBT = (
+    "It was started before and its outcome is not known, so it is not run again: "
+    "a person has to find out what became of it."
+)
+_UNDER_WAY = (
+    "It was started before and may still be under way elsewhere: its outcome is not known, so it "
+    "is not run again. Do not ask for it a second time."
+)
+_BROKEN_OFF = (
+    "{} was started and broke off ({}): its outcome is not known, so it is not run again. Do not "
+    "ask for it a second time; a person has to find out what became of it."
+)
 _NO_INTERRUPT = "a tool that holds a credential cannot interrupt: its run ends with its lease"
+
+_NO_COMMAND = "a scoped tool returns content, it does not steer the graph with a Command"
 
 BLOCK_TYPES = ("text", "image", "image_url", "json", "file", "audio", "video")
 """Block types that a tool message may hold as they are."""
@@ -30,13 +45,13 @@ class ToolResult:
 
     Attributes:
         content: Text, or a list of content blocks.
-        outcome: Whether the tool ran well, ran and failed, did not run, or was answered by a
-            person in its place.
+        outcome: Whether the tool ran well, ran without effect, broke off so that nobody knows
+            which, did not run, or was answered by a person in its place.
         artifact: What the tool returned beside its content; never shown to the model.
     """
 
     content: Content
-    outcome: Literal["succeeded", "failed", "refused", "answered"]
+    outcome: Literal["succeeded", "failed", "unknown", "refused", "answered"]
     artifact: Any = None
 
     @classmethod
@@ -47,13 +62,20 @@ class ToolResult:
     @classmethod
     def standing(cls, tool: str, intent: Intent) -> "ToolResult":
         """Return what a call that began before came to; it does not run a second time."""
-        if intent.state == "in_doubt" or intent.result is None:
-            return cls.refused(
-                tool,
-                "It was started before and its outcome is not known, so it is not run again: "
-                "a person has to find out what became of it.",
-            )
-        return cls(**json.loads(intent.result))
+        if intent.result is not None:
+            return cls(**json.loads(intent.result))
+        return cls.refused(tool, _UNDER_WAY if intent.state == "under_way" else _IN_DOUBT)
+
+    @property
+    def state(self) -> State:
+        """Where a call that changes something stands once it came to this."""
+        match self.outcome:
+            case "succeeded":
+                return "succeeded"
+            case "unknown":
+                return "in_doubt"
+            case _:
+                return "failed"
 
     def dumps(self) -> str:
         """Return the result as text, to be stored with the call."""
@@ -109,26 +131,33 @@ class Attempt:
         except Exception as error:  # noqa: BLE001 - as above
             return cls(error=error)
 
-    def redacted(self, tool: str, redactor: Redactor) -> ToolResult:
-        """Return the result that may be seen; whatever the tool gave, this does not raise."""
+    def redacted(self, tool: str, redactor: Redactor, *, changes: bool) -> ToolResult:
+        """Return the result that may be seen; whatever the tool gave, this does not raise.
+
+        Args:
+            tool: The tool's name.
+            redactor: What takes its secrets out.
+            changes: Whether the tool changes something. Then an error leaves its effect unknown,
+                but for LangChain's `ToolException`, by which an author says that there was none.
+        """
         try:
-            return self._seen(tool, redactor)
+            return self._seen(tool, redactor, changes=changes)
         except Exception as error:  # noqa: BLE001 - the tool has run, and that must be recorded
             kind = type(error).__name__
-            text = f"{tool} ran, but what came of it cannot be shown ({kind})."
-            return ToolResult(content=text, outcome="failed")
+            text = f"what came of it cannot be shown ({kind})"
+            if changes:
+                return ToolResult(content=_BROKEN_OFF.format(tool, text), outcome="unknown")
+            return ToolResult(content=f"{tool} ran, but {text}.", outcome="failed")
 
-    def _seen(self, tool: str, redactor: Redactor) -> ToolResult:
+    def _seen(self, tool: str, redactor: Redactor, *, changes: bool) -> ToolResult:
+        if isinstance(self.error, ToolException):
+            return _broken(tool, _content(str(self.error), redactor), changes=False)
         if self.error is not None:
             text = _content(f"{type(self.error).__name__}: {self.error}", redactor)
-            return ToolResult(content=f"{tool} failed: {text}", outcome="failed")
+            return _broken(tool, text, changes=changes)
         match self.value:
             case Command():
-                return ToolResult(
-                    content=f"{tool} failed: a scoped tool returns content, it does not steer the "
-                    "graph with a Command",
-                    outcome="failed",
-                )
+                return _broken(tool, _NO_COMMAND, changes=changes)
             case ToolMessage(content=content, artifact=artifact, status=status):
                 return ToolResult(
                     content=_content(content, redactor),
@@ -137,6 +166,12 @@ class Attempt:
                 )
             case value:
                 return ToolResult(content=_content(value, redactor), outcome="succeeded")
+
+
+def _broken(tool: str, text: Content, *, changes: bool) -> ToolResult:
+    if changes:
+        return ToolResult(content=_BROKEN_OFF.format(tool, text), outcome="unknown")
+    return ToolResult(content=f"{tool} failed: {text}", outcome="failed")
 
 
 def _content(value: object, redactor: Redactor) -> Content:

@@ -168,7 +168,7 @@ def test_the_ledger_fails_in_the_middle_of_a_refund(
     assert desk.refunded == paid
     assert UNKNOWN in thread.said()
     assert not desk.engine.state(desk.app, thread.config).tasks
-    assert [call.state for call in desk.guard.calls.list(thread=thread.id)] == ["started"]
+    assert [call.state for call in desk.guard.calls.list(thread=thread.id)] == ["under_way"]
     assert desk.guard.ledger.verify(thread.id).is_sound
     desk.vault.let_pass(TTL)
     assert desk.live_children() == []

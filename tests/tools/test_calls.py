@@ -36,10 +36,12 @@ def calls(ledger: Ledger) -> Calls:
     return Calls(ledger)
 
 
-def begin(ledger: Ledger, call: ToolCall = CALL, policy_version: str = "p1") -> Intent:
+def begin(
+    ledger: Ledger, call: ToolCall = CALL, policy_version: str = "p1", lasts: float = 60
+) -> Intent:
     """Begin a call in a transaction of its own."""
     with ledger.transaction() as connection:
-        return Calls(ledger).begin(connection, call, policy_version)
+        return Calls(ledger).begin(connection, call, policy_version, lasts=lasts)
 
 
 def end(ledger: Ledger, intent: Intent, result: str = "refunded") -> bool:
@@ -52,38 +54,46 @@ def test_no_call_stands_at_first(ledger: Ledger, calls: Calls) -> None:
     """Nothing begun, nothing in doubt, nothing to end."""
     assert calls.list() == ()
     with ledger.transaction() as connection:
-        assert calls.standing(connection, CALL, "p1") is None
+        assert calls.standing(connection, CALL) is None
         assert not calls.end(connection, "0" * 64, "failed", None)
 
 
 def test_a_call_begins_once_and_keeps_its_outcome(ledger: Ledger, calls: Calls) -> None:
     """Executed again, it gives what it gave the first time."""
     intent = begin(ledger)
-    assert intent == Intent(key=CALL.digest("p1"), state="new")
+    assert (intent.key, intent.state) == (CALL.digest("p1"), "new")
     assert end(ledger, intent)
-    assert begin(ledger) == Intent(key=intent.key, state="succeeded", result="refunded")
+    ended = replace(intent, state="succeeded", result="refunded")
+    assert begin(ledger) == ended
     with ledger.transaction() as connection:
-        standing = calls.standing(connection, CALL, "p1")
-    assert standing == Intent(key=intent.key, state="succeeded", result="refunded")
+        assert calls.standing(connection, CALL) == ended
     (stored,) = calls.list()
     assert (stored.thread, stored.tool, stored.effect) == (
         "thread-1",
         "issue_refund",
         "destructive",
     )
-    assert stored.digest == CALL.digest("p1")
+    assert stored.key == CALL.digest("p1")
     assert stored.ended_at is not None
     assert stored.ended_at >= stored.started_at
 
 
 def test_a_call_without_outcome_is_in_doubt(ledger: Ledger, calls: Calls) -> None:
-    """It is not new again, whoever asks."""
-    intent = begin(ledger)
-    assert begin(ledger) == Intent(key=intent.key, state="in_doubt")
+    """From when it can be under way no longer; it is not new again, whoever asks."""
+    intent = begin(ledger, lasts=0)
+    assert begin(ledger) == replace(intent, state="in_doubt")
     assert [call.key for call in calls.list(in_doubt=True)] == [intent.key]
     assert calls.list(thread="elsewhere") == ()
     end(ledger, intent)
     assert calls.list(in_doubt=True) == ()
+
+
+def test_a_call_that_may_be_under_way_is_not_in_doubt(ledger: Ledger, calls: Calls) -> None:
+    """It may still run elsewhere, so it is no more new than one in doubt."""
+    intent = begin(ledger)
+    assert begin(ledger) == replace(intent, state="under_way")
+    assert calls.list(in_doubt=True) == ()
+    assert [call.state for call in calls.list()] == ["under_way"]
 
 
 def test_an_outcome_is_written_once(ledger: Ledger) -> None:
@@ -139,7 +149,7 @@ def test_a_started_call_is_not_begun_anew_under_another_version(
 ) -> None:
     """A deployment between a crash and the resume must not run it a second time."""
     intent = begin(ledger)
-    assert begin(ledger, call, policy_version) == Intent(key=intent.key, state="in_doubt")
+    assert begin(ledger, call, policy_version) == replace(intent, state="under_way")
 
 
 def test_of_many_threads_one_begins(ledger: Ledger) -> None:
@@ -148,7 +158,7 @@ def test_of_many_threads_one_begins(ledger: Ledger) -> None:
     def work(_: int) -> bool:
         with ledger.transaction() as connection:
             calls = Calls(ledger)
-            if calls.standing(connection, CALL, "p1") is not None:
+            if calls.standing(connection, CALL) is not None:
                 return False
             return calls.begin(connection, CALL, "p1").state == "new"
 

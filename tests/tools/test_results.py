@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import ToolMessage
+from langchain_core.tools import ToolException
 from langgraph.errors import GraphInterrupt
 from langgraph.types import Command
 from pydantic import BaseModel, SecretStr
@@ -60,7 +61,7 @@ class UnspeakableError(Exception):
 
 def seen(value: object, *secrets: str) -> ToolResult:
     """Return the result of a tool that returned a value."""
-    return Attempt(value).redacted("pay", Redactor(secrets))
+    return Attempt(value).redacted("pay", Redactor(secrets), changes=False)
 
 
 def circle() -> list[object]:
@@ -152,9 +153,37 @@ def test_a_command_is_refused() -> None:
     assert "does not steer the graph" in str(result.content)
 
 
+def test_an_error_of_what_changes_something_leaves_its_outcome_unknown() -> None:
+    """It may have come after the effect; what it says is told, without the secret."""
+    error = OSError(f"lost the answer to {SECRET}")
+    result = Attempt(error=error).redacted("pay", Redactor([SECRET]), changes=True)
+
+    assert (result.outcome, result.state) == ("unknown", "in_doubt")
+    assert f"broke off (OSError: lost the answer to {MASK})" in str(result.content)
+    assert "its outcome is not known" in str(result.content)
+
+
+@pytest.mark.parametrize("changes", [True, False], ids=["changes", "reads"])
+def test_a_tool_exception_says_that_nothing_happened(*, changes: bool) -> None:
+    """It is how the author of a tool refuses; the model reads the sentence alone."""
+    attempt = Attempt(error=ToolException(f"no such order: {SECRET}"))
+    result = attempt.redacted("pay", Redactor([SECRET]), changes=changes)
+
+    assert result == ToolResult(content=f"pay failed: no such order: {MASK}", outcome="failed")
+    assert result.state == "failed"
+
+
+@pytest.mark.parametrize(
+    "attempt", [Attempt(Command(goto="execute")), Attempt(error=UnspeakableError())]
+)
+def test_what_has_run_and_gave_nothing_usable_is_unknown(attempt: Attempt) -> None:
+    """A command that is refused, an error that cannot be told: the effect may be there."""
+    assert attempt.redacted("pay", NOTHING, changes=True).outcome == "unknown"
+
+
 def test_an_exception_is_told_by_type_and_message() -> None:
     """The model learns what went wrong, not where."""
-    result = Attempt(error=ValueError("no such order")).redacted("pay", NOTHING)
+    result = Attempt(error=ValueError("no such order")).redacted("pay", NOTHING, changes=False)
 
     assert result == ToolResult(content="pay failed: ValueError: no such order", outcome="failed")
 
@@ -190,7 +219,7 @@ def test_no_exception_shows_the_secret() -> None:
     error = ValueError(f"refused: {SECRET!r}")
     error.__cause__ = KeyError(SECRET)
     result = Attempt(error=ExceptionGroup(f"with {SECRET}", [error])).redacted(
-        "pay", Redactor([SECRET])
+        "pay", Redactor([SECRET]), changes=False
     )
 
     assert result.content == f"pay failed: ExceptionGroup: with {MASK} (1 sub-exception)"
@@ -206,7 +235,7 @@ def test_no_exception_shows_the_secret() -> None:
 )
 def test_what_cannot_be_shown_is_still_a_result(attempt: Attempt, kind: str) -> None:
     """The tool has run: an error here would leave the call in doubt, and could tell the secret."""
-    result = attempt.redacted("pay", Redactor([SECRET]))
+    result = attempt.redacted("pay", Redactor([SECRET]), changes=False)
 
     assert result.outcome == "failed"
     assert result.content == f"pay ran, but what came of it cannot be shown ({kind})."
@@ -268,7 +297,13 @@ async def test_signals_are_no_results(signal: BaseException) -> None:
 
 @pytest.mark.parametrize(
     ("outcome", "status"),
-    [("succeeded", "success"), ("answered", "success"), ("failed", "error"), ("refused", "error")],
+    [
+        ("succeeded", "success"),
+        ("answered", "success"),
+        ("failed", "error"),
+        ("unknown", "error"),
+        ("refused", "error"),
+    ],
 )
 def test_a_message_answers_the_call(outcome: Any, status: str) -> None:  # noqa: ANN401 - a literal
     """It bears the call's id and the tool's name, and says whether all went well."""
@@ -307,13 +342,16 @@ def test_a_finished_call_stands_as_it_was_stored(content: Any) -> None:  # noqa:
     assert ToolResult.standing("pay", intent) == result
 
 
-@pytest.mark.parametrize("state", ["in_doubt", "failed"])
-def test_a_call_without_an_outcome_is_not_run_again(state: Any) -> None:  # noqa: ANN401 - a literal
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [("in_doubt", "a person has to find out"), ("under_way", "may still be under way elsewhere")],
+)
+def test_a_call_without_an_outcome_is_not_run_again(state: Any, why: str) -> None:  # noqa: ANN401 - a literal
     """Nobody knows whether it had its effect."""
     result = ToolResult.standing("pay", Intent(key="k", state=state))
 
     assert result.outcome == "refused"
-    assert "a person has to find out" in str(result.content)
+    assert why in str(result.content)
 
 
 async def test_a_tool_that_holds_a_credential_cannot_interrupt() -> None:
