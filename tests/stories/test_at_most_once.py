@@ -92,8 +92,8 @@ class Matrix:
             assert len(refunds) == 1
             return KNOWN
         assert UNKNOWN in thread.said()
-        assert call.state == "started"
-        assert self.desk.guard.calls.list(thread=thread.id, in_doubt=True) == (call,)
+        # By the ledger's clock, which no story turns forward, it may still run somewhere.
+        assert call.state == "under_way"
         return IN_DOUBT if refunds else NOT_MADE
 
 
