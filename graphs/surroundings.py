@@ -27,7 +27,7 @@ from bailiwick.tools.services import SERVICES
 from bailiwick.tools.shop import Shop
 from bailiwick.tools.shop.store import ShopScope
 from bailiwick.tools.shop.tools import create_shop_tools
-from bailiwick.tools.vault.logins import AppRole
+from bailiwick.tools.vault.methods import AppRole
 
 
 class _Login(BaseModel):

@@ -7,7 +7,7 @@ from bailiwick.tools.ledger import Ledger
 from bailiwick.tools.principals import acting_as
 from bailiwick.tools.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.vault import Vault
-from bailiwick.tools.vault.logins import AppRole
+from bailiwick.tools.vault.methods import AppRole
 
 __all__ = [
     "AppRole",

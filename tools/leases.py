@@ -64,6 +64,18 @@ def vault_name(kind: str, name: str) -> str:
     return f"bailiwick-{name}"
 
 
+def identity_name(identity: str) -> str:
+    """Return what an agent, or a service by its identity, is called in Vault.
+
+    Raises:
+        ScopeError: If its name cannot stand in a path.
+    """
+    name, dot, kind = identity.partition(".")
+    if dot and kind == "service":
+        return f"{vault_name('service', name)}.{kind}"
+    return vault_name("agent", identity)
+
+
 def secret_path(scope: Scope) -> str:
     """Return the API path that a scope opens, such as `secret/data/payments/refund`.
 

@@ -18,7 +18,7 @@ from bailiwick.graphs.surroundings import (
 from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.provision import VaultOperator
 from bailiwick.tools.services import SERVICES
-from bailiwick.tools.vault.logins import AppRole
+from bailiwick.tools.vault.methods import AppRole
 
 LOGINS = {"billing": AppRole(role_id="r", secret_id="s")}
 ALONE = Settings.model_construct(env="development", vault_addr=None, approles=None, shop_url=None)

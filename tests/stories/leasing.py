@@ -19,7 +19,7 @@ from bailiwick.tools.guard import Guard
 from bailiwick.tools.principals import acting_as
 from bailiwick.tools.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.vault import Vault
-from bailiwick.tools.vault.logins import AppRole
+from bailiwick.tools.vault.methods import AppRole
 
 REFUND = ("issue_refund", {"order_id": ORDER, "amount": "5.00"})
 REFUND_SCOPE = Scope(path="payments/refund", ttl=TTL)

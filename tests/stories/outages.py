@@ -119,7 +119,7 @@ _STATUSES = {
 }
 _TO = {"login": "log in", "mint": "make a child token", "read": "read a secret"}
 _FORBIDDEN = {
-    "login": "provision the agent again",
+    "login": "its AppRole is locked out or bound to another address",
     "mint": "allow `update` on auth/token/create/bailiwick-issue_refund",
     "read": f"may not read '{REFUND_SECRET}': allow `read` on it",
 }

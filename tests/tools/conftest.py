@@ -9,7 +9,7 @@ from bailiwick.policies.scopes import Scope
 from bailiwick.tools.devvault import DevelopmentVault
 from bailiwick.tools.provision import ToolScope, VaultOperator, provision, write_secret
 from bailiwick.tools.vault import Vault
-from bailiwick.tools.vault.logins import AppRole
+from bailiwick.tools.vault.methods import AppRole
 
 # Not VAULT_ADDR: these tests write policies, and that may name somebody's production.
 ADDRESS, TOKEN = "BAILIWICK_TEST_VAULT_ADDR", "BAILIWICK_TEST_VAULT_TOKEN"

@@ -13,7 +13,8 @@ from bailiwick.policies.errors import ScopeError, VaultError
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.credentials import Credential
 from bailiwick.tools.leases import Lease, secret_path, vault_name
-from bailiwick.tools.vault.logins import AppRole, Login, Logins
+from bailiwick.tools.vault.logins import Login, Logins
+from bailiwick.tools.vault.methods import AppRole
 
 
 class Door:

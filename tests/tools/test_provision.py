@@ -10,7 +10,7 @@ from bailiwick.tools.devvault import DevelopmentVault, Fault
 from bailiwick.tools.devvault.policies import read_policy
 from bailiwick.tools.provision import ToolScope, VaultOperator, provision, write_secret
 from bailiwick.tools.vault import Vault
-from bailiwick.tools.vault.logins import AppRole
+from bailiwick.tools.vault.methods import AppRole
 
 REFUND = ToolScope(tool="issue_refund", scope=Scope(path="payments/refund", ttl=45))
 

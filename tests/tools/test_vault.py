@@ -11,7 +11,7 @@ from bailiwick.policies.scopes import Scope
 from bailiwick.tools.leases import Lease
 from bailiwick.tools.provision import VaultOperator, write_secret
 from bailiwick.tools.vault import Vault
-from bailiwick.tools.vault.logins import AppRole
+from bailiwick.tools.vault.methods import AppRole
 from bailiwick.tools.vault.wire import Wire
 
 REFUND = Scope(path="payments/refund")
@@ -141,7 +141,8 @@ def test_a_spent_secret_id_names_its_remedy(
         lease_refund(vault)
 
     assert str(caught.value) == (
-        "agent 'billing' cannot log in: its secret id is spent or wrong: provision the agent again"
+        "agent 'billing' cannot log in: its secret id is spent or wrong: give it a new one with "
+        "`bailiwick vault bootstrap billing`"
     )
 
 

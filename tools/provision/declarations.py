@@ -153,18 +153,6 @@ class Registry:
         _refuse_doubles("service", [service.name for service in self.services])
 
 
-def identity_name(identity: str) -> str:
-    """Return what an agent, or a service by its identity, is called in Vault.
-
-    Raises:
-        ScopeError: If its name cannot stand in a path.
-    """
-    name, dot, kind = identity.partition(".")
-    if dot and kind == "service":
-        return f"{vault_name('service', name)}.{kind}"
-    return vault_name("agent", identity)
-
-
 def _refuse_long(scopes: Mapping[str, Scope], token_ttl: int) -> None:
     # A child dies with its parent, so every such lease would need a login of its own.
     for tool, scope in scopes.items():

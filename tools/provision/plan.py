@@ -4,14 +4,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from bailiwick.tools.leases import vault_name
+from bailiwick.tools.leases import identity_name, vault_name
 from bailiwick.tools.provision.declarations import (
     AgentIdentity,
     LoginTerms,
     Registry,
     Service,
     ToolScope,
-    identity_name,
 )
 from bailiwick.tools.provision.documents import policy_text
 from bailiwick.tools.provision.engines import AppRoleMethod, Engine, Key

@@ -1,9 +1,9 @@
 """Owns the giving out of secret ids: lasting ones for development, wrapped ones for everything."""
 
 from bailiwick.policies.errors import VaultError
-from bailiwick.tools.provision.declarations import identity_name
+from bailiwick.tools.leases import identity_name
 from bailiwick.tools.provision.operator import VaultOperator
-from bailiwick.tools.vault.logins import AppRole
+from bailiwick.tools.vault.methods import AppRole
 
 
 def lasting_login(operator: VaultOperator, identity: str) -> AppRole:

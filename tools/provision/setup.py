@@ -14,7 +14,7 @@ from bailiwick.tools.provision.declarations import (
 from bailiwick.tools.provision.operator import VaultOperator
 from bailiwick.tools.provision.plan import make_plan
 from bailiwick.tools.provision.secret_ids import lasting_login
-from bailiwick.tools.vault.logins import AppRole
+from bailiwick.tools.vault.methods import AppRole
 
 
 def set_up(

@@ -33,6 +33,7 @@ class Auth(_Body):
     client_token: SecretStr
     accessor: str
     lease_duration: int
+    renewable: bool = False
 
 
 class Minted(_Body):

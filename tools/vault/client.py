@@ -9,7 +9,7 @@ from bailiwick.policies.scopes import Scope
 from bailiwick.tools.leases import SWEEPER, Lease
 from bailiwick.tools.vault.answers import PERFORMANCE_STANDBY, STANDBY, Answer
 from bailiwick.tools.vault.leasing import Leasing
-from bailiwick.tools.vault.logins import AppRole
+from bailiwick.tools.vault.methods import LoginMethod
 from bailiwick.tools.vault.sessions import Sessions
 from bailiwick.tools.vault.wire import Method, Wire
 
@@ -30,7 +30,7 @@ class Vault:
 
     Args:
         address: Where Vault listens, such as `https://vault.example:8200`.
-        approles: What each agent logs in with.
+        approles: What each agent logs in with; an AppRole, or what its platform gives it.
         timeout: Seconds to connect and to wait for an answer.
         verify: Whether to check the certificate, or the file of its authority.
         production: Whether to refuse development Vaults and unencrypted connections.
@@ -44,7 +44,7 @@ class Vault:
         self,
         address: str,
         *,
-        approles: Mapping[str, AppRole],
+        approles: Mapping[str, LoginMethod],
         timeout: tuple[float, float] = (2.0, 5.0),
         verify: bool | str = True,
         production: bool = False,
@@ -134,6 +134,16 @@ class Vault:
             method, path, agent=agent, to=to, json=json, wrap_ttl=wrap_ttl
         )
         return asked.answer
+
+    def log_in(self) -> None:
+        """Log every agent in: a program that does so at its start fails at its start.
+
+        What opens a login may be good for a short time, and once.
+
+        Raises:
+            VaultError: If one of them cannot log in.
+        """
+        self._sessions.log_in()
 
     def ping(self) -> None:
         """Return if Vault is there to lease from.

@@ -33,21 +33,6 @@ def development(address: str) -> str:
     return f"{address} is a development Vault, not for production: set VAULT_ADDR to a real one"
 
 
-def login(agent: str) -> Refusals:
-    """Return what a refused login means."""
-    return {
-        INVALID: (
-            f"agent {agent!r} cannot log in: its secret id is spent or wrong: "
-            "provision the agent again"
-        ),
-        FORBIDDEN: (
-            f"agent {agent!r} may not log in: its AppRole is locked out or bound to another "
-            "address: provision the agent again"
-        ),
-        MISSING: "Vault has no AppRole login: provision the agents first",
-    }
-
-
 def mint(agent: str, role: str) -> Refusals:
     """Return what a refused child token means."""
     return {
