@@ -24,7 +24,7 @@ from bailiwick.tools.credentials import Credential
 from bailiwick.tools.scoped import scoped_tool
 from bailiwick.tools.shop.service import Exchange
 from bailiwick.tools.vault import Vault
-from bailiwick.tools.vault.logins import AppRole
+from bailiwick.tools.vault.methods import AppRole
 
 REFUSAL = "issue_refund did not run. No credential could be had for it."
 DETAILS = ("127.0.0.1", "http", "vault", "secret", "payments", "bailiwick", "role", "token")
@@ -114,7 +114,7 @@ def test_a_spent_secret_id(desk: Desk, ground: Ground, caplog: pytest.LogCapture
     assert desk.refunded == []
     assert thread.results() == [REFUSAL]
     (told,) = operators_log(caplog)
-    assert "its secret id is spent or wrong: provision the agent again" in told
+    assert "its secret id is spent or wrong: give it a new one with" in told
     assert desk.live_children() == []
 
 
