@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
+from bailiwick.graphs.sealed_saver import SealedSaver
+from bailiwick.graphs.sealing import SealingSerializer
 from bailiwick.graphs.serializer import CompactSerializer
 from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.database_errors import sentence
@@ -28,11 +30,14 @@ and what ran in those stands in the ledger, which keeps it from running again.""
 
 
 @contextmanager
-def open_checkpointer(url: str) -> Generator[BaseCheckpointSaver[Any]]:
+def open_checkpointer(
+    url: str, sealing: SealingSerializer | None = None
+) -> Generator[BaseCheckpointSaver[Any]]:
     """Open the checkpoints for `invoke` and `stream`, their tables made where they are missing.
 
     Args:
         url: `sqlite:///path`, `sqlite://` (in memory) or `postgresql://user:password@host/name`.
+        sealing: Seals them; they are kept in the clear where left out.
 
     Raises:
         SettingsError: If the database cannot be opened.
@@ -44,7 +49,7 @@ def open_checkpointer(url: str) -> Generator[BaseCheckpointSaver[Any]]:
             saver = SqliteSaver(connection, serde=CompactSerializer())
             with _plainly(url):
                 saver.setup()
-            yield saver
+            yield _sealed(saver, sealing)
         return
     with _plainly(url):
         from langgraph.checkpoint.postgres import PostgresSaver  # noqa: PLC0415 - as above
@@ -54,11 +59,13 @@ def open_checkpointer(url: str) -> Generator[BaseCheckpointSaver[Any]]:
         postgres = PostgresSaver(pool, serde=CompactSerializer())
         with _plainly(url):
             postgres.setup()
-        yield postgres
+        yield _sealed(postgres, sealing)
 
 
 @asynccontextmanager
-async def open_async_checkpointer(url: str) -> AsyncGenerator[BaseCheckpointSaver[Any]]:
+async def open_async_checkpointer(
+    url: str, sealing: SealingSerializer | None = None
+) -> AsyncGenerator[BaseCheckpointSaver[Any]]:
     """Open the checkpoints for `ainvoke` and `astream`; see `open_checkpointer`.
 
     Raises:
@@ -76,7 +83,7 @@ async def open_async_checkpointer(url: str) -> AsyncGenerator[BaseCheckpointSave
             saver = AsyncSqliteSaver(connection, serde=CompactSerializer())
             with _plainly(url):
                 await saver.setup()
-            yield saver
+            yield _sealed(saver, sealing)
         finally:
             await connection.close()
         return
@@ -88,7 +95,13 @@ async def open_async_checkpointer(url: str) -> AsyncGenerator[BaseCheckpointSave
         postgres = AsyncPostgresSaver(pool, serde=CompactSerializer())
         with _plainly(url):
             await postgres.setup()
-        yield postgres
+        yield _sealed(postgres, sealing)
+
+
+def _sealed(
+    saver: BaseCheckpointSaver[Any], sealing: SealingSerializer | None
+) -> BaseCheckpointSaver[Any]:
+    return saver if sealing is None else SealedSaver(saver, sealing)
 
 
 def _is_sqlite(url: str) -> bool:

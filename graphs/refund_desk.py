@@ -9,6 +9,8 @@ from langgraph.graph import StateGraph
 
 from bailiwick.agents.models import ModelSettings, create_model, explain_choice
 from bailiwick.agents.refund_desk import SUPERVISOR, SUPERVISOR_PROMPT, create_agents
+from bailiwick.graphs.checkpoint_sealing import create_sealing
+from bailiwick.graphs.sealing import SealingSerializer
 from bailiwick.graphs.settings import Settings
 from bailiwick.graphs.supervisor import create_supervisor
 from bailiwick.graphs.surroundings import Surroundings, open_surroundings
@@ -28,12 +30,14 @@ class RefundDesk:
         guard: What decides, leases and records, with ledger and approvals.
         surroundings: The Vault and the shop it works with.
         model: Which chat model the agents use, and why, in a sentence.
+        sealing: What seals its checkpoints, if they are to be.
     """
 
     graph: StateGraph[Any]
     guard: Guard
     surroundings: Surroundings
     model: str
+    sealing: SealingSerializer | None = None
 
 
 @contextmanager
@@ -77,5 +81,9 @@ def open_refund_desk(settings: Settings, *, place: str = "") -> Generator[Refund
             guard=guard,
         )
         yield RefundDesk(
-            graph=graph, guard=guard, surroundings=surroundings, model=explain_choice(model)
+            graph=graph,
+            guard=guard,
+            surroundings=surroundings,
+            model=explain_choice(model),
+            sealing=create_sealing(settings, ledger, vault),
         )

@@ -56,6 +56,10 @@ class Settings(BaseSettings):
         env: `production` refuses everything that is only good for development.
         database_url: The ledger's database, with its approvals and calls.
         checkpoint_url: LangGraph's checkpoints; beside the ledger where left out.
+        encrypt: `transit` seals checkpoints with keys from Vault and reads no others; `migrating`
+            seals them and still reads those from before.
+        encrypt_keys: Whether each thread has a key of its own, or all share one; a thread with its
+            own can be forgotten.
         policy: The folder of Cedar rules; the refund desk's own where left out.
         vault_addr: A Vault or OpenBao server; a development Vault in this process where left out.
         approles: The file with each agent's AppRole, as `bailiwick vault dev` writes it.
@@ -86,6 +90,8 @@ class Settings(BaseSettings):
     # Such an address may hold a password.
     database_url: str = Field(default="sqlite:///bailiwick.db", repr=False)
     checkpoint_url: str | None = Field(default=None, repr=False)
+    encrypt: Literal["off", "transit", "migrating"] = "off"
+    encrypt_keys: Literal["thread", "shared"] = "thread"
     policy: Path | None = None
     vault_addr: str | None = Field(default=None, validation_alias="VAULT_ADDR")
     approles: Path | None = None

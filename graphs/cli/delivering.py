@@ -34,7 +34,7 @@ def deliver_due(*, watch: bool) -> None:
     settings, console = read_settings(), terminal()
     with (
         open_refund_desk(settings) as desk,
-        open_checkpointer(settings.checkpoints) as checkpointer,
+        open_checkpointer(settings.checkpoints, desk.sealing) as checkpointer,
         stopped_by_signals() as stopped,
     ):
         app = desk.graph.compile(checkpointer=checkpointer)

@@ -43,7 +43,7 @@ def run_request(request: str | None, thread: str | None) -> None:
     console = terminal()
     with (
         open_refund_desk(settings) as desk,
-        open_checkpointer(settings.checkpoints) as checkpointer,
+        open_checkpointer(settings.checkpoints, desk.sealing) as checkpointer,
     ):
         narration = Narration(console)
         app = desk.graph.compile(checkpointer=checkpointer)

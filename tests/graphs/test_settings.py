@@ -12,6 +12,8 @@ GIVEN = {
     "BAILIWICK_ENV": ("env", "production", "production"),
     "BAILIWICK_DATABASE_URL": ("database_url", "sqlite:///my.db", "sqlite:///my.db"),
     "BAILIWICK_CHECKPOINT_URL": ("checkpoint_url", "sqlite:///c.db", "sqlite:///c.db"),
+    "BAILIWICK_ENCRYPT": ("encrypt", "transit", "transit"),
+    "BAILIWICK_ENCRYPT_KEYS": ("encrypt_keys", "shared", "shared"),
     "BAILIWICK_POLICY": ("policy", "rules", Path("rules")),
     "VAULT_ADDR": ("vault_addr", "https://vault.example", "https://vault.example"),
     "BAILIWICK_APPROLES": ("approles", "approles.json", Path("approles.json")),

@@ -1,0 +1,290 @@
+"""Owns the sealing of checkpoints around any of LangGraph's savers."""
+
+import asyncio
+import copy
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing, closing
+from typing import Any, cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    BaseCheckpointSaver,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    DeltaChannelHistory,
+)
+
+from bailiwick.graphs import sealed_rows as rows
+from bailiwick.graphs.sealing import Place, SealingSerializer
+from bailiwick.policies.errors import CheckpointError
+from bailiwick.tools.checkpoint_keys import Forgotten
+
+
+class SealedSaver(BaseCheckpointSaver[Any]):
+    """Keep checkpoints in another saver, sealed.
+
+    Each call is made with the saver's serializer bound to the call's thread and namespace, and with
+    the thread's keys fetched before, off the event loop where there is one. Values that savers keep
+    beside their rows are labelled with channel and task, so that none opens in another's place;
+    where the row itself is kept unsealed, as PostgreSQL's is for its queries, a seal over it is
+    kept in it, and no value but None in it.
+
+    Args:
+        saver: Keeps them; its tables must have been set up.
+        serializer: Seals and opens.
+    """
+
+    def __init__(self, saver: BaseCheckpointSaver[Any], serializer: SealingSerializer) -> None:
+        super().__init__(serde=serializer)
+        self._saver = saver
+
+    @property
+    def config_specs(self) -> list[Any]:
+        """What the saver can be configured with."""
+        return self._saver.config_specs
+
+    def get_next_version(self, current: Any, channel: None) -> Any:  # noqa: ANN401 - as the saver has them
+        """Return a channel's next version, as the saver numbers them."""
+        return self._saver.get_next_version(current, channel)
+
+    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """Return a checkpoint, the latest where the config names none.
+
+        Raises:
+            CheckpointError: If it was changed, moved, or not sealed.
+            VaultError: If its key must be fetched, and Vault refuses or is not there.
+        """
+        place = rows.place_of(config)
+        self._serde.keys.prepare(place.thread, sealing=False)
+        with rows.named(place, config):
+            found = self._at(place).get_tuple(config)
+            return found and rows.opened(self._serde.at(place), found)
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """Do what `get_tuple` does, on an event loop."""
+        place = rows.place_of(config)
+        await self._prepare(place, sealing=False)
+        with rows.named(place, config):
+            found = await self._at(place).aget_tuple(config)
+            return found and rows.opened(self._serde.at(place), found)
+
+    def list(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,  # noqa: A002 - the name is LangGraph's
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> Iterator[CheckpointTuple]:
+        """Iterate over checkpoints, newest first.
+
+        Raises:
+            CheckpointError: If one was changed, moved, or not sealed.
+        """
+        if (place := rows.whole_place(config)) is None:
+            with closing(rows.closable(self._at(None).list(config, before=before))) as skimmed:
+                places = [row.config for row in skimmed]
+            yield from rows.first(limit, self._each(places), filter)
+            return
+        self._serde.keys.prepare(place.thread, sealing=False)
+        kept = self._at(place).list(config, filter=filter, before=before, limit=limit)
+        with closing(rows.closable(kept)) as found:
+            while True:
+                with rows.named(place, config):
+                    row = next(found, None)
+                    opened = row and rows.opened(self._serde.at(place), row)
+                if opened is None:
+                    return
+                yield opened
+
+    async def alist(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,  # noqa: A002 - as above
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[CheckpointTuple]:
+        """Do what `list` does, on an event loop."""
+        if (place := rows.whole_place(config)) is None:
+            skimmed = self._at(None).alist(config, before=before)
+            places = [row.config async for row in skimmed]
+            found = [row async for row in self._aeach(places)]
+            for each in rows.first(limit, found, filter):
+                yield each
+            return
+        await self._prepare(place, sealing=False)
+        kept = self._at(place).alist(config, filter=filter, before=before, limit=limit)
+        async with aclosing(rows.closable(kept)) as coming:
+            while True:
+                with rows.named(place, config):
+                    row = await anext(coming, None)
+                    opened = row and rows.opened(self._serde.at(place), row)
+                if opened is None:
+                    return
+                yield opened
+
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Keep a checkpoint.
+
+        Raises:
+            CheckpointError: If it cannot be sealed; then nothing is kept.
+            VaultError: If a key must be fetched, and Vault refuses or is not there.
+        """
+        place = rows.place_of(config)
+        self._serde.keys.prepare(place.thread, sealing=True)
+        kept = rows.closed(self._serde.at(place), checkpoint, rows.scrubbed(config, metadata))
+        return self._at(place).put(rows.bare(config), *kept, new_versions)
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Do what `put` does, on an event loop."""
+        place = rows.place_of(config)
+        await self._prepare(place, sealing=True)
+        kept = rows.closed(self._serde.at(place), checkpoint, rows.scrubbed(config, metadata))
+        return await self._at(place).aput(rows.bare(config), *kept, new_versions)
+
+    def put_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> None:
+        """Keep what a task has written.
+
+        Raises:
+            CheckpointError: If it cannot be sealed; then nothing is kept.
+            VaultError: If a key must be fetched, and Vault refuses or is not there.
+        """
+        place = rows.place_of(config)
+        self._serde.keys.prepare(place.thread, sealing=True)
+        self._at(place).put_writes(config, rows.closed_writes(writes, task_id), task_id, task_path)
+
+    async def aput_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> None:
+        """Do what `put_writes` does, on an event loop."""
+        place = rows.place_of(config)
+        await self._prepare(place, sealing=True)
+        kept = rows.closed_writes(writes, task_id)
+        await self._at(place).aput_writes(config, kept, task_id, task_path)
+
+    def get_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """Return what channels are rebuilt from that keep their changes only.
+
+        Raises:
+            CheckpointError: If something of it was changed, moved, or not sealed.
+        """
+        place = rows.place_of(config)
+        self._serde.keys.prepare(place.thread, sealing=False)
+        with rows.named(place, config):
+            found = self._at(place).get_delta_channel_history(config=config, channels=channels)
+            return rows.opened_history(self._serde.at(place), found)
+
+    async def aget_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """Do what `get_delta_channel_history` does, on an event loop."""
+        place = rows.place_of(config)
+        await self._prepare(place, sealing=False)
+        with rows.named(place, config):
+            saver = self._at(place)
+            found = await saver.aget_delta_channel_history(config=config, channels=channels)
+            return rows.opened_history(self._serde.at(place), found)
+
+    def delete_thread(self, thread_id: str) -> None:
+        """Remove a thread's rows; its key stays, until it is forgotten."""
+        self._saver.delete_thread(thread_id)
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        """Do what `delete_thread` does, on an event loop."""
+        await self._saver.adelete_thread(thread_id)
+
+    def delete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """Remove the rows of runs."""
+        self._saver.delete_for_runs(run_ids)
+
+    async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """Do what `delete_for_runs` does, on an event loop."""
+        await self._saver.adelete_for_runs(run_ids)
+
+    def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """Remove rows of threads as the saver does."""
+        self._saver.prune(thread_ids, strategy=strategy)
+
+    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """Do what `prune` does, on an event loop."""
+        await self._saver.aprune(thread_ids, strategy=strategy)
+
+    def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Refuse: sealed rows are bound to their thread.
+
+        Raises:
+            CheckpointError: Always.
+        """
+        raise CheckpointError(
+            f"thread {source_thread_id!r} cannot be copied to {target_thread_id!r}: its "
+            "checkpoints are sealed for it alone; start the new thread with its messages"
+        )
+
+    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Refuse, as `copy_thread` does.
+
+        Raises:
+            CheckpointError: Always.
+        """
+        self.copy_thread(source_thread_id, target_thread_id)
+
+    @property
+    def _serde(self) -> SealingSerializer:
+        # `with_allowlist` puts another one there, of the same kind.
+        return cast("SealingSerializer", self.serde)
+
+    def _at(self, place: Place | None) -> BaseCheckpointSaver[Any]:
+        # As `with_allowlist` of LangGraph's own savers does: they share all but the serializer.
+        saver = copy.copy(self._saver)
+        saver.serde = self._serde.skimming() if place is None else self._serde.at(place)
+        return saver
+
+    async def _prepare(self, place: Place, *, sealing: bool) -> None:
+        keys = self._serde.keys
+        if not keys.is_ready(place.thread, sealing=sealing):
+            await asyncio.to_thread(keys.prepare, place.thread, sealing=sealing)
+
+    def _each(self, places: Iterable[RunnableConfig]) -> Iterator[CheckpointTuple]:
+        for config in places:
+            try:
+                found = self.get_tuple(config)
+            except Forgotten:
+                continue
+            if found is not None:
+                yield found
+
+    async def _aeach(self, places: Iterable[RunnableConfig]) -> AsyncIterator[CheckpointTuple]:
+        for config in places:
+            try:
+                found = await self.aget_tuple(config)
+            except Forgotten:
+                continue
+            if found is not None:
+                yield found
