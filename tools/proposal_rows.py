@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, select, update
 
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.canonical import Json
@@ -172,7 +172,7 @@ def _of(connection: Connection, thread: str, tool_call_id: str, tool: str) -> Pr
     return None if row is None else _proposal(row)
 
 
-def _proposal(row: Mapping[str, Any]) -> Proposal:
-    fields = dict(row)
+def _proposal(row: RowMapping) -> Proposal:
+    fields: dict[str, Any] = dict(row)
     chain, args = json.loads(fields.pop("chain")), json.loads(fields.pop("args"))
     return Proposal(**fields, chain=tuple(chain), args=args)

@@ -3,28 +3,44 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from functools import cached_property
-from typing import Any, NoReturn, cast, overload
+from functools import cached_property, partial
+from typing import Any, NoReturn, Required, cast, overload
 
 from langchain_core.runnables import RunnableConfig
-from langchain_core.tools import BaseTool
+from langchain_core.tools import BaseTool, ToolException
 from pydantic import BaseModel, ConfigDict
+from typing_extensions import TypedDict, Unpack
 
 from bailiwick.policies.answers import ArgsSchema
 from bailiwick.policies.calls import Effect, ToolUse
 from bailiwick.policies.errors import ScopeError
 from bailiwick.policies.scopes import Scope
+from bailiwick.tools.compensations import Compensation, Inverse
 from bailiwick.tools.credentials import Credential
-from bailiwick.tools.signatures import (
-    arguments,
-    arguments_of_tool,
-    credential_parameter,
-    refuse_odd,
-    type_hints,
-)
-from bailiwick.tools.versions import version
+from bailiwick.tools.findings import Finding, Reconcile, Reconciler
+from bailiwick.tools.retries import apatiently, patiently
+from bailiwick.tools.signatures import IDEMPOTENCY_KEY
+from bailiwick.tools.tool_fields import fields_of, version_of
 
 Describe = Callable[[Mapping[str, Any]], str]
+
+
+class AsynchronousToolError(ScopeError, ToolException):
+    """Say that a tool was to run where only synchronous ones can; nothing has happened."""
+
+
+class Declaration(TypedDict, total=False):
+    """Hold what `scoped_tool` takes."""
+
+    effect: Required[Effect]
+    credential: str | Scope | None
+    ttl: int | None
+    mount: str | None
+    name: str | None
+    describe: Describe | None
+    idempotent: bool
+    reconcile: Reconcile | None
+    compensate: tuple["ScopedTool", Inverse] | None
 
 
 class ScopedTool(BaseTool):
@@ -38,6 +54,9 @@ class ScopedTool(BaseTool):
         scope: What one call may lease; `None` for a tool that needs no secret.
         version: A hash of schema, source and scope: an approval of one version is none of another.
         describe: Renders a call's arguments for the person who approves it.
+        idempotent: Whether a second run of the same call changes nothing more.
+        reconciler: Asks what came of a call in doubt.
+        compensation: What undoes a call that succeeded.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -48,6 +67,10 @@ class ScopedTool(BaseTool):
     describe: Describe | None = None
     function: Callable[..., Any] | BaseTool
     credential_parameter: str | None = None
+    takes_key: bool = False
+    idempotent: bool = False
+    reconciler: Reconciler | None = None
+    compensation: Compensation | None = None
 
     @property
     def use(self) -> ToolUse:
@@ -83,28 +106,62 @@ class ScopedTool(BaseTool):
         checked = schema.model_validate(args)
         return {name: getattr(checked, name) for name in schema.model_fields}
 
-    def call(self, args: Mapping[str, Any], credential: Credential | None) -> Any:  # noqa: ANN401 - a tool returns what it likes
+    @property
+    def may_run_twice(self) -> bool:
+        """Whether a call that failed for a moment is tried again by itself."""
+        return self.effect == "read" or self.idempotent
+
+    def call(
+        self, args: Mapping[str, Any], credential: Credential | None, idempotency_key: str = ""
+    ) -> Any:  # noqa: ANN401 - a tool returns what it likes
         """Run the tool; only a guard does this.
+
+        Args:
+            args: The arguments, validated.
+            credential: What the call was leased.
+            idempotency_key: What tells the call from every other.
 
         Raises:
             ScopeError: If the tool is asynchronous.
         """
         if self.is_async_only:
-            raise ScopeError(f"{self.name!r} is asynchronous: use ainvoke or astream")
+            raise AsynchronousToolError(f"{self.name!r} is asynchronous: use ainvoke or astream")
+        run = partial(self._call, args, credential, idempotency_key)
+        return patiently(run) if self.may_run_twice else run()
+
+    async def acall(
+        self, args: Mapping[str, Any], credential: Credential | None, idempotency_key: str = ""
+    ) -> Any:  # noqa: ANN401 - as above
+        """Run the tool without blocking the event loop; only a guard does this."""
+        run = partial(self._acall, args, credential, idempotency_key)
+        return await (apatiently(run) if self.may_run_twice else run())
+
+    def reconcile(
+        self, args: Mapping[str, Any], credential: Credential | None, idempotency_key: str
+    ) -> Finding:
+        """Ask what came of a call in doubt; only a guard does this."""
+        if self.reconciler is None:
+            return Finding(state="unknown")
+        return self.reconciler.ask(args, credential, idempotency_key)
+
+    def _call(self, args: Mapping[str, Any], credential: Credential | None, key: str) -> Any:  # noqa: ANN401 - as above
         if isinstance(self.function, BaseTool):
             return self.function.invoke(self._inner_call(args), _UNTRACED)
-        return self.function(**args, **self._injected(credential))
+        return self.function(**args, **self._injected(credential, key))
 
-    async def acall(self, args: Mapping[str, Any], credential: Credential | None) -> Any:  # noqa: ANN401 - as above
-        """Run the tool without blocking the event loop; only a guard does this."""
+    async def _acall(self, args: Mapping[str, Any], credential: Credential | None, key: str) -> Any:  # noqa: ANN401 - as above
         if isinstance(self.function, BaseTool):
             return await self.function.ainvoke(self._inner_call(args), _UNTRACED)
         if inspect.iscoroutinefunction(self.function):
-            return await cast("Awaitable[Any]", self.function(**args, **self._injected(credential)))
-        return await asyncio.to_thread(self.call, args, credential)
+            given = self._injected(credential, key)
+            return await cast("Awaitable[Any]", self.function(**args, **given))
+        return await asyncio.to_thread(self._call, args, credential, key)
 
-    def _injected(self, credential: Credential | None) -> dict[str, Credential | None]:
-        return {self.credential_parameter: credential} if self.credential_parameter else {}
+    def _injected(self, credential: Credential | None, key: str) -> dict[str, Any]:
+        given: dict[str, Any] = {IDEMPOTENCY_KEY: key} if self.takes_key else {}
+        if self.credential_parameter:
+            given[self.credential_parameter] = credential
+        return given
 
     def _inner_call(self, args: Mapping[str, Any]) -> dict[str, Any]:
         return {"type": "tool_call", "name": self.name, "args": dict(args), "id": self.name}
@@ -127,78 +184,103 @@ _UNTRACED: RunnableConfig = {"callbacks": []}
 
 
 @overload
-def scoped_tool(
-    *,
-    effect: Effect,
-    credential: str | Scope | None = None,
-    ttl: int | None = None,
-    mount: str | None = None,
-    name: str | None = None,
-    describe: Describe | None = None,
-) -> Callable[[Callable[..., Any]], ScopedTool]: ...
+def scoped_tool(**declared: Unpack[Declaration]) -> Callable[[Callable[..., Any]], ScopedTool]: ...
 
 
 @overload
 def scoped_tool(
-    tool: Callable[..., Any] | BaseTool,
-    /,
-    *,
-    effect: Effect,
-    credential: str | Scope | None = None,
-    ttl: int | None = None,
-    mount: str | None = None,
-    name: str | None = None,
-    describe: Describe | None = None,
+    tool: Callable[..., Any] | BaseTool, /, **declared: Unpack[Declaration]
 ) -> ScopedTool: ...
 
 
-def scoped_tool(  # noqa: PLR0913 - one declaration says everything about a tool
-    tool: Callable[..., Any] | BaseTool | None = None,
-    /,
-    *,
-    effect: Effect,
-    credential: str | Scope | None = None,
-    ttl: int | None = None,
-    mount: str | None = None,
-    name: str | None = None,
-    describe: Describe | None = None,
+def scoped_tool(
+    tool: Callable[..., Any] | BaseTool | None = None, /, **declared: Unpack[Declaration]
 ) -> ScopedTool | Callable[[Callable[..., Any]], ScopedTool]:
     """Declare what a tool does to the world and which secret one call of it may lease.
 
     Used as a decorator on a sync or async function, or called with a function or with any existing
-    tool. A function receives its secret in the parameter annotated `Credential`, which the model
-    never sees.
+    tool. A function receives its secret in the parameter annotated `Credential`, and what tells
+    its call from every other in the parameter `idempotency_key`; the model sees neither.
+
+    A tool that changes something and raises leaves its call in doubt, unless it raises LangChain's
+    `ToolException`: so its author says that nothing happened.
 
     Args:
         tool: The function or the tool.
-        effect: `read`, `write` or `destructive`; there is no default.
-        credential: The secret's path below its mount, such as `payments/refund`; or a `Scope` for
-            anything else, such as a database's user.
-        ttl: Seconds after which Vault ends the lease by itself; 60, or what a `Scope` says.
-        mount: The mount of the KV version 2 secrets engine; `secret`, or what a `Scope` says.
-        name: The tool's name; the function's or the tool's own where left out.
-        describe: Renders a call's arguments for the person who approves it.
+        **declared: What it does, by these names.
+            effect: `read`, `write` or `destructive`; there is no default.
+            credential: The secret's path below its mount, such as `payments/refund`; or a `Scope`
+                for anything else, such as a database's user.
+            ttl: Seconds after which Vault ends the lease by itself; 60, or what a `Scope` says.
+            mount: The mount of the KV version 2 secrets engine; `secret`, or what a `Scope` says.
+            name: The tool's name; the function's or the tool's own where left out.
+            describe: Renders a call's arguments for the person who approves it.
+            idempotent: Whether a second run of the same call changes nothing more; then a write is
+                tried again when it fails for a moment, as reads are.
+            reconcile: A function that looks what came of a call in doubt and returns a `Finding`.
+                It takes arguments of the tool, a `Credential` and `idempotency_key` as it needs.
+            compensate: The scoped tool that undoes a call, and a function that builds its arguments
+                from the call's arguments and its result.
 
     Raises:
         ScopeError: If the declaration and the function's parameters do not agree.
     """
-    scope = _scope(credential, ttl, mount)
 
-    def declare(declared: Callable[..., Any] | BaseTool) -> ScopedTool:
-        if isinstance(declared, BaseTool):
-            fields = _fields_of_tool(declared, name, scope)
-        else:
-            fields = _fields_of_function(declared, name, scope)
-        return ScopedTool(
-            **fields,
-            effect=effect,
-            scope=scope,
-            describe=describe,
-            function=declared,
-            version=_version(fields, declared, effect, scope),
-        )
+    def declare(function: Callable[..., Any] | BaseTool) -> ScopedTool:
+        return _declare(function, **declared)
 
     return declare if tool is None else declare(tool)
+
+
+def _declare(  # noqa: PLR0913 - one declaration says everything about a tool
+    function: Callable[..., Any] | BaseTool,
+    *,
+    effect: Effect,
+    credential: str | Scope | None = None,
+    ttl: int | None = None,
+    mount: str | None = None,
+    name: str | None = None,
+    describe: Describe | None = None,
+    idempotent: bool = False,
+    reconcile: Reconcile | None = None,
+    compensate: tuple[ScopedTool, Inverse] | None = None,
+) -> ScopedTool:
+    if isinstance(function, ScopedTool):
+        raise ScopeError(f"{function.name!r} is a scoped tool already")
+    scope = _scope(credential, ttl, mount)
+    fields = fields_of(function, name, scope)
+    claims = [effect, repr(scope), *(["idempotent"] if idempotent else [])]
+    tool = ScopedTool(
+        **fields,
+        effect=effect,
+        scope=scope,
+        describe=describe,
+        function=function,
+        idempotent=idempotent,
+        version=version_of(fields, function, *claims),
+    )
+    return _with_afterwards(tool, reconcile, compensate)
+
+
+def _with_afterwards(
+    tool: ScopedTool, reconcile: Reconcile | None, compensate: tuple[ScopedTool, Inverse] | None
+) -> ScopedTool:
+    if tool.idempotent and tool.effect == "destructive":
+        raise ScopeError(
+            f"{tool.name!r} destroys and says it is idempotent: what cannot be undone is never "
+            "tried again by itself; leave `idempotent` out, or call it a write"
+        )
+    if tool.effect == "read" and (reconcile or compensate):
+        raise ScopeError(f"{tool.name!r} only reads: leave reconcile and compensate out")
+    if reconcile is not None:
+        names = set(tool.args_check.json_schema.get("properties", {}))
+        tool.reconciler = Reconciler.of(
+            reconcile, tool.name, names, has_scope=tool.scope is not None
+        )
+    if compensate is not None:
+        tool.compensation = Compensation(*compensate)
+        tool.compensation.check(tool.name)
+    return tool
 
 
 def _scope(credential: str | Scope | None, ttl: int | None, mount: str | None) -> Scope | None:
@@ -207,48 +289,3 @@ def _scope(credential: str | Scope | None, ttl: int | None, mount: str | None) -
     if ttl is not None or mount is not None:
         raise ScopeError("ttl and mount go with a secret's path: let the scope itself say them")
     return credential
-
-
-def _fields_of_function(
-    function: Callable[..., Any], name: str | None, scope: Scope | None
-) -> dict[str, Any]:
-    refuse_odd(function)
-    name = name or function.__name__
-    hints = type_hints(function, name)
-    parameter = credential_parameter(hints, name)
-    if (parameter is None) != (scope is None):
-        raise ScopeError(
-            f"{name!r} must have a parameter annotated `Credential` exactly where it declares "
-            "credential=...: add the one or the other"
-        )
-    if not (description := inspect.getdoc(function)):
-        raise ScopeError(f"{name!r} needs a docstring: it is what the model knows of the tool")
-    return {
-        "name": name,
-        "description": description,
-        "args_schema": arguments(function, hints, name, hidden=parameter),
-        "credential_parameter": parameter,
-    }
-
-
-def _fields_of_tool(tool: BaseTool, name: str | None, scope: Scope | None) -> dict[str, Any]:
-    if isinstance(tool, ScopedTool):
-        raise ScopeError(f"{tool.name!r} is a scoped tool already")
-    if scope is not None:
-        raise ScopeError(
-            f"{tool.name!r} has no place for a credential: write a function with a `Credential` "
-            "parameter that uses it, and scope that"
-        )
-    return {
-        "name": name or tool.name,
-        "description": tool.description,
-        "args_schema": arguments_of_tool(tool),
-        "response_format": tool.response_format,
-        "return_direct": tool.return_direct,
-    }
-
-
-def _version(fields: Mapping[str, Any], declared: object, effect: Effect, scope: object) -> str:
-    schema = fields["args_schema"]
-    taken = schema if isinstance(schema, dict) else schema.model_json_schema()
-    return version([fields["name"], fields["description"], taken, effect, repr(scope)], declared)

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from types import FunctionType, MethodType
 from typing import Any, get_type_hints
 
@@ -16,6 +17,9 @@ from bailiwick.tools.credentials import Credential
 _NOT_INJECTED = (
     "{!r} wants {!r} injected, which a guard does not do: write a function that does without"
 )
+IDEMPOTENCY_KEY = "idempotency_key"
+"""The parameter that takes what tells a call from every other, for systems that deduplicate."""
+
 _STRICT = ConfigDict(extra="forbid")
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -63,8 +67,24 @@ def credential_parameter(hints: Mapping[str, Any], name: str) -> str | None:
     return places[0] if places else None
 
 
+def takes_idempotency_key(hints: Mapping[str, Any], name: str) -> bool:
+    """Tell whether a function takes the key of its call.
+
+    Raises:
+        ScopeError: If the parameter of that name takes something else.
+    """
+    hint = hints.get(IDEMPOTENCY_KEY)
+    if hint not in {None, str}:
+        raise ScopeError(f"{name!r} takes {IDEMPOTENCY_KEY!r}, which is a text: annotate it `str`")
+    return hint is str
+
+
 def arguments(
-    function: Callable[..., Any], hints: Mapping[str, Any], name: str, *, hidden: str | None
+    function: Callable[..., Any],
+    hints: Mapping[str, Any],
+    name: str,
+    *,
+    hidden: AbstractSet[str | None],
 ) -> type[BaseModel]:
     """Return the model of the arguments that a language model gives a function.
 
@@ -72,12 +92,14 @@ def arguments(
         function: The function.
         hints: Its annotations.
         name: The tool's name.
-        hidden: The parameter that takes the secret.
+        hidden: The parameters that a guard fills.
 
     Raises:
         ScopeError: If a parameter cannot be given by name, or its type has no JSON Schema.
     """
-    parameters = [p for p in inspect.signature(function).parameters.values() if p.name != hidden]
+    parameters = [
+        p for p in inspect.signature(function).parameters.values() if p.name not in hidden
+    ]
     unnamed = [p.name for p in parameters if p.kind not in _BY_NAME]
     if unnamed:
         raise ScopeError(f"{name!r} takes {unnamed[0]!r} without a name: name every parameter")
