@@ -11,7 +11,7 @@ from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.resumes import as_answer
 
 if TYPE_CHECKING:
-    from bailiwick.policies.approvals import ApprovalRequest
+    from bailiwick.policies.approval_requests import ApprovalRequest
 
 
 class _Untrusted(BaseModel):

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from bailiwick.policies.calls import Effect
+
 Verdict = Literal["allow", "review", "deny"]
 
 
@@ -26,6 +28,10 @@ class Requirement:
     expires: int = 900
     separate: bool | None = None
     reason: str = ""
+
+    def bars_requester(self, effect: Effect) -> bool:
+        """Tell whether whoever asked for a call of this effect may not approve it."""
+        return effect == "destructive" if self.separate is None else self.separate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from bailiwick.policies.grants import Grant, satisfied
 from bailiwick.policies.principals import Principal
 
 if TYPE_CHECKING:
-    from bailiwick.policies.approvals import ApprovalRequest
+    from bailiwick.policies.approval_requests import ApprovalRequest
 
 
 def authorise(
@@ -32,8 +32,8 @@ def authorise(
         )
     if isinstance(answer, Edit) and answer.edited_action.name != request.tool.name:
         raise ApprovalError(
-            f"an edit cannot turn {request.tool.name!r} into {answer.edited_action.name!r}: "
-            "reject the call, and say in the message what to do"
+            f"an edit must keep the tool {request.tool.name!r}: reject the call, and say in the "
+            "message what to do"
         )
     if isinstance(answer, Reject):
         _held(request, principal)
@@ -68,7 +68,8 @@ def entitlement(
         )
     if principal.id != request.requester:
         return missing
-    barred = {rule.role for rule in request.requirements if _is_separate(request, rule)}
+    effect = request.tool.effect
+    barred = {rule.role for rule in request.requirements if rule.bars_requester(effect)}
     if open_to_requester := tuple(rule for rule in missing if rule.role not in barred):
         return open_to_requester
     raise ApprovalError(
@@ -85,10 +86,6 @@ def _held(request: "ApprovalRequest", principal: Principal) -> tuple[Requirement
             f"it takes the role {_names(request.requirements)}"
         )
     return held
-
-
-def _is_separate(request: "ApprovalRequest", rule: Requirement) -> bool:
-    return request.tool.effect == "destructive" if rule.separate is None else rule.separate
 
 
 def _names(rules: Iterable[Requirement]) -> str:

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bailiwick.policies.canonical import Json
+from bailiwick.policies.questions import questions
 
 if TYPE_CHECKING:
-    from bailiwick.policies.approvals import ApprovalRequest
+    from bailiwick.policies.approval_requests import ApprovalRequest
 
 DECISIONS = ("approve", "edit", "reject", "respond")
 
@@ -22,6 +23,9 @@ _UNBOUND = "it does not say which call it answers: put the action_digest of the 
 def to_hitl_request(request: "ApprovalRequest | Mapping[str, Json]") -> dict[str, Json]:
     """Render a request in LangChain's batched form, as Agent Chat UI and Studio show it.
 
+    Those show the description, so that says everything there is to know; what else the interrupt's
+    value holds stands beside the actions, for interfaces that know it.
+
     The `action_digest` stands in the action and beside the actions: whoever sends the decision
     back puts it beside `decisions`. An interface that drops it cannot answer; a stale answer of
     its would release a call that nobody has seen.
@@ -31,16 +35,16 @@ def to_hitl_request(request: "ApprovalRequest | Mapping[str, Json]") -> dict[str
             several people are needed: each of them answers a question of its own.
     """
     shown = request if isinstance(request, Mapping) else request.to_interrupt()
-    action = {name: shown[name] for name in ("name", "args", "description", _DIGEST)}
+    action = {name: shown[name] for name in ("name", "args", _DIGEST)}
     review: dict[str, Json] = {
         "action_name": shown["name"],
         "allowed_decisions": list(DECISIONS),
     }
+    beside = {name: shown[name] for name in shown if name not in {"type", "name", "args"}}
     return {
-        "action_requests": [action],
+        "action_requests": [{**action, "description": _told(shown)}],
         "review_configs": [review],
-        "id": shown["id"],
-        _DIGEST: shown[_DIGEST],
+        **beside,
     }
 
 
@@ -60,6 +64,12 @@ def as_answer(value: object) -> object:
     if isinstance(value, list):
         return _of_inbox(_only(value))
     return value
+
+
+def _told(shown: Mapping[str, Json]) -> str:
+    # What the model wrote must not look like a line of ours.
+    lines = [(name, r"\n".join(told.splitlines())) for name, told in questions(shown)]
+    return "\n".join(f"{name}: {told}" if name else told for name, told in lines)
 
 
 def _of_batch(batch: Mapping[str, Any]) -> dict[str, Any]:

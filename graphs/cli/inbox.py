@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bailiwick.agents.refund_desk import holdings
 from bailiwick.graphs.cli.ledgers import open_ledger
-from bailiwick.graphs.cli.narration import facts, faults, questions, spelled
+from bailiwick.graphs.cli.narration import asked, facts, faults
 from bailiwick.graphs.cli.person import approver
 from bailiwick.graphs.cli.records import ANSWERS
 from bailiwick.graphs.cli.terminal import quoted, terminal, visible
@@ -21,6 +21,7 @@ from bailiwick.policies.answers import Answer, Approve, Edit, EditedAction, Reje
 from bailiwick.policies.approvals import Approval, ApprovalRequest, rfc3339, satisfied
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.principals import Principal
+from bailiwick.policies.questions import spelled
 from bailiwick.tools.approvals import Approvals
 from bailiwick.tools.deliveries import SERVER, Deliveries, Delivery
 from bailiwick.tools.shop.tools import create_shop_tools
@@ -219,7 +220,7 @@ def _heading(approval: Approval, digits: int | None = None) -> Text:
 
 
 def _decidable(approval: Approval) -> Iterable[tuple[str, str]]:
-    yield from questions(approval.request.to_interrupt(approval.grants))
+    yield from asked(approval.request.to_interrupt(approval.grants))
     if approval.answer is not None and approval.decided_at is not None:
         said = ANSWERS[approval.answer.type]
         yield "answered", f"{approval.decided_by} {said}, {rfc3339(approval.decided_at)}"

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from bailiwick.graphs.cli.terminal import quoted
 from bailiwick.graphs.handoff import METADATA_KEY_HANDOFF_DESTINATION, METADATA_KEY_IS_HANDOFF_BACK
+from bailiwick.policies.questions import questions, spelled
 
 HANDOFF = "transfer_to_"
 NAMES = 12
@@ -53,7 +54,7 @@ class Narration:
 
     def ask(self, request: Mapping[str, Any]) -> None:
         """Print who asks for what, why, and with which credential."""
-        table = facts(questions(request))
+        table = facts(asked(request))
         self.console.print(Panel(table, title="an approval is needed", border_style="yellow"))
 
     def refuse(self, error: ValidationError) -> None:
@@ -98,11 +99,6 @@ def faults(error: ValidationError) -> str:
     )
 
 
-def spelled(name: str, args: Mapping[str, object]) -> str:
-    """Return a call as people read it, such as `issue_refund(amount=42)`."""
-    return f"{name}({', '.join(f'{key}={value}' for key, value in args.items())})"
-
-
 def _call(call: ToolCall) -> Text:
     name, args = call["name"], call["args"]
     if name.startswith(HANDOFF):
@@ -121,26 +117,10 @@ def facts(rows: Iterable[tuple[str, str]]) -> Table:
     return table
 
 
-def questions(request: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    """Return what somebody needs to know to decide a request, as names and values."""
-    credential = request["credential"]
-    lease = f"{credential['path']} for {credential['ttl']} s" if credential else "none"
-    yield "what", request["description"]
-    yield "the call", spelled(request["name"], request["args"])
-    yield "agent", " > ".join([*request["chain"], request["agent"]])
-    yield "asked by", request["requester"]
-    for number, rule in enumerate(request["rules"]):
-        yield "" if number else "why you", _rule(rule)
-    if request["approvals"]:
-        yield "given", ", ".join(f"{each['by']} ({each['role']})" for each in request["approvals"])
-    yield "credential", f"{lease}, leased after the approval" if credential else lease
-    yield "until", _until(request["expires_at"])
-
-
-def _rule(rule: Mapping[str, Any]) -> str:
-    is_one = rule["quorum"] == 1
-    who = f"a {rule['role']}" if is_one else f"{rule['quorum']} people as {rule['role']}"
-    return f"{rule['reason']}: {who} must agree (rule {rule['id']})"
+def asked(request: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    """Return what somebody needs to know to decide a request, in this terminal's time."""
+    for name, value in questions(request):
+        yield name, _until(value) if name == "until" else value
 
 
 def _until(expires_at: str) -> str:

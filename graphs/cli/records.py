@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 from rich.table import Table
 from rich.text import Text
 
-from bailiwick.graphs.cli.narration import spelled
 from bailiwick.graphs.cli.terminal import quoted, visible
+from bailiwick.policies.questions import spelled
 from bailiwick.tools.ledger import Record
 
 Body: TypeAlias = Mapping[str, Any]

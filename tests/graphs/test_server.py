@@ -85,7 +85,7 @@ def test_an_approved_refund_is_paid_once(
     assert waiting.value["requester"] == "clerk"
     assert waiting.value["name"] == "issue_refund"
     assert waiting.value["args"] == {"order_id": PAID, "amount": "42"}
-    assert waiting.value["credential"] == {"path": "payments/refund", "ttl": 60}
+    assert waiting.value["credential"] == {"kind": "kv", "path": "payments/refund", "ttl": 60}
     assert server.shop.refunds(PAID) == ()
 
     (seen,) = manager.threads.get_state(waiting.thread)["interrupts"]

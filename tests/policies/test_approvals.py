@@ -193,10 +193,11 @@ def test_the_interrupt_shows_what_a_reviewer_needs() -> None:
                 "reason": "money moves",
                 "role": "manager",
                 "quorum": 2,
+                "separate": True,
             }
         ],
         "approvals": [{"by": "deputy", "role": "manager"}],
-        "credential": {"path": "payments/refund", "ttl": 30},
+        "credential": {"kind": "kv", "path": "payments/refund", "ttl": 30},
         "expires_at": "1970-01-12T14:01:40.000000Z",
     }
     assert REQUEST.to_interrupt()["credential"] is None

@@ -106,7 +106,7 @@ def test_what_a_person_needs_to_decide_is_listed(bailiwick: Command, approvals: 
         "issue_refund(order_id=A-17, amount=40)",
         "supervisor > billing",
         "asked by customer",
-        "money: a manager must agree (rule needs-a-manager)",
+        "money: a manager must agree, but not who asked (rule needs-a-manager)",
         "payments/refund for 60 s, leased after the approval",
         "15 min from now",
     ):

@@ -25,7 +25,15 @@ REQUEST = {
     "chain": ["supervisor"],
     "agent": "billing",
     "requester": "customer",
-    "rules": [{"id": "r", "reason": "a refund moves money", "role": "manager", "quorum": 1}],
+    "rules": [
+        {
+            "id": "r",
+            "reason": "a refund moves money",
+            "role": "manager",
+            "quorum": 1,
+            "separate": True,
+        }
+    ],
     "approvals": [],
     "credential": None,
     "expires_at": "2030-01-01T00:00:00.000000Z",
@@ -86,13 +94,19 @@ def test_an_approval_cannot_be_repainted_by_what_it_is_about() -> None:
 def test_an_approval_shows_each_rule_and_what_was_given() -> None:
     """Two rules, a quorum, and the first of two approvals."""
     rules = [
-        {"id": "one", "reason": "it moves money", "role": "manager", "quorum": 2},
-        {"id": "two", "reason": "it is late", "role": "night watch", "quorum": 1},
+        {"id": "one", "reason": "it moves money", "role": "manager", "quorum": 2, "separate": True},
+        {
+            "id": "two",
+            "reason": "it is late",
+            "role": "night watch",
+            "quorum": 1,
+            "separate": False,
+        },
     ]
     given_already = [{"by": "manager-1", "role": "manager"}]
-    credential = {"path": "payments/refund", "ttl": 60}
+    credential = {"kind": "kv", "path": "payments/refund", "ttl": 60}
     text = narrated(rules=rules, approvals=given_already, credential=credential, width=120)
-    assert "it moves money: 2 people as manager must agree (rule one)" in text
+    assert "it moves money: 2 people as manager must agree, but not who asked (rule one)" in text
     assert "it is late: a night watch must agree (rule two)" in text
     assert "manager-1 (manager)" in text
     assert "payments/refund for 60 s, leased after the approval" in text

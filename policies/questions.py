@@ -1,0 +1,43 @@
+"""Owns the words in which a person is asked: what is wanted, by whom, why, and until when."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def questions(request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Return what somebody needs to know to decide a request, as names and values.
+
+    A name that is empty goes on with the one before.
+
+    Args:
+        request: The value of the interrupt that asks it; see `ApprovalRequest.to_interrupt`.
+    """
+    yield "what", request["description"]
+    yield "the call", spelled(request["name"], request["args"])
+    yield "agent", " > ".join([*request["chain"], request["agent"]])
+    yield "asked by", request["requester"]
+    for number, rule in enumerate(request["rules"]):
+        yield "" if number else "why you", _rule(rule)
+    if request["approvals"]:
+        yield "given", ", ".join(f"{each['by']} ({each['role']})" for each in request["approvals"])
+    yield "credential", _credential(request["credential"])
+    yield "until", request["expires_at"]
+
+
+def spelled(name: str, args: Mapping[str, object]) -> str:
+    """Return a call as people read it, such as `issue_refund(amount=42)`."""
+    return f"{name}({', '.join(f'{key}={value}' for key, value in args.items())})"
+
+
+def _rule(rule: Mapping[str, Any]) -> str:
+    is_one = rule["quorum"] == 1
+    who = f"a {rule['role']}" if is_one else f"{rule['quorum']} people as {rule['role']}"
+    other = ", but not who asked" if rule["separate"] else ""
+    return f"{rule['reason']}: {who} must agree{other} (rule {rule['id']})"
+
+
+def _credential(credential: Mapping[str, Any] | None) -> str:
+    if credential is None:
+        return "none"
+    kind = "" if credential["kind"] == "kv" else f"{credential['kind']} "
+    return f"{kind}{credential['path']} for {credential['ttl']} s, leased after the approval"
