@@ -22,7 +22,7 @@ from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.decisions import Decision
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.principals import Principal
-from bailiwick.tools.calls import CallRecord, Intent
+from bailiwick.tools.call_rows import CallRecord
 from bailiwick.tools.locations import UNTHREADED
 from bailiwick.tools.results import ToolResult
 from bailiwick.tools.scoped import ScopedTool
@@ -78,7 +78,7 @@ def withdraw(guard: "Guard", call: ToolCall) -> ToolResult:
     call that ran was not cancelled.
     """
     if begun := [each for each in guard.calls.list(thread=call.thread) if _is_of(each, call)]:
-        return ToolResult.standing(call.tool.name, _intent(begun[-1]))
+        return ToolResult.standing(call.tool.name, begun[-1])
     for approval in guard.approvals.pending(call.thread):
         if _is_of(approval.request, call):
             guard.approvals.cancel(approval.request.id, reason=_WENT_ON)
@@ -101,10 +101,6 @@ def _unasked(guard: "Guard", call: ToolCall) -> Next | ToolResult:
 
 def _is_of(record: ApprovalRequest | CallRecord, call: ToolCall) -> bool:
     return (record.namespace, record.tool_call_id) == (call.namespace, call.id)
-
-
-def _intent(record: CallRecord) -> Intent:
-    return Intent(key=record.key, state=record.state, result=record.result)
 
 
 def _request(

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, select, update
 
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.canonical import Json
+from bailiwick.policies.decisions import Decision
 from bailiwick.tools import call_rows, tables
 from bailiwick.tools.call_rows import CallRecord, State
 from bailiwick.tools.database import insert_once
@@ -50,6 +51,19 @@ class Proposal:
     idempotency_key: str
     requester: str
     state: Literal["open", "done", "dropped"] = "open"
+
+    def refusal(self, decision: Decision) -> str:
+        """Return why its call must not run whatever else is said of it; empty if it may.
+
+        Nobody has agreed to a second try where no rule asks anybody.
+        """
+        if self.state != "open":
+            return "What was proposed is over: propose it anew."
+        if self.kind == "retry" and decision.verdict == "allow":
+            return (
+                "A call in doubt is tried again with an approval alone, and no rule asks for one."
+            )
+        return ""
 
 
 _c = tables.proposals.c

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.errors import ScopeError
 from bailiwick.policies.redaction import Redactor
-from bailiwick.tools.call_rows import Intent, State
+from bailiwick.tools.call_rows import CallRecord, Intent, State
 
 Content = str | list[str | dict[str, Any]]
 """What a tool message holds: text, or a list of content blocks."""
@@ -60,7 +60,7 @@ class ToolResult:
         return cls(content=f"{tool} did not run. {reason}", outcome="refused")
 
     @classmethod
-    def standing(cls, tool: str, intent: Intent) -> "ToolResult":
+    def standing(cls, tool: str, intent: Intent | CallRecord) -> "ToolResult":
         """Return what a call that began before came to; it does not run a second time."""
         if intent.result is not None:
             return cls(**json.loads(intent.result))
