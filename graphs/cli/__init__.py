@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from bailiwick.graphs.cli.approvals import approvals
+from bailiwick.graphs.cli.auditing import audit
+from bailiwick.graphs.cli.checkpoints import checkpoints
 
 app = typer.Typer(
     name="bailiwick",
@@ -19,15 +21,14 @@ app = typer.Typer(
     # Plain help: drawing boxes would double the time it takes.
     rich_markup_mode=None,
 )
-audit = typer.Typer(help="Read, check and export the ledger.", no_args_is_help=True)
 policy = typer.Typer(help="Check the rules, and explain a decision.", no_args_is_help=True)
 vault = typer.Typer(help="Run a Vault for development.", no_args_is_help=True)
 app.add_typer(approvals, name="approvals")
 app.add_typer(policy, name="policy")
 app.add_typer(vault, name="vault")
 app.add_typer(audit, name="audit")
+app.add_typer(checkpoints, name="checkpoints")
 
-Thread = Annotated[str | None, typer.Option(help="Only this thread.")]
 Folder = Annotated[
     Path | None, typer.Option("--path", help="The folder of rules; the shipped ones if left out.")
 ]
@@ -121,35 +122,6 @@ def vault_dev(
     from bailiwick.graphs.cli.vault import serve_development  # noqa: PLC0415 - --help must be quick
 
     serve_development(port, shop_port, approles)
-
-
-@audit.command("show")
-def audit_show(thread: Thread = None) -> None:
-    """Print what happened, in order."""
-    from bailiwick.graphs.cli.audit import show  # noqa: PLC0415 - --help must be quick
-
-    show(thread)
-
-
-@audit.command("verify")
-def audit_verify(
-    thread: Thread = None,
-    export: Annotated[
-        Path | None, typer.Option(help="Check this exported file, without a database.")
-    ] = None,
-) -> None:
-    """Check every chain; name the first record that was changed, inserted, moved or removed."""
-    from bailiwick.graphs.cli.audit import verify  # noqa: PLC0415 - --help must be quick
-
-    verify(thread, export)
-
-
-@audit.command("export")
-def audit_export(thread: Thread = None) -> None:
-    """Print the records as lines of canonical JSON."""
-    from bailiwick.graphs.cli.audit import export  # noqa: PLC0415 - --help must be quick
-
-    export(thread)
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -12,6 +12,8 @@ from bailiwick.graphs.cli.terminal import terminal
 from bailiwick.graphs.settings import read_settings
 from bailiwick.policies.errors import LedgerError
 from bailiwick.tools.ledger import Ledger, Verification, verify_export
+from bailiwick.tools.sealing import Sealed, verify_seals
+from bailiwick.tools.seals import Seal, from_pem
 
 
 def show(thread: str | None) -> None:
@@ -26,17 +28,33 @@ def show(thread: str | None) -> None:
             console.print(record_table(each, records), end="\n\n")
 
 
-def verify(thread: str | None, exported: Path | None) -> None:
-    """Check the chains; leave with status 1 if one does not hold.
+def verify(
+    thread: str | None, exported: Path | None, key: Path | None = None, kept: Path | None = None
+) -> None:
+    """Check the chains, and the ledger against its seals.
+
+    Args:
+        thread: Only this thread's chain; the seals are over all.
+        exported: A file to check instead of the ledger.
+        key: The file with the public key that signatures are checked with.
+        kept: A file with seals that were kept elsewhere.
 
     Raises:
-        LedgerError: If a chain does not hold, there is none, or the ledger or the file cannot be
-            read.
+        LedgerError: If a chain or a seal does not hold, there is none, or the ledger or a file
+            cannot be read.
     """
     if exported is None:
+        keys = None if key is None else from_pem(_content(key))
+        elsewhere = [] if kept is None else _seals(kept)
         with _ledger(thread) as ledger:
             _report(ledger.verify(thread))
+            _report_seals(verify_seals(ledger, keys, elsewhere))
         return
+    if key is not None or kept is not None:
+        raise LedgerError(
+            "an export says nothing of seals: check its chains without --key and --seal, or the "
+            "ledger with them"
+        )
     try:
         # JSON may hold what `splitlines` takes for the end of a line.
         with exported.open(encoding="utf-8", newline="\n") as lines:
@@ -60,6 +78,23 @@ def export(thread: str | None) -> None:
             sys.stdout.buffer.write(f"{line}\n".encode())
 
 
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise LedgerError(
+            f"{str(path)!r} cannot be read ({error.strerror}): name a file that `bailiwick audit "
+            "key` or `bailiwick audit seal` has printed"
+        ) from None
+
+
+def _seals(path: Path) -> list[Seal]:
+    lines = _content(path).decode(errors="replace").split("\n")
+    if found := [Seal.from_line(line) for line in lines if line.strip()]:
+        return found
+    raise LedgerError(f"{str(path)!r} holds no seal: keep what `bailiwick audit seal` prints")
+
+
 @contextmanager
 def _ledger(thread: str | None) -> Generator[Ledger]:
     with open_ledger(read_settings()) as ledger:
@@ -78,3 +113,15 @@ def _report(verification: Verification) -> None:
         raise LedgerError("there is no record to check: the ledger is empty")
     counted = f"{verification.records} records in {verification.threads} threads"
     terminal().print(f"[green]sound[/]: {counted}")
+
+
+def _report_seals(found: Sealed) -> None:
+    if found.last is None:
+        return
+    said, console = found.last.statement, terminal()
+    console.print(
+        f"[green]sealed[/]: {said.records} records in {said.threads} threads, "
+        f"seal {said.number} of {said.at}"
+    )
+    if not found.is_signed:
+        console.print("Its signature was not checked: name the public key with --key.", style="dim")

@@ -1,0 +1,63 @@
+"""Owns the words of `bailiwick audit`. What they do is imported when one is called."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+audit = typer.Typer(help="Read, check, seal and export the ledger.", no_args_is_help=True)
+
+Thread = Annotated[str | None, typer.Option(help="Only this thread.")]
+
+
+@audit.command("show")
+def audit_show(thread: Thread = None) -> None:
+    """Print what happened, in order."""
+    from bailiwick.graphs.cli.audit import show  # noqa: PLC0415 - --help must be quick
+
+    show(thread)
+
+
+@audit.command("verify")
+def audit_verify(
+    thread: Thread = None,
+    export: Annotated[
+        Path | None, typer.Option(help="Check this exported file, without a database.")
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(help="Check the seals' signatures with this public key, as `key` printed it."),
+    ] = None,
+    seal: Annotated[
+        Path | None,
+        typer.Option(help="Compare with the seals in this file, as `seal` printed them."),
+    ] = None,
+) -> None:
+    """Check every chain and seal; name the first record that was changed, moved or removed."""
+    from bailiwick.graphs.cli.audit import verify  # noqa: PLC0415 - as above
+
+    verify(thread, export, key, seal)
+
+
+@audit.command("export")
+def audit_export(thread: Thread = None) -> None:
+    """Print the records as lines of canonical JSON."""
+    from bailiwick.graphs.cli.audit import export  # noqa: PLC0415 - as above
+
+    export(thread)
+
+
+@audit.command("seal")
+def audit_seal() -> None:
+    """Sign what every chain ends with, by a key in Vault; print the seal, to be kept elsewhere."""
+    from bailiwick.graphs.cli.sealing import seal_ledger  # noqa: PLC0415 - as above
+
+    seal_ledger()
+
+
+@audit.command("key")
+def audit_key() -> None:
+    """Print the public key that seals are checked with, as PEM."""
+    from bailiwick.graphs.cli.sealing import print_key  # noqa: PLC0415 - as above
+
+    print_key()

@@ -1,0 +1,109 @@
+"""Owns `bailiwick checkpoints`: the keys of checkpoints wrapped anew, and destroyed."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from bailiwick.graphs.cli.ledgers import open_ledger
+from bailiwick.graphs.cli.terminal import quoted, terminal, visible
+from bailiwick.graphs.service_vault import open_service_vault
+from bailiwick.graphs.settings import Settings, read_settings
+from bailiwick.policies.errors import BailiwickError, CheckpointError, SettingsError, VaultError
+from bailiwick.tools.checkpoint_keys import CheckpointKeys, Rewrapped
+from bailiwick.tools.principals import system_user
+from bailiwick.tools.services import CHECKPOINT_KEY, CHECKPOINT_KEYS
+from bailiwick.tools.transit import Transit
+
+
+def rekey_all(*, rotate: bool, retire: bool) -> None:
+    """Wrap every key anew.
+
+    Raises:
+        CheckpointError: If versions were to be retired and a key cannot be wrapped anew.
+        VaultError: If Vault refuses or is not there.
+        LedgerError: If the ledger cannot be used.
+    """
+    with _keys(read_settings()) as keys:
+        if rotate:
+            keys.rotate()
+        done = keys.retire() if retire else keys.rewrap()
+    _tell(terminal(), done)
+    if retire:
+        terminal().print(
+            f"Versions before {done.version} are destroyed: back the ledger's database up again.",
+            style="dim",
+        )
+
+
+def forget_thread(thread: str, *, is_sure: bool) -> None:
+    """Destroy the key of a thread, here and in every backup.
+
+    Raises:
+        CheckpointError: If it has no key of its own, nobody confirmed, or backups still hold it.
+        VaultError: If Vault refuses or is not there.
+        LedgerError: If the ledger cannot be used.
+    """
+    console = terminal()
+    with _keys(read_settings()) as keys:
+        keys.check()
+        if not is_sure:
+            _ask(console, thread)
+        count = keys.forget(thread, system_user())
+        with _halfway(thread):
+            keys.rotate()
+            done = keys.retire()
+    console.print(quoted(f"thread {thread} is forgotten: {count} key(s) destroyed", "green"))
+    console.print(
+        f"The other {done.keys} key(s) are wrapped anew, and what wrapped them before is destroyed: "
+        "back the ledger's database up again, as no backup from before opens any checkpoint.",
+        style="dim",
+    )
+
+
+def _ask(console: Console, thread: str) -> None:
+    console.print(
+        quoted(f"The checkpoints of thread {thread} can never be read again. ", "yellow"),
+        "The ledger's records of it stay. Backups of the ledger's database from before will open "
+        "no thread's checkpoints any more: make a new one afterwards.",
+        sep="",
+    )
+    try:
+        answer = console.input("Destroy its key? [y/N] ", markup=False)
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() not in {"y", "yes"}:
+        raise CheckpointError("nothing was destroyed: nobody said yes; --yes does not ask")
+
+
+@contextmanager
+def _halfway(thread: str) -> Generator[None]:
+    try:
+        yield
+    except (VaultError, CheckpointError) as error:
+        raise CheckpointError(
+            f"the key of thread {thread!r} is destroyed here, but backups of the ledger's database "
+            f"still hold it: {error}; then run `bailiwick checkpoints rekey --rotate --retire`"
+        ) from None
+
+
+@contextmanager
+def _keys(settings: Settings) -> Generator[CheckpointKeys]:
+    if settings.vault_addr is None:
+        raise SettingsError(
+            "VAULT_ADDR is not set: keys are wrapped anew by the Vault that has wrapped them"
+        )
+    with open_ledger(settings) as ledger, open_service_vault(settings) as vault:
+        transit = Transit(vault=vault, name=CHECKPOINT_KEY, identity=CHECKPOINT_KEYS.identity)
+        yield CheckpointKeys(ledger, transit)
+
+
+def _tell(console: Console, done: Rewrapped) -> None:
+    console.print(
+        f"[green]rekeyed[/]: {done.keys} key(s) are now wrapped by version {done.version}"
+    )
+    for thread in done.lost:
+        whose = "shared by all threads" if thread is None else f"of thread {visible(thread)}"
+        console.print(quoted(f"the key {whose} cannot be unwrapped: it is lost", "red"))
+    if done.lost:
+        raise BailiwickError(f"{len(done.lost)} key(s) were not rewrapped: see above")

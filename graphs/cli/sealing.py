@@ -1,0 +1,59 @@
+"""Owns `bailiwick audit seal` and `key`: the ledger signed by a key in Vault."""
+
+import sys
+
+from bailiwick.graphs.cli.ledgers import open_ledger
+from bailiwick.graphs.cli.terminal import quoted, terminal
+from bailiwick.graphs.service_vault import open_service_vault
+from bailiwick.graphs.settings import Settings, read_settings
+from bailiwick.tools.sealing import public_key, seal
+from bailiwick.tools.services import LEDGER, LEDGER_KEY
+from bailiwick.tools.transit import Transit
+from bailiwick.tools.vault import Vault
+
+
+def seal_ledger() -> None:
+    """Seal the ledger; print the seal on stdout, and what it covers on stderr.
+
+    Raises:
+        LedgerError: If the ledger is not as it was sealed before, is empty or cannot be used.
+        VaultError: If Vault refuses or is not there.
+    """
+    settings, notes = read_settings(), terminal(stderr=True)
+    with open_ledger(settings) as ledger, open_service_vault(settings) as vault:
+        made = seal(ledger, _transit(vault))
+    said = made.statement
+    sys.stdout.write(f"{made.to_line()}\n")
+    notes.print(
+        f"[green]sealed[/]: {said.records} records in {said.threads} threads, seal {said.number}"
+    )
+    notes.print("Keep the line above where whoever can write the ledger cannot.", style="dim")
+    _warn(settings)
+
+
+def print_key() -> None:
+    """Print the public key of each version of the key that seals.
+
+    Raises:
+        VaultError: If Vault refuses or is not there.
+    """
+    settings = read_settings()
+    with open_service_vault(settings) as vault:
+        sys.stdout.write(public_key(_transit(vault)))
+    _warn(settings)
+
+
+def _transit(vault: Vault) -> Transit:
+    return Transit(vault=vault, name=LEDGER_KEY, identity=LEDGER.identity)
+
+
+def _warn(settings: Settings) -> None:
+    if settings.vault_addr is None:
+        terminal(stderr=True).print(
+            quoted(
+                "That key was made for this command and is gone with it: nothing else can be "
+                "checked with it. Run `bailiwick vault dev`, or set VAULT_ADDR to a Vault that "
+                "lasts.",
+                "yellow",
+            )
+        )

@@ -1,0 +1,36 @@
+"""Owns the way of a command to Vault that needs no agents and no shop."""
+
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+
+from bailiwick.graphs.approles import read_approles
+from bailiwick.graphs.settings import Settings
+from bailiwick.graphs.surroundings import start_surroundings
+from bailiwick.policies.errors import SettingsError
+from bailiwick.tools.vault import Vault
+
+
+@contextmanager
+def open_service_vault(settings: Settings) -> Generator[Vault]:
+    """Open the Vault that the settings name, or a development Vault where they name none.
+
+    Raises:
+        SettingsError: If only one of address and logins is set, or production lacks them.
+        VaultError: If it is not there, with the remedy.
+    """
+    with ExitStack() as opened:
+        address, path = settings.vault_addr, settings.approles
+        if address is not None and path is not None:
+            approles = read_approles(path)
+        elif address is None and path is None and settings.env == "development":
+            started = opened.enter_context(start_surroundings())
+            address, approles = started.vault_address, started.approles
+        else:
+            raise SettingsError(
+                "VAULT_ADDR and BAILIWICK_APPROLES belong together: set both; `bailiwick vault "
+                "dev` prints them"
+            )
+        vault = Vault(address, approles=approles, production=settings.env == "production")
+        opened.callback(vault.close)
+        vault.ping()
+        yield vault
