@@ -19,7 +19,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 1
 
 # PostgreSQL sorts by its locale unless told otherwise: a chain is walked in the order of bytes.
 TEXT = String().with_variant(String(collation="C"), "postgresql")
@@ -135,17 +135,57 @@ calls = Table(
     Column("thread", TEXT, nullable=False),
     Column("namespace", TEXT, nullable=False),
     Column("tool_call_id", TEXT, nullable=False),
+    Column("requester", TEXT, nullable=False),
+    Column("chain", TEXT, nullable=False),
     Column("agent", TEXT, nullable=False),
     Column("tool", TEXT, nullable=False),
     Column("effect", TEXT, nullable=False),
-    Column("digest", TEXT, nullable=False),
+    Column("args", TEXT, nullable=False),
+    Column("idempotency_key", TEXT, nullable=False),
     Column("state", TEXT, nullable=False),
     Column("result", TEXT),
     Column("started_at", Double, nullable=False),
+    Column("until", Double, nullable=False),
     Column("ended_at", Double),
-    CheckConstraint("state IN ('started', 'succeeded', 'failed')", name="calls_state"),
+    Column("settled_by", TEXT),
+    Column("reason", TEXT),
+    CheckConstraint(
+        "state IN ('started', 'in_doubt', 'succeeded', 'failed', 'retried')", name="calls_state"
+    ),
     UniqueConstraint("occurrence", name="calls_occurrence"),
     Index("calls_by_state", "state", "thread"),
+    Index("calls_by_thread", "thread"),
+)
+
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("thread", TEXT, primary_key=True),
+    Column("tool_call_id", TEXT, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("kind", TEXT, nullable=False),
+    Column("call", TEXT, ForeignKey("calls.key"), nullable=False),
+    Column("origin", TEXT, nullable=False),
+    Column("agent", TEXT, nullable=False),
+    Column("chain", TEXT, nullable=False),
+    Column("tool", TEXT, nullable=False),
+    Column("args", TEXT, nullable=False),
+    Column("idempotency_key", TEXT, nullable=False),
+    Column("requester", TEXT, nullable=False),
+    Column("state", TEXT, nullable=False),
+    Column("proposed_at", Double, nullable=False),
+    CheckConstraint("kind IN ('retry', 'undo')", name="proposals_kind"),
+    CheckConstraint("state IN ('open', 'done', 'dropped')", name="proposals_state"),
+    Index("proposals_by_origin", "origin"),
+)
+# Whoever proposes twice, or at the same moment: of one call, one proposal stands.
+_stands = proposals.c.state != "dropped"
+Index(
+    "proposals_of_call",
+    proposals.c.call,
+    unique=True,
+    sqlite_where=_stands,
+    postgresql_where=_stands,
 )
 
 checkpoint_keys = Table(
@@ -187,4 +227,20 @@ sealed_heads = Table(
     Column("seq", BigInteger, nullable=False),
     Column("hash", TEXT, nullable=False),
     sqlite_with_rowid=False,
+)
+
+revocations = Table(
+    "revocations",
+    metadata,
+    Column("accessor", TEXT, primary_key=True),
+    # Vault's lease of what the token was given; empty where there is none.
+    Column("lease_id", TEXT, nullable=False),
+    Column("thread", TEXT, nullable=False),
+    Column("body", TEXT, nullable=False),
+    Column("granted_at", Double, nullable=False),
+    Column("ends_at", Double, nullable=False),
+    Column("due_at", Double, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("error", TEXT),
+    Index("revocations_due", "due_at"),
 )
