@@ -202,7 +202,7 @@ def _spelled(old: object, new: object) -> object:
 
 def _check_fit(tool: str, args: Mapping[str, Any]) -> None:
     with create_shop_tools("http://localhost") as tools:
-        held = {each.name: each for each in holdings(tools).values()}
+        held = {each.name: each for some in holdings(tools).values() for each in some}
     if tool not in held:
         return
     try:

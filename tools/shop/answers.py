@@ -84,6 +84,31 @@ class RefundReceipt(Answer):
         return f"Refunded {self.amount} {self.currency} on order {self.order_id} ({self.id})."
 
 
+class RefundsFound(Answer):
+    """Hold the answer to `GET /refunds`."""
+
+    refunds: list[RefundReceipt]
+
+    @property
+    def sentence(self) -> str:
+        """What was paid back, if anything was."""
+        return " ".join(each.sentence for each in self.refunds) or "The shop made no such refund."
+
+
+class ReturnReceipt(Answer):
+    """Hold the answer to `PUT` and `DELETE /orders/{id}/return`."""
+
+    id: Sentence
+    order_id: Sentence
+    cancelled_at: Sentence | None
+
+    @property
+    def sentence(self) -> str:
+        """Whether the return is on."""
+        state = "registered" if self.cancelled_at is None else "cancelled"
+        return f"The return of order {self.order_id} is {state} ({self.id})."
+
+
 class Problem(Answer):
     """Hold the body that comes with a refusal."""
 

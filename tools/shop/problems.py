@@ -66,3 +66,17 @@ class KeyReused(ShopProblem):
 
     status = 422
     code = "idempotency_key_reused"
+
+
+class WindowClosed(ShopProblem):
+    """Say that an order can be returned no more."""
+
+    status = 409
+    code = "window_closed"
+
+
+class NoReturn(ShopProblem):
+    """Say that no return of the order is registered."""
+
+    status = 404
+    code = "no_return"

@@ -15,7 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bailiwick.tools.shop.money import CURRENCY, WireAmount, to_cents, to_wire
 from bailiwick.tools.shop.problems import Forbidden, Malformed, ShopProblem, Unauthenticated
-from bailiwick.tools.shop.store import Order, Refund, ShopScope, Store
+from bailiwick.tools.shop.records import Order, Refund, Return
+from bailiwick.tools.shop.store import ShopScope, Store
 
 _LONGEST_IDEMPOTENCY_KEY = 255
 
@@ -69,11 +70,27 @@ def create_app(store: Store, record: Record) -> Starlette:
     async def create_refund(request: Request) -> Response:
         return await run_in_threadpool(_create_refund, store, request, await request.body())
 
+    def read_refunds(request: Request) -> Response:
+        _authorise(store, request, "payments:refund")
+        found = store.refund_of(request.query_params.get("idempotency_key", ""))
+        return JSONResponse({"refunds": [] if found is None else [_refund_body(found)]})
+
+    def register_return(request: Request) -> Response:
+        _authorise(store, request, "returns:write")
+        return JSONResponse(_return_body(store.register_return(request.path_params["order_id"])))
+
+    def cancel_return(request: Request) -> Response:
+        _authorise(store, request, "returns:write")
+        return JSONResponse(_return_body(store.cancel_return(request.path_params["order_id"])))
+
     return Starlette(
         routes=[
             Route("/orders/{order_id}", read_order),
             Route("/orders/{order_id}/return-window", read_return_window),
+            Route("/orders/{order_id}/return", register_return, methods=["PUT"]),
+            Route("/orders/{order_id}/return", cancel_return, methods=["DELETE"]),
             Route("/refunds", create_refund, methods=["POST"]),
+            Route("/refunds", read_refunds),
         ],
         middleware=[Middleware(_Recorder, record=record)],
         exception_handlers={ShopProblem: _answer},
@@ -158,4 +175,14 @@ def _refund_body(refund: Refund) -> dict[str, str]:
         "amount": to_wire(refund.cents),
         "currency": CURRENCY,
         "refunded_at": refund.refunded_at.isoformat(),
+    }
+
+
+def _return_body(registered: Return) -> dict[str, str | None]:
+    cancelled = registered.cancelled_at
+    return {
+        "id": f"T-{registered.id}",
+        "order_id": registered.order_id,
+        "registered_at": registered.registered_at.isoformat(),
+        "cancelled_at": None if cancelled is None else cancelled.isoformat(),
     }

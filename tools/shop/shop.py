@@ -8,8 +8,9 @@ from typing import Self
 
 from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.loopback import serve
+from bailiwick.tools.shop.records import Refund, Return
 from bailiwick.tools.shop.service import Exchange, create_app
-from bailiwick.tools.shop.store import Clock, Refund, ShopScope, Store
+from bailiwick.tools.shop.store import Clock, ShopScope, Store
 
 
 def utc_now() -> datetime:
@@ -76,6 +77,10 @@ class Shop:
     def refunds(self, order_id: str | None = None) -> tuple[Refund, ...]:
         """Return the refunds in the database, of one order or of all, oldest first."""
         return self._store.refunds(order_id)
+
+    def returns(self) -> tuple[Return, ...]:
+        """Return the returns in the database, oldest first, the cancelled ones too."""
+        return self._store.returns()
 
     def close(self) -> None:
         """Close a shop that was never opened."""

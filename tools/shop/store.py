@@ -6,17 +6,24 @@ import sqlite3
 import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
 from bailiwick.tools.shop.money import CURRENCY, to_wire
-from bailiwick.tools.shop.problems import AlreadyRefunded, KeyReused, OverRefund, UnknownOrder
+from bailiwick.tools.shop.problems import (
+    AlreadyRefunded,
+    KeyReused,
+    NoReturn,
+    OverRefund,
+    UnknownOrder,
+    WindowClosed,
+)
+from bailiwick.tools.shop.records import Order, Refund, Return
 from bailiwick.tools.shop.stock import STOCK, StockOrder
 
 Clock = Callable[[], datetime]
-ShopScope = Literal["orders:read", "policy:read", "payments:refund"]
+ShopScope = Literal["orders:read", "policy:read", "payments:refund", "returns:write"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS customers (id INTEGER PRIMARY KEY);
@@ -41,6 +48,13 @@ CREATE TABLE IF NOT EXISTS refunds (
     refunded_at TEXT NOT NULL,
     idempotency_key TEXT UNIQUE
 );
+CREATE TABLE IF NOT EXISTS returns (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    order_id TEXT NOT NULL REFERENCES orders (id),
+    registered_at TEXT NOT NULL,
+    cancelled_at TEXT
+);
+CREATE UNIQUE INDEX IF NOT EXISTS open_returns ON returns (order_id) WHERE cancelled_at IS NULL;
 CREATE TABLE IF NOT EXISTS api_keys (hash TEXT PRIMARY KEY, scopes TEXT NOT NULL);
 """
 
@@ -50,42 +64,6 @@ SELECT id, customer_id, item, total_cents, delivered_on, return_days, note,
     (SELECT coalesce(sum(cents), 0) FROM refunds WHERE order_id = orders.id) AS refunded_cents
 FROM orders WHERE id = ?
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """State what the shop knows of an order; money in cents."""
-
-    id: str
-    customer: str
-    item: str
-    total_cents: int
-    paid_cents: int
-    refunded_cents: int
-    delivered_on: date
-    return_days: int
-    note: str
-
-    @property
-    def left_cents(self) -> int:
-        """What can still be refunded."""
-        return self.paid_cents - self.refunded_cents
-
-    @property
-    def window_closes_on(self) -> date:
-        """The last day on which the order can be returned."""
-        return self.delivered_on + timedelta(days=self.return_days)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refund:
-    """State one refund; money in cents, time in UTC."""
-
-    id: int
-    order_id: str
-    cents: int
-    refunded_at: datetime
-    idempotency_key: str | None = None
 
 
 class Store:
@@ -162,6 +140,52 @@ class Store:
             ).fetchone()
             return _refund(row)
 
+    def refund_of(self, idempotency_key: str) -> Refund | None:
+        """Return the refund that was made with an idempotency key, if one was."""
+        with self._transaction() as connection:
+            return _refund_of(connection, idempotency_key)
+
+    def register_return(self, order_id: str) -> Return:
+        """Register the return of an order; one that is registered stays as it is.
+
+        Raises:
+            UnknownOrder: If there is no such order.
+            WindowClosed: If it cannot be returned any more.
+        """
+        with self._transaction() as connection:
+            order = _order(connection, order_id)
+            if standing := _open_return(connection, order_id):
+                return standing
+            if self.today() > order.window_closes_on:
+                raise WindowClosed(f"Order {order_id} can be returned no more.")
+            row = connection.execute(
+                "INSERT INTO returns (order_id, registered_at) VALUES (?, ?) RETURNING *",
+                (order_id, self._clock().isoformat()),
+            ).fetchone()
+            return _return(row)
+
+    def cancel_return(self, order_id: str) -> Return:
+        """Cancel the return of an order.
+
+        Raises:
+            NoReturn: If none is registered.
+        """
+        with self._transaction() as connection:
+            standing = _open_return(connection, order_id)
+            if standing is None:
+                raise NoReturn(f"No return of order {order_id!r} is registered.")
+            row = connection.execute(
+                "UPDATE returns SET cancelled_at = ? WHERE id = ? RETURNING *",
+                (self._clock().isoformat(), standing.id),
+            ).fetchone()
+            return _return(row)
+
+    def returns(self) -> tuple[Return, ...]:
+        """Return the returns in the order they were registered, the cancelled ones too."""
+        with self._transaction() as connection:
+            rows = connection.execute("SELECT * FROM returns ORDER BY id").fetchall()
+            return tuple(map(_return, rows))
+
     def refunds(self, order_id: str | None = None) -> tuple[Refund, ...]:
         """Return the refunds in the order they were made, of one order or of all."""
         with self._transaction() as connection:
@@ -223,6 +247,22 @@ def _refund_of(connection: sqlite3.Connection, idempotency_key: str) -> Refund |
     select = "SELECT * FROM refunds WHERE idempotency_key = ?"
     row = connection.execute(select, (idempotency_key,)).fetchone()
     return None if row is None else _refund(row)
+
+
+def _open_return(connection: sqlite3.Connection, order_id: str) -> Return | None:
+    select = "SELECT * FROM returns WHERE order_id = ? AND cancelled_at IS NULL"
+    row = connection.execute(select, (order_id,)).fetchone()
+    return None if row is None else _return(row)
+
+
+def _return(row: sqlite3.Row) -> Return:
+    cancelled = row["cancelled_at"]
+    return Return(
+        id=row["id"],
+        order_id=row["order_id"],
+        registered_at=datetime.fromisoformat(row["registered_at"]),
+        cancelled_at=None if cancelled is None else datetime.fromisoformat(cancelled),
+    )
 
 
 def _refund(row: sqlite3.Row) -> Refund:

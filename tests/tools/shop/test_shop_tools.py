@@ -5,22 +5,25 @@ import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 
 import pytest
-from langchain_core.messages import ToolMessage
+from langchain_core.tools import ToolException
 from pydantic import ValidationError
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
 from bailiwick.policies.errors import ScopeError
 from bailiwick.tools.credentials import Credential
+from bailiwick.tools.findings import Finding
+from bailiwick.tools.retries import ATTEMPTS
 from bailiwick.tools.scoped import ScopedTool
 from bailiwick.tools.shop import Shop, ShopTools, create_shop_tools
 from bailiwick.tools.shop.stock import INJECTED_NOTE
 from bailiwick.tools.shop.store import ShopScope
 from bailiwick.tools.shop.tools import OutcomeUnknownError
 
-Run = Callable[..., str | ToolMessage]
+Run = Callable[..., str]
 
 
 @pytest.fixture
@@ -39,24 +42,26 @@ def run(shop: Shop) -> Run:
         tool: ScopedTool,
         scopes: Iterable[ShopScope] = ("orders:read", "policy:read", "payments:refund"),
         **args: object,
-    ) -> str | ToolMessage:
+    ) -> str:
         return call(tool, shop.issue_key(scopes), **args)
 
     return run
 
 
-def call(tool: ScopedTool, key: str, **args: object) -> str | ToolMessage:
+def call(tool: ScopedTool, key: str, idempotency_key: str = "", **args: object) -> str:
     """Run a tool with a key."""
-    answer = tool.call(tool.validate_args(args), Credential("shop/key", {"key": key}))
-    assert isinstance(answer, str | ToolMessage)
+    credential = Credential("shop/key", {"key": key})
+    answer = tool.call(tool.validate_args(args), credential, idempotency_key)
+    assert isinstance(answer, str)
     return answer
 
 
-def error(answer: str | ToolMessage) -> str:
-    """Return the text of an answer that reports a failure."""
-    assert isinstance(answer, ToolMessage)
-    assert answer.status == "error"
-    return str(answer.content)
+def error(run: Callable[[], object]) -> str:
+    """Return in which words a tool says that nothing happened."""
+    with pytest.raises(ToolException) as caught:
+        run()
+    assert caught.value.__context__ is None
+    return str(caught.value)
 
 
 @pytest.fixture
@@ -74,13 +79,14 @@ def answering(
 
 
 @contextmanager
-def hanging_up() -> Generator[ShopTools]:
-    """Create the tools of a shop that takes one request and hangs up without an answer."""
+def hanging_up(times: int = 1) -> Generator[ShopTools]:
+    """Create the tools of a shop that takes requests and hangs up without an answer."""
 
     def take_and_hang_up(listener: socket.socket) -> None:
-        connection, _ = listener.accept()
-        with connection:
-            connection.recv(65536)
+        for _ in range(times):
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=take_and_hang_up, args=(listener,))
@@ -173,7 +179,7 @@ def test_a_refund_that_the_shop_refuses_is_a_failure(
 ) -> None:
     """The model reads that nothing was refunded, and why; the status tells the guard."""
     before = shop.refunds()
-    answer = error(run(tools.issue_refund, **args))
+    answer = error(partial(run, tools.issue_refund, **args))
     assert answer.startswith("Nothing was refunded. ")
     assert sentence in answer
     assert shop.refunds() == before
@@ -186,8 +192,8 @@ def test_a_key_without_the_scope_is_refused_by_the_shop(
     no_scopes: list[ShopScope] = []
     order = {"order_id": "A-1001"}
     for tool in (tools.look_up_order, tools.check_return_window):
-        assert error(run(tool, no_scopes, **order)) == "The shop refused the key."
-    refusal = error(run(tools.issue_refund, no_scopes, **order, amount="1"))
+        assert error(partial(run, tool, no_scopes, **order)) == "The shop refused the key."
+    refusal = error(partial(run, tools.issue_refund, no_scopes, **order, amount="1"))
     assert refusal == "Nothing was refunded. The shop refused the key."
     assert {exchange.status for exchange in shop.requests} == {403}
 
@@ -198,7 +204,7 @@ def test_a_shop_that_is_gone_is_told_as_such() -> None:
         address = shop.address
     with create_shop_tools(address) as tools:
         for tool, args in ((tools.look_up_order, {}), (tools.issue_refund, {"amount": "1"})):
-            answer = error(call(tool, "key", order_id="A-1001", **args))
+            answer = error(partial(call, tool, "key", order_id="A-1001", **args))
             assert "cannot be reached" in answer
 
 
@@ -233,14 +239,51 @@ def test_a_look_up_with_no_readable_answer_fails(
 ) -> None:
     """A failed reading did no harm, so the model may go on."""
     tools = answering(status, body)
-    assert error(call(tools.look_up_order, "key", order_id="A-1001")) == sentence
+    assert error(partial(call, tools.look_up_order, "key", order_id="A-1001")) == sentence
 
 
-def test_a_look_up_that_was_broken_off_fails() -> None:
-    """A reading may be tried again."""
-    with hanging_up() as tools:
-        answer = error(call(tools.look_up_order, "key", order_id="A-1001"))
+def test_a_look_up_that_is_broken_off_is_tried_again() -> None:
+    """A reading did no harm; what keeps failing is told."""
+    with hanging_up(times=ATTEMPTS) as tools:
+        answer = error(partial(call, tools.look_up_order, "key", order_id="A-1001"))
     assert "cannot be reached" in answer
+
+
+def test_the_shop_makes_one_refund_for_one_key(shop: Shop, tools: ShopTools, run: Run) -> None:
+    """Asked again with the key of the first time, it answers as it did then."""
+    refunds = partial(run, tools.issue_refund, order_id="A-1001", amount="40")
+    first = refunds(idempotency_key="a")
+    assert refunds(idempotency_key="a") == first
+    assert [each.cents for each in shop.refunds("A-1001")] == [4000]
+    assert "has 2.00 EUR left" in error(partial(refunds, idempotency_key="b"))
+
+
+def test_a_refund_is_found_by_its_key(shop: Shop, tools: ShopTools, run: Run) -> None:
+    """What was never made is told from what was; without the shop nobody knows."""
+    receipt = run(tools.issue_refund, order_id="A-1001", amount="40", idempotency_key="a")
+    credential = Credential("shop/key", {"key": shop.issue_key(["payments:refund"])})
+    find = partial(tools.issue_refund.reconcile, {}, credential)
+    assert find("a") == Finding(state="succeeded", result=receipt)
+    assert find("b") == Finding(state="failed", result="The shop made no such refund.")
+    nobody = Credential("shop/key", {"key": "key"})
+    with pytest.raises(ToolException):
+        tools.issue_refund.reconcile({}, nobody, "a")
+
+
+def test_a_return_is_registered_and_cancelled(shop: Shop, tools: ShopTools, run: Run) -> None:
+    """Registering it twice is registering it once; cancelling it undoes that."""
+    scopes: list[ShopScope] = ["returns:write"]
+    register = partial(run, tools.register_return, scopes)
+    cancel = partial(run, tools.cancel_return, scopes)
+    for _ in range(2):
+        assert register(order_id="A-1001") == "The return of order A-1001 is registered (T-1)."
+    assert cancel(order_id="A-1001") == "The return of order A-1001 is cancelled (T-1)."
+    (made,) = shop.returns()
+    assert made.cancelled_at is not None
+    again = error(partial(cancel, order_id="A-1001"))
+    assert again == "Nothing was cancelled. No return of order 'A-1001' is registered."
+    late = error(partial(register, order_id="A-1003"))
+    assert late == "Nothing was registered. Order A-1003 can be returned no more."
 
 
 @pytest.mark.parametrize("key", ["k\u00e9y", "two\nlines"])
