@@ -8,7 +8,7 @@ STAMP := .venv/.installed
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check lowest bench conformance lock clean
+.PHONY: help demo test lint types check kills lowest bench conformance lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,9 @@ types: $(STAMP)
 
 check: $(STAMP)
 	$(BIN)/pytest -n 4  # on two cores, too: many tests wait for servers and locks
+
+kills: $(STAMP)  ## kill workers at every step, and run every race many times; prints the counts
+	$(BIN)/pytest -n 4 tests/stories/matrix
 
 lowest:  ## run the tests with the oldest versions that pyproject.toml allows (needs uv)
 	rm -rf .venv/lowest && uv venv --quiet .venv/lowest

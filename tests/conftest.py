@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -20,6 +21,29 @@ from psycopg.sql import SQL, Identifier
 
 READY = 30.0
 """Seconds for which a PostgreSQL server may take to start."""
+
+TRIALS, LIVED = "trials", "lived"
+"""The property under which a test reports its trials; how one ended in which nobody was killed."""
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many trials there were: of races, of workers that were killed."""
+    told: dict[tuple[str, str], Counter[str]] = {}
+    killed = 0
+    for report in terminalreporter.getreports("passed"):
+        for name, each in report.user_properties:
+            if name == TRIALS:
+                told.setdefault((each["story"], each["way"]), Counter()).update(each["outcomes"])
+                died = sum(each["outcomes"].values()) - each["outcomes"].get(LIVED, 0)
+                killed += died * each["deaths"]
+    if not told:
+        return
+    terminalreporter.section(TRIALS)
+    for (story, way), outcomes in sorted(told.items()):
+        ended = ", ".join(f"{name}: {count}" for name, count in sorted(outcomes.items()))
+        terminalreporter.line(f"{way:17}{story:48}{outcomes.total():5}  {ended}")
+    trials = sum(outcomes.total() for outcomes in told.values())
+    terminalreporter.line(f"{trials} trials, {killed} workers killed")
 
 
 @dataclass(slots=True)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from importlib import import_module
 from importlib.metadata import version
 
-SECTIONS = ("supervisor", "threads", "approvals")
-PEERS = ("langgraph", "langchain-core", "langgraph-supervisor")
+SECTIONS = ("supervisor", "roundtrips", "threads", "approvals")
+PEERS = ("langgraph", "langchain", "langchain-core", "langgraph-supervisor")
 
 
 def main(wanted: list[str]) -> int:

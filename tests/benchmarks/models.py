@@ -66,6 +66,6 @@ class ToolModel(InstantModel):
         return AIMessage(ANSWER) if messages[-1].name == "look" else calling("look")
 
 
-def calling(name: str) -> AIMessage:
+def calling(name: str, **args: Any) -> AIMessage:  # noqa: ANN401 - arguments of a tool
     """Return a message that calls a tool."""
-    return AIMessage("", tool_calls=[ToolCall(name=name, args={}, id=str(uuid4()))])
+    return AIMessage("", tool_calls=[ToolCall(name=name, args=args, id=str(uuid4()))])

@@ -1,15 +1,14 @@
 """Measures a supervised task against langgraph-supervisor."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from langgraph.checkpoint.memory import InMemorySaver
 from tests.benchmarks.measuring import Timing, ameasure, measure
 from tests.benchmarks.postgres import postgres
+from tests.benchmarks.savers import async_saver_at, saver_at
 from tests.benchmarks.tasks import (
     MESSAGES,
     Graph,
@@ -19,8 +18,6 @@ from tests.benchmarks.tasks import (
     with_prebuilt_agents,
     with_specialists,
 )
-
-from bailiwick.graphs.checkpoints import open_async_checkpointer, open_checkpointer
 
 ROUNDS = 15
 COLUMNS = ("langgraph-supervisor", "same agents", "own agents", "governed")
@@ -51,13 +48,13 @@ def _row(name: str, mode: str, timings: dict[str, Timing]) -> str:
 
 
 def _sync(graphs: dict[str, Graph], place: str | None) -> dict[str, Timing]:
-    with _saver(place) as saver:
+    with saver_at(place) as saver:
         tasks = {name: _task(graph.compile(checkpointer=saver)) for name, graph in graphs.items()}
         return measure(tasks, rounds=ROUNDS)
 
 
 async def _async(graphs: dict[str, Graph], place: str | None) -> dict[str, Timing]:
-    async with _async_saver(place) as saver:
+    async with async_saver_at(place) as saver:
         tasks = {name: _atask(graph.compile(checkpointer=saver)) for name, graph in graphs.items()}
         return await ameasure(tasks, rounds=ROUNDS)
 
@@ -76,21 +73,3 @@ def _atask(app: Any) -> Callable[[str], Awaitable[None]]:  # noqa: ANN401 - as a
         assert len(done["messages"]) == MESSAGES
 
     return task
-
-
-@contextmanager
-def _saver(place: str | None) -> Generator[Any]:
-    if not place:
-        yield None if place is None else InMemorySaver()
-        return
-    with open_checkpointer(place) as saver:
-        yield saver
-
-
-@asynccontextmanager
-async def _async_saver(place: str | None) -> AsyncGenerator[Any]:
-    if not place:
-        yield None if place is None else InMemorySaver()
-        return
-    async with open_async_checkpointer(place) as saver:
-        yield saver

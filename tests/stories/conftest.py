@@ -1,19 +1,30 @@
 """Owns what the stories share: the ground, the databases, and a desk on each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Protocol
 
 import pytest
-from tests.conftest import Cluster
+from tests.conftest import TRIALS, Cluster
 from tests.stories.databases import Place
 from tests.stories.desk import Desk, Ground, open_desk
 from tests.stories.engines import OPENERS, Engine
+from tests.stories.gates import GatedGround, open_gated_ground
+from tests.stories.kills import Carriers
+from tests.stories.nursery import Nursery, open_nursery
 
 from bailiwick.graphs.surroundings import start_surroundings, write_approles
 
 DATABASES = ("sqlite", "postgresql")
 WAYS = tuple(f"{database}-{way}" for database in DATABASES for way in OPENERS)
 """Each database of ledger and checkpoints, with each way to run a graph."""
+
+
+class Report(Protocol):
+    """Take note of trials, whose number is printed when all tests are over."""
+
+    def __call__(self, outcomes: Mapping[str, int], *, deaths: int = 0) -> None:
+        """Note how often trials ended how, and how many workers were killed in each."""
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +77,45 @@ def open_desk_of_module(ground: Ground, engine: Engine, place: Place) -> Iterato
 def desk(open_desk_of_module: Desk) -> Desk:
     """Give the refund desk, with the effects counted from now on."""
     return replace(open_desk_of_module, before=len(open_desk_of_module.shop.refunds()))
+
+
+@pytest.fixture(scope="module")
+def gated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatedGround]:
+    """Start a Vault and a shop with a gate before each."""
+    with open_gated_ground(tmp_path_factory.mktemp("gated") / "approles.json") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """Start what workers are forked from."""
+    with open_nursery() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def carriers_of_module(
+    gated: GatedGround, engine: Engine, place: Place, nursery: Nursery, way: str
+) -> Iterator[Carriers]:
+    """Give a desk on gated ground, with workers in processes of their own."""
+    with open_desk(gated.ground, engine, place.ledger) as desk:
+        yield Carriers(desk=desk, place=place, nursery=nursery, gates=gated, way=way)
+
+
+@pytest.fixture
+def carriers(carriers_of_module: Carriers) -> Carriers:
+    """Give the workers, with the effects at the shop counted from now on."""
+    desk = carriers_of_module.desk
+    return replace(carriers_of_module, desk=replace(desk, before=len(desk.shop.refunds())))
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest, way: str) -> Report:
+    """Give what notes trials for `pytest_terminal_summary`."""
+
+    def note(outcomes: Mapping[str, int], *, deaths: int = 0) -> None:
+        name = str(request.node.originalname).removeprefix("test_").replace("_", " ")
+        told = {"story": name, "way": way, "deaths": deaths, "outcomes": dict(outcomes)}
+        request.node.user_properties.append((TRIALS, told))
+
+    return note

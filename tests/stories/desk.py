@@ -225,9 +225,12 @@ class Thread:
         return interrupt
 
     def is_done(self) -> bool:
-        """Tell whether nothing is left to run or to answer."""
-        state = self.desk.engine.state(self.app, self.config)
-        return not state.next and not state.interrupts
+        """Tell whether nothing is left to run or to answer.
+
+        An interrupt is listed while the run that its answer released is under way, and `next` is
+        empty where a task has ended and nothing was made of it. Tasks say both.
+        """
+        return not self.desk.engine.state(self.app, self.config).tasks
 
     def messages(self) -> list[BaseMessage]:
         """Return the conversation."""

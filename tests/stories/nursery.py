@@ -1,7 +1,8 @@
 """Owns the worker processes of the stories: each a fork of one process that has imported all.
 
-Started as `python -m tests.stories.nursery`, it reads jobs from its standard input, one JSON object
-a line, and answers each with the worker's process id, what the worker says, and how it ended.
+Started as `python -m tests.stories.nursery`, it reads lists of jobs from its standard input, one a
+line, in JSON. It answers each with the workers' process ids, what the workers say, and how they
+ended. Workers of one list begin at the same moment.
 """
 
 import json
@@ -11,16 +12,19 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
 import sqlalchemy
+from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.types import Command
+from pydantic import ValidationError
 from sqlalchemy import event
 from tests.stories.desk import CUSTOMER, MANAGER, Ground, resume
 from tests.stories.engines import OPENERS, App, Engine, Run
@@ -44,7 +48,7 @@ _TURNS = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Say what a worker does: carry one thread to its end.
+    """Say what a worker does: carry one thread to its end, or run it once.
 
     Attributes:
         thread: The thread.
@@ -55,7 +59,8 @@ class Job:
         shop: The shop's address.
         approles: The file with the agents' logins.
         dies_at: The step of its own at which it kills itself; none where negative.
-        waits: Whether it begins only when it is told to.
+        request: What the customer asks first, where the thread is new.
+        answers: What the one run of the thread is resumed with; without answers where it is empty.
     """
 
     thread: str
@@ -66,7 +71,43 @@ class Job:
     shop: str
     approles: str
     dies_at: int = -1
-    waits: bool = False
+    request: str = ""
+    answers: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """Tell how a worker ended.
+
+    Attributes:
+        status: Its exit code, or its signal, negative.
+        steps: The steps it took; none where it was killed.
+    """
+
+    status: int
+    steps: tuple[str, ...] = ()
+
+
+class Barrier:
+    """Let workers begin together, once each of them is ready."""
+
+    def __init__(self) -> None:
+        self._ready, self._gone = os.pipe(), os.pipe()
+
+    def wait(self) -> None:
+        """Say in a worker that it is ready, and wait for all others."""
+        os.close(self._gone[1])
+        os.write(self._ready[1], b".")
+        os.read(self._gone[0], 1)
+
+    def open(self, workers: int) -> None:
+        """Wait until that many workers are ready, or have ended, and let them go."""
+        os.close(self._ready[1])
+        arrived = 0
+        while arrived < workers and (said := os.read(self._ready[0], workers)):
+            arrived += len(said)
+        for end in (self._ready[0], *self._gone):
+            os.close(end)
 
 
 class Life:
@@ -140,26 +181,24 @@ class Nursery:
 
     process: "subprocess.Popen[str]"
 
-    def start(self, job: Job) -> int:
-        """Start a worker, return its process id."""
-        self._tell(json.dumps(asdict(job)))
-        return int(self._hear()["pid"])
+    def start(self, *jobs: Job) -> list[int]:
+        """Start workers that begin at the same moment; return their process ids."""
+        self._tell(json.dumps([asdict(job) for job in jobs]))
+        return list(self._hear()["pids"])
 
-    def go(self) -> None:
-        """Tell a worker that waits to begin, once it is ready."""
-        assert self._hear() == {"ready": True}
-        self._tell("go")
-
-    def end(self) -> tuple[int, list[str]]:
-        """Wait for a worker's end; return how it ended, as `Popen` does, and its steps."""
-        steps: list[str] = []
+    def end(self) -> list[Ending]:
+        """Wait for the workers' ends, and tell them in the order of their jobs."""
+        steps: dict[int, list[str]] = {}
         while "ended" not in (told := self._hear()):
-            steps = told["steps"]
-        return int(told["ended"]), steps
+            steps[told["worker"]] = told["steps"]
+        return [
+            Ending(status=status, steps=tuple(steps.get(number, ())))
+            for number, status in enumerate(told["ended"])
+        ]
 
-    def work(self, job: Job) -> tuple[int, list[str]]:
-        """Have a worker do a job."""
-        self.start(job)
+    def work(self, *jobs: Job) -> list[Ending]:
+        """Have workers do jobs at the same time."""
+        self.start(*jobs)
         return self.end()
 
     def _tell(self, line: str) -> None:
@@ -184,7 +223,7 @@ def open_nursery() -> Generator[Nursery]:
         _stream(process.stdin).close()
 
 
-def carry(engine: Engine, app: App, thread: str) -> None:
+def carry(engine: Engine, app: App, thread: str, request: str = "") -> None:
     """Carry a thread to its end: the manager says yes, and whoever asked runs it on."""
     config: RunnableConfig = {"configurable": {"thread_id": thread}}
     for _ in range(_TURNS):
@@ -193,8 +232,19 @@ def carry(engine: Engine, app: App, thread: str) -> None:
             engine.run(Run(app=app, given=resume(state.interrupts[0]), config=config, who=MANAGER))
         elif state.tasks:
             engine.run(Run(app=app, given=None, config=config, who=CUSTOMER))
+        elif request and state.created_at is None:
+            asked = {"messages": [HumanMessage(request)]}
+            engine.run(Run(app=app, given=asked, config=config, who=CUSTOMER))
         else:
             return
+
+
+def _run_once(engine: Engine, app: App, thread: str, answers: dict[str, Any]) -> None:
+    config: RunnableConfig = {"configurable": {"thread_id": thread}}
+    given: Command[Any] | None = Command(resume=answers) if answers else None
+    # Of workers that run one thread at once, some are refused: what they answer is gone.
+    with suppress(ValidationError):
+        engine.run(Run(app=app, given=given, config=config, who=MANAGER))
 
 
 def _stream(stream: IO[str] | None) -> IO[str]:
@@ -202,7 +252,7 @@ def _stream(stream: IO[str] | None) -> IO[str]:
     return stream
 
 
-def _work(job: Job) -> None:
+def _work(job: Job, number: int, barrier: Barrier) -> None:
     surroundings = Surroundings(vault_address=job.vault, approles={}, shop_address=job.shop)
     ground = Ground(surroundings=surroundings, approles=Path(job.approles))
     life = Life(job.dies_at)
@@ -210,13 +260,14 @@ def _work(job: Job) -> None:
         engine: Engine = opened.enter_context(OPENERS[job.way](job.checkpoints))
         desk = opened.enter_context(open_refund_desk(ground.settings(job.ledger)))
         app = desk.graph.compile(checkpointer=engine.checkpointer)
-        if job.waits:
-            _say(ready=True)
-            sys.stdin.readline()
+        barrier.wait()
         life.watch_transactions()
         life.watch_checkpoints(engine.checkpointer)
-        carry(engine, app, job.thread)
-    _say(steps=life.steps)
+        if job.answers is None:
+            carry(engine, app, job.thread, job.request)
+        else:
+            _run_once(engine, app, job.thread, job.answers)
+    _say(worker=number, steps=life.steps)
 
 
 def _say(**told: object) -> None:
@@ -224,18 +275,24 @@ def _say(**told: object) -> None:
     sys.stdout.flush()
 
 
-def _fork(job: Job) -> int:
-    child = os.fork()
-    if child:
-        _say(pid=child)
-        _, status = os.waitpid(child, 0)
-        return os.waitstatus_to_exitcode(status)
+def _fork(job: Job, number: int, barrier: Barrier) -> int:
+    if child := os.fork():
+        return child
     try:
-        _work(job)
+        _work(job, number, barrier)
     except BaseException:  # noqa: BLE001 - it must not go on as a second nursery
         traceback.print_exc()
         os._exit(1)
     os._exit(0)
+
+
+def _raise(jobs: Sequence[Job]) -> None:
+    barrier = Barrier()
+    children = [_fork(job, number, barrier) for number, job in enumerate(jobs)]
+    _say(pids=children)
+    barrier.open(len(children))
+    ended = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    _say(ended=ended)
 
 
 def main() -> None:
@@ -244,7 +301,7 @@ def main() -> None:
     for name in _IMPORTED_LATE:
         import_module(name)
     while line := sys.stdin.readline():
-        _say(ended=_fork(Job(**json.loads(line))))
+        _raise([Job(**fields) for fields in json.loads(line)])
 
 
 if __name__ == "__main__":

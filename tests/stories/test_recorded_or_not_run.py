@@ -11,7 +11,7 @@ from langchain_core.messages import HumanMessage
 from tests.conftest import Cluster
 from tests.stories.desk import CUSTOMER, ORDER, REQUEST, Desk, Ground, open_desk
 from tests.stories.engines import Engine
-from tests.stories.gates import GatedGround, Stop, When, open_gated_ground
+from tests.stories.gates import GatedGround, Stop, When
 from tests.stories.leasing import UNKNOWN
 from tests.stories.ledger_outages import STRIKES, Ledgers, Server, Strike
 from tests.stories.nursery import carry
@@ -49,13 +49,6 @@ MIDDLE = [
     *[("postgresql-sync", "postgresql stopped", moment) for moment in MOMENTS],
     *[("postgresql-async", "postgresql read-only", moment) for moment in MOMENTS],
 ]
-
-
-@pytest.fixture(scope="module")
-def gated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatedGround]:
-    """Start a Vault and a shop with a gate before each."""
-    with open_gated_ground(tmp_path_factory.mktemp("logins") / "approles.json") as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
