@@ -15,11 +15,14 @@ from bailiwick.policies.decisions import Decision
 from bailiwick.policies.errors import ScopeError, VaultError
 from bailiwick.policies.redaction import Redactor
 from bailiwick.policies.verdicts import deny
-from bailiwick.tools import journal
-from bailiwick.tools.calls import Outcome
+from bailiwick.tools import journal, lease_records, proposal_rows
+from bailiwick.tools.call_rows import Intent, occurrence
+from bailiwick.tools.calls import LASTS, SLACK
 from bailiwick.tools.credentials import Credential
 from bailiwick.tools.leases import Lease
 from bailiwick.tools.ledger import Entry
+from bailiwick.tools.proposal_rows import Proposal
+from bailiwick.tools.reconciliations import reconcile
 from bailiwick.tools.results import Attempt, ToolResult
 from bailiwick.tools.scoped import ScopedTool
 from bailiwick.tools.tracing import unheard
@@ -45,6 +48,9 @@ class Execution:
         self._call = call
         self._tool = tool
         self._lease: Lease | None = None
+        self._proposal: Proposal | None = None
+        self._key = ""
+        self._approvers: tuple[str, ...] = ()
         self._redactor = Redactor(())
 
     def start(self) -> ToolResult | None:
@@ -53,13 +59,19 @@ class Execution:
         Raises:
             LedgerError: If the ledger cannot be written.
         """
-        return self._permit() or self._lease_credential()
+        match self._permit():
+            case Intent() as standing:
+                return self._met_again(standing)
+            case ToolResult() as refused:
+                return refused
+            case None:
+                return self._lease_credential()
 
     def run(self) -> Attempt:
         """Run the tool with its credential."""
         with self._surroundings:
             return Attempt.of(
-                lambda: self._tool.call(self._call.args, self._credential),
+                lambda: self._tool.call(self._call.args, self._credential, self._key),
                 may_interrupt=not self.holds_lease,
             )
 
@@ -67,33 +79,27 @@ class Execution:
         """Do what `run` does, on an event loop."""
         with self._surroundings:
             return await Attempt.aof(
-                lambda: self._tool.acall(self._call.args, self._credential),
+                lambda: self._tool.acall(self._call.args, self._credential, self._key),
                 may_interrupt=not self.holds_lease,
             )
 
     def finish(self, attempt: Attempt) -> ToolResult:
-        """Redact, revoke and record what the tool returned or raised.
+        """Redact and record what the tool returned or raised; its credential is over.
 
         Raises:
             LedgerError: If the ledger cannot be written; the outcome is in doubt then.
         """
-        result = attempt.redacted(self._tool.name, self._redactor)
-        self.revoke()
+        result = attempt.redacted(self._tool.name, self._redactor, changes=self._changes)
+        if self._lease is not None:
+            self._lease.credential.end()
         self._record(result)
         return result
 
     def revoke(self) -> None:
-        """Give the credential back, if one is held; Vault ends it by itself where that fails."""
+        """Give the credential back, if one is held: it is over now, and Vault hears of it soon."""
         lease, self._lease = self._lease, None
-        if lease is None or self._guard.vault is None:
-            return
-        failure = None
-        try:
-            self._guard.vault.revoke(lease)
-        except VaultError as error:
-            failure = str(error)
-            logger.warning("lease %s ends by its ttl alone: %s", lease.accessor, failure)
-        self._append(journal.revoked(self._call, lease, failure))
+        if lease is not None and self._guard.revocations is not None:
+            self._guard.revocations.release(lease)
 
     @property
     def holds_lease(self) -> bool:
@@ -108,29 +114,50 @@ class Execution:
     def _credential(self) -> Credential | None:
         return self._lease.credential if self._lease else None
 
-    def _permit(self) -> ToolResult | None:
+    def _permit(self) -> Intent | ToolResult | None:
         # One transaction: either all of it stands before the tool runs, or the tool does not run.
         guard, version = self._guard, self._guard.policy.version
         with guard.ledger.transaction(flushes=self._changes) as connection:
             # Of two workers with the same call, the second finds what the first has written.
             guard.ledger.lock(connection, self._call.thread)
-            if self._changes and (
-                standing := guard.calls.standing(connection, self._call, version)
-            ):
-                return ToolResult.standing(self._tool.name, standing)
+            if self._changes and (standing := guard.calls.standing(connection, self._call)):
+                return standing
             decision = self._decide(connection)
             entries = [journal.decision(self._call, decision)]
             if decision.verdict == "allow":
-                if self._changes:
-                    guard.calls.begin(connection, self._call, version)
+                self._begin(connection, version)
                 entries.append(journal.started(self._call, version, self._tool.scope))
             guard.ledger.append(connection, self._call.thread, *entries)
         allowed = decision.verdict == "allow"
         return None if allowed else ToolResult.refused(self._tool.name, decision.reason)
 
+    def _met_again(self, standing: Intent) -> ToolResult:
+        if standing.state != "in_doubt" or self._tool.reconciler is None:
+            return ToolResult.standing(self._tool.name, standing)
+        record = self._guard.calls.find(standing.key)
+        return ToolResult.standing(self._tool.name, reconcile(self._guard, record, self._tool))
+
+    def _begin(self, connection: Connection, version: str) -> None:
+        if not self._changes:
+            self._key = occurrence(self._call) if self._tool.takes_key else ""
+            return
+        scope, proposal = self._tool.scope, self._proposal
+        begun = self._guard.calls.begin(
+            connection,
+            self._call,
+            version,
+            lasts=LASTS if scope is None else scope.ttl + SLACK,
+            idempotency_key=proposal.idempotency_key if proposal else "",
+        )
+        self._key = begun.idempotency_key
+
     def _decide(self, connection: Connection) -> Decision:
         guard = self._guard
+        if self._changes:
+            self._proposal = proposal_rows.of_call(connection, self._call)
         decision = guard.policy.decide(self._call)
+        if self._proposal and (reason := self._proposal.refusal(decision)):
+            return deny(reason, decision.policy_version)
         if decision.verdict != "review":
             return decision
         approval = guard.approvals.approved(connection, self._call, decision.policy_version)
@@ -138,6 +165,7 @@ class Execution:
             return decision
         # Whoever resumes the thread is not the one who asked.
         self._call = replace(self._call, requester=approval.request.requester)
+        self._approvers = tuple(grant.principal for grant in approval.grants)
         decision = guard.policy.decide(self._call, approval.roles)
         if decision.verdict == "allow" and not guard.approvals.consume(
             connection, approval.request.id, approval.request.digest
@@ -149,23 +177,23 @@ class Execution:
         call, tool, vault = self._call, self._tool, self._guard.vault
         if tool.scope is None:
             return None
-        if vault is None:
+        if vault is None or self._guard.revocations is None:
             return self._without_credential("the guard has no vault: give it one")
         try:
-            meta = journal.lease_meta(call)
+            meta = lease_records.meta(call, self._approvers)
             self._lease = vault.lease(tool.scope, agent=call.agent, tool=tool.name, meta=meta)
         except (VaultError, ScopeError) as error:
             return self._without_credential(str(error))
         # Made before the tool runs, which could end the credential itself.
         self._redactor = Redactor(self._lease.credential.values())
-        self._append(journal.leased(call, self._lease))
+        self._guard.revocations.grant(call, self._lease)
         return None
 
     def _without_credential(self, reason: str) -> ToolResult:
         # The operator reads the reason; to the model it would say what stands where.
         logger.error("%s of %s got no credential: %s", self._tool.name, self._call.agent, reason)
         result = ToolResult.refused(self._tool.name, "No credential could be had for it.")
-        self._record(result, journal.lease_failed(self._call, reason))
+        self._record(result, lease_records.failed(self._call, reason))
         return result
 
     @property
@@ -175,15 +203,13 @@ class Execution:
     def _record(self, result: ToolResult, *entries: Entry) -> None:
         guard, call, version = self._guard, self._call, self._guard.policy.version
         with guard.ledger.transaction(flushes=self._changes) as connection:
-            if self._changes:
-                state: Outcome = "succeeded" if result.outcome == "succeeded" else "failed"
-                guard.calls.end(connection, call.digest(version), state, result.dumps())
-            ended = journal.ended(call, version, result)
+            is_late = self._changes and not guard.calls.end(
+                connection, call.digest(version), result.state, result.dumps()
+            )
+            ended = journal.ended(call, version, result, is_late=is_late)
             guard.ledger.append(connection, call.thread, *entries, ended)
-
-    def _append(self, entry: Entry) -> None:
-        with self._guard.ledger.transaction() as connection:
-            self._guard.ledger.append(connection, self._call.thread, entry)
+            if self._proposal is not None:
+                proposal_rows.close(connection, guard.ledger, self._proposal, result.state)
 
 
 async def to_its_end(work: Callable[[], T]) -> T:

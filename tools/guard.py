@@ -19,6 +19,7 @@ from bailiwick.tools.locations import Location
 from bailiwick.tools.principals import current_principal
 from bailiwick.tools.requests import Requests
 from bailiwick.tools.results import ToolResult
+from bailiwick.tools.revocations import DRAIN, Revocations
 from bailiwick.tools.scoped import ScopedTool
 from bailiwick.tools.vault import Vault
 
@@ -49,6 +50,7 @@ class Guard:
         self.policy = policy
         self.ledger = ledger
         self.vault = vault
+        self.revocations = Revocations(ledger, vault) if vault is not None else None
         self.principal = principal
         self.approvals = Approvals(ledger, place=place)
         self.calls = Calls(ledger)
@@ -75,8 +77,7 @@ class Guard:
             attempt = await execution.arun()
             return await to_its_end(lambda: execution.finish(attempt))
         finally:
-            if execution.holds_lease:
-                await to_its_end(execution.revoke)
+            execution.revoke()
 
     def decide(self, call: ToolCall) -> Decision:
         """Say whether a call may run, given no approval."""
@@ -109,6 +110,10 @@ class Guard:
         with self.ledger.transaction(flushes=False) as connection:
             self.ledger.append(connection, thread, entry)
         return None if decision.verdict == "allow" else decision.reason
+
+    def drain(self, seconds: float = DRAIN) -> bool:
+        """Wait until each lease that was given back has ended; tell whether they all have."""
+        return self.revocations is None or self.revocations.drain(seconds)
 
     def bind(self, tools: Sequence[BaseTool], *, agent: str | None = None) -> list[BaseTool]:
         """Return tools that any graph may hold: each decides, asks, leases and records by itself.

@@ -3,8 +3,9 @@
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.canonical import Json, digest, plain
 from bailiwick.policies.decisions import Decision
+from bailiwick.policies.principals import Principal
 from bailiwick.policies.scopes import Scope
-from bailiwick.tools.leases import Lease
+from bailiwick.tools.call_rows import CallRecord
 from bailiwick.tools.ledger import Entry
 from bailiwick.tools.results import ToolResult
 
@@ -40,8 +41,17 @@ def started(call: ToolCall, policy_version: str, scope: Scope | None) -> Entry:
     )
 
 
-def ended(call: ToolCall, policy_version: str, result: ToolResult) -> Entry:
-    """Say what came of a call; its result stands as a digest."""
+def ended(
+    call: ToolCall, policy_version: str, result: ToolResult, *, is_late: bool = False
+) -> Entry:
+    """Say what came of a call; its result stands as a digest.
+
+    Args:
+        call: The call.
+        policy_version: The version of the policy that allowed it.
+        result: What came of it.
+        is_late: Whether it was settled by then: what somebody had found out may be wrong.
+    """
     return Entry(
         "call.ended",
         {
@@ -49,31 +59,31 @@ def ended(call: ToolCall, policy_version: str, result: ToolResult) -> Entry:
             "call": call.digest(policy_version),
             "outcome": result.outcome,
             "result": digest(plain(result.content)),
+            **({"late": True} if is_late else {}),
         },
     )
 
 
-def leased(call: ToolCall, lease: Lease) -> Entry:
-    """Say which credential a call holds, with what joins it to Vault's own audit."""
+def settled(
+    call: CallRecord, outcome: str, *, by: Principal, reason: str, thread: str | None
+) -> Entry:
+    """Say who found out what had come of a call in doubt, or has it tried again, and where."""
     return Entry(
-        "lease.granted",
+        "call.settled",
         {
-            **_who(call),
-            **_lease(lease),
-            "ttl": lease.ttl,
-            "request_ids": [lease.mint_request, lease.read_request],
+            **_what(call),
+            "by": by.id,
+            "roles": sorted(by.roles),
+            "outcome": outcome,
+            "reason": reason,
+            **({} if thread is None else {"thread": thread}),
         },
     )
 
 
-def lease_failed(call: ToolCall, reason: str) -> Entry:
-    """Say that a call got no credential."""
-    return Entry("lease.failed", {**_who(call), "reason": reason})
-
-
-def revoked(call: ToolCall, lease: Lease, failure: str | None) -> Entry:
-    """Say that a call's credential was revoked, or why it ends by its ttl alone."""
-    return Entry("lease.revoked", {**_who(call), **_lease(lease), "failure": failure})
+def reconciled(call: CallRecord, outcome: str, detail: str) -> Entry:
+    """Say what the system itself says of a call in doubt, as its tool's `reconcile` asked it."""
+    return Entry("call.reconciled", {**_what(call), "outcome": outcome, "detail": detail})
 
 
 def handoff(
@@ -95,18 +105,6 @@ def handoff(
     )
 
 
-def lease_meta(call: ToolCall) -> dict[str, str]:
-    """Return what Vault's own audit shall say of a lease."""
-    return {
-        "agent": call.agent,
-        "chain": "/".join(call.chain),
-        "requester": call.requester,
-        "thread": call.thread,
-        "tool": call.tool.name,
-        "tool_call_id": call.id,
-    }
-
-
 def _who(call: ToolCall) -> dict[str, Json]:
     return {
         "tool_call_id": call.id,
@@ -117,5 +115,11 @@ def _who(call: ToolCall) -> dict[str, Json]:
     }
 
 
-def _lease(lease: Lease) -> dict[str, Json]:
-    return {"accessor": lease.accessor, "role": lease.role, "path": lease.path}
+def _what(call: CallRecord) -> dict[str, Json]:
+    return {
+        "call": call.key,
+        "tool_call_id": call.tool_call_id,
+        "requester": call.requester,
+        "agent": call.agent,
+        "tool": call.tool,
+    }

@@ -80,7 +80,7 @@ def _answered(body: Body) -> Text:
 def _revoked(body: Body) -> Text:
     if body["failure"]:
         return quoted(f"lease of {body['path']} not revoked: {body['failure']}", "red")
-    return quoted(f"lease of {body['path']} revoked")
+    return quoted(f"lease of {body['path']} {body.get('end', 'revoked')}")
 
 
 def _ended(body: Body) -> Text:

@@ -1,5 +1,6 @@
 """Owns the refund desk as the stories attack it: its people, its threads, its effects."""
 
+import time
 import uuid
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,9 @@ CUSTOMER = Principal(id="customer")
 CLERK = Principal(id="clerk", roles=frozenset({"clerk"}))
 MANAGER = Principal(id="manager", roles=frozenset({"manager"}))
 SECOND_MANAGER = Principal(id="second manager", roles=frozenset({"manager"}))
+
+PATIENCE = 10.0
+"""Seconds for which the end of a lease is waited for."""
 
 ORDER = "A-1002"
 """An order of 899.00 EUR: the shop itself would pay 5.00 of it back again and again."""
@@ -153,6 +157,13 @@ class Desk:
         return [refund.cents for refund in self.shop.refunds()[self.before :]]
 
     def live_children(self) -> list[str]:
+        """Return the tools for which a child token stays alive in Vault: an end takes a moment."""
+        deadline = time.monotonic() + PATIENCE
+        while (live := self.live_now()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return live
+
+    def live_now(self) -> list[str]:
         """Return the tools for which a child token is alive in Vault right now."""
         return [token.role for token in self.vault.live_tokens() if token.role]
 
@@ -247,6 +258,15 @@ class Thread:
     def records(self, kind: str | None = None) -> list[Record]:
         """Return what the ledger says of the thread."""
         return list(self.desk.guard.ledger.records(self.id, kind))
+
+    def ended(self) -> Sequence[Record]:
+        """Return how each lease of the thread ended, once they all have."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            ended = self.records("lease.revoked")
+            if len(ended) >= len(self.records("lease.granted")) or time.monotonic() > deadline:
+                return ended
+            time.sleep(0.01)
 
     def denials(self) -> list[Mapping[str, Any]]:
         """Return the decisions that denied something."""

@@ -63,8 +63,9 @@ def test_a_refund_in_a_foreign_graph(desk: Desk, make: Make) -> None:
 
     assert desk.refunded == [500]
     assert thread.is_done()
+    assert thread.ended()
     kinds = [each.kind for each in thread.records()]
-    assert kinds[-4:] == ["call.started", "lease.granted", "lease.revoked", "call.ended"]
+    assert kinds[-4:] == ["call.started", "lease.granted", "call.ended", "lease.revoked"]
     assert desk.live_children() == []
 
 

@@ -28,7 +28,7 @@ BEFORE = [
     "lease.granted",
 ]
 """What stands of a refund before it is made, in this order."""
-AFTER = ["lease.revoked", "call.ended"]
+AFTER = ["call.ended", "lease.revoked"]
 PATHS = {
     "issue_refund": "/refunds",
     "look_up_order": "/orders/A-1002",
@@ -51,6 +51,7 @@ def test_each_refund_has_its_records_before_it(desk: Desk) -> None:
         thread.answer(thread.ask(), kind=kind, **fields)
         (refund,) = desk.shop.refunds()[made:]
 
+        assert thread.ended()
         records = records_of_the_refund(thread)
         assert [record.kind for record in records][-len(BEFORE + AFTER) :] == BEFORE + AFTER
         for record in records:
@@ -122,6 +123,7 @@ def test_vaults_audit_says_who_leased_for_what(desk: Desk, ground: Ground, tmp_p
         "thread": thread.id,
         "tool": "issue_refund",
         "tool_call_id": lease.body["tool_call_id"],
+        "approver": MANAGER.id,
     }
     assert minted["auth"]["metadata"]["role_name"] == "bailiwick-billing"
 

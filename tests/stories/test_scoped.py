@@ -18,7 +18,8 @@ from tests.stories.leasing import (
 )
 from tests.stories.outages import OUTAGES, REFUND_SECRET, TTL, Outage, operator, quiet_port, sealed
 
-from bailiwick.graphs.surroundings import start_surroundings, write_approles
+from bailiwick.graphs.approles import write_approles
+from bailiwick.graphs.surroundings import start_surroundings
 from bailiwick.policies.errors import VaultError
 from bailiwick.tools.credentials import Credential
 from bailiwick.tools.scoped import scoped_tool
@@ -59,7 +60,7 @@ def test_vault_fails_while_a_refund_is_approved(
         with outage.strike(ground):
             thread.under(billing(over(desk, vault)).app).answer(interrupt)
         if outage.leaves_a_child:
-            wait_for(lambda: desk.live_children() == ["bailiwick-issue_refund"])
+            wait_for(lambda: desk.live_now() == ["bailiwick-issue_refund"])
             ground.vault.let_pass(TTL)
         assert desk.live_children() == []
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from langchain_core.tools import ToolException
 from tests.tools.governed import MANAGER, RULES, call_of, load_policy, pay_tool
 
 from bailiwick.policies import LedgerError, Principal, Scope, ToolCall
@@ -35,7 +36,7 @@ REFUNDS = """
     principal == Agent::"billing", action == Action::"call", resource == Tool::"issue_refund"
 );
 """
-ALL = ["decision", "call.started", "lease.granted", "lease.revoked", "call.ended"]
+ALL = ["decision", "call.started", "lease.granted", "call.ended", "lease.revoked"]
 UNDECIDED = "its outcome is not known, so it is not run again"
 
 Run = Callable[[Guard, ToolCall, ScopedTool], ToolResult]
@@ -106,6 +107,13 @@ def kinds(ledger: Ledger) -> list[str]:
     return [record.kind for record in ledger.records("t")]
 
 
+def live(guard: Guard, devvault: DevelopmentVault) -> list[str]:
+    """Return the tools whose leases are alive, once those that were given back have ended."""
+    assert guard.revocations is not None
+    guard.revocations.drain()
+    return [token.role for token in devvault.live_tokens() if token.role]
+
+
 def break_records(ledger_url: str, kind: str) -> None:
     """Have the database refuse records of one kind from now on."""
     with closing(sqlite3.connect(ledger_url.removeprefix("sqlite:///"))) as connection:
@@ -173,8 +181,8 @@ def test_everything_is_recorded_before_it_takes_effect(
 
     assert result.content == f"done with {len(SECRET)} characters"
     assert seen == [(ALL[:3], 1)]
+    assert live(vaulted, devvault) == []
     assert kinds(ledger) == ALL
-    assert devvault.live_tokens(role="bailiwick-issue_refund") == []
 
 
 def test_a_lease_is_recorded_with_what_joins_it_to_vaults_audit(
@@ -308,7 +316,7 @@ def test_a_lease_that_cannot_be_recorded_is_given_back(
     with pytest.raises(LedgerError):
         run(vaulted, refund(tool), tool)
     assert used == []
-    assert devvault.live_tokens(role="bailiwick-issue_refund") == []
+    assert live(vaulted, devvault) == []
 
 
 def test_an_outcome_that_cannot_be_recorded_is_in_doubt(
@@ -325,8 +333,8 @@ def test_an_outcome_that_cannot_be_recorded_is_in_doubt(
 
     assert (len(used), result.outcome) == (1, "refused")
     assert UNDECIDED in str(result.content)
-    assert [call.state for call in vaulted.calls.list(in_doubt=True)] == ["started"]
-    assert devvault.live_tokens(role="bailiwick-issue_refund") == []
+    assert [call.state for call in vaulted.calls.list()] == ["under_way"]
+    assert live(vaulted, devvault) == []
 
 
 def test_without_a_credential_the_tool_does_not_run(
@@ -375,22 +383,23 @@ def test_an_agent_that_vault_does_not_know_gets_no_credential(
     assert used == []
 
 
-def test_a_lease_that_vault_does_not_end_is_on_record(
+def test_a_lease_that_vault_does_not_end_at_once_is_ended_later(
     vaulted: Guard,
     ledger: Ledger,
     devvault: DevelopmentVault,
     caplog: pytest.LogCaptureFixture,
     run: Run,
 ) -> None:
-    """The result arrives all the same; the lease ends by its time."""
+    """The result arrives all the same; log and ledger say that it took several tries."""
     tool = refund_tool(lambda _: "done")
-    devvault.faults.add(Fault(path="auth/token/revoke-self", times=3, status=500))
+    devvault.faults.add(Fault(path="auth/token/revoke-self", times=2, status=500))
     result = run(vaulted, refund(tool), tool)
 
     assert result == ToolResult(content="done", outcome="succeeded")
-    revoked = next(ledger.records("t", "lease.revoked"))
-    assert revoked.body["failure"]
-    assert "ends by its ttl alone" in caplog.text
+    assert live(vaulted, devvault) == []
+    revoked = next(ledger.records("t", "lease.revoked")).body
+    assert (revoked["end"], revoked["tries"], revoked["failure"]) == ("revoked", 3, None)
+    assert caplog.text.count("is not revoked yet") == 1
 
 
 def test_the_credential_ends_with_the_call(vaulted: Guard, run: Run) -> None:
@@ -412,18 +421,44 @@ def raises(error: BaseException) -> Callable[[Credential], NoReturn]:
     return fail
 
 
-def test_a_tool_that_raises_has_failed(
+def test_a_tool_that_raises_is_in_doubt(
     vaulted: Guard, ledger: Ledger, devvault: DevelopmentVault, run: Run
 ) -> None:
-    """Its error is its result, and its lease ends as any."""
-    tool = refund_tool(raises(ValueError(f"refused: {SECRET}")))
+    """It may have had its effect before; its error is its result, and its lease ends as any."""
+    tool = refund_tool(raises(ValueError(f"unreadable: {SECRET}")))
     result = run(vaulted, refund(tool), tool)
 
-    assert result.outcome == "failed"
-    assert result.content == f"issue_refund failed: ValueError: refused: {MASK}"
+    assert result.outcome == "unknown"
+    assert f"broke off (ValueError: unreadable: {MASK}): {UNDECIDED}" in str(result.content)
+    assert live(vaulted, devvault) == []
     assert kinds(ledger) == ALL
-    assert vaulted.calls.list()[0].state == "failed"
-    assert devvault.live_tokens(role="bailiwick-issue_refund") == []
+    assert next(ledger.records("t", "call.ended")).body["outcome"] == "unknown"
+    assert vaulted.calls.list(in_doubt=True) == vaulted.calls.list()
+    assert run(vaulted, refund(tool), tool) == result
+    assert live(vaulted, devvault) == []
+
+
+def test_a_tool_that_refuses_has_failed(vaulted: Guard, ledger: Ledger, run: Run) -> None:
+    """LangChain's own exception is how its author says that nothing happened."""
+    tool = refund_tool(raises(ToolException(f"refused: {SECRET}")))
+    result = run(vaulted, refund(tool), tool)
+
+    assert result == ToolResult(content=f"issue_refund failed: refused: {MASK}", outcome="failed")
+    assert kinds(ledger)[:4] == ALL[:4]
+    assert [call.state for call in vaulted.calls.list()] == ["failed"]
+
+
+def test_a_read_that_raises_has_failed(guard: Guard, run: Run) -> None:
+    """It changes nothing, so nothing about it is in doubt."""
+
+    @scoped_tool(effect="read")
+    def look() -> str:
+        """Look."""
+        raise ValueError("no such order")
+
+    result = run(guard, call_of(look, {}), look)
+    assert result == ToolResult(content="look failed: ValueError: no such order", outcome="failed")
+    assert guard.calls.list() == ()
 
 
 @pytest.mark.parametrize(
@@ -437,7 +472,7 @@ def test_a_tool_that_is_stopped_is_in_doubt(
 
     with pytest.raises(type(signal)):
         vaulted.run(refund(tool), tool)
-    assert devvault.live_tokens(role="bailiwick-issue_refund") == []
+    assert live(vaulted, devvault) == []
     assert UNDECIDED in str(vaulted.run(refund(tool), tool).content)
 
 
@@ -460,7 +495,7 @@ async def test_a_tool_that_is_cancelled_is_in_doubt(
 
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert devvault.live_tokens(role="bailiwick-issue_refund") == []
+    assert live(vaulted, devvault) == []
     again = await vaulted.arun(refund(issue_refund), issue_refund)
     assert UNDECIDED in str(again.content)
 
@@ -490,7 +525,7 @@ async def test_a_tool_in_a_thread_loses_its_credential_when_cancelled(
     await asyncio.to_thread(wait_for, lambda: found)
 
     assert "ended with its call" in found[0]
-    assert devvault.live_tokens(role="bailiwick-issue_refund") == []
+    assert live(vaulted, devvault) == []
 
 
 async def test_a_call_that_is_cancelled_while_it_leases_keeps_nothing(
@@ -509,7 +544,7 @@ async def test_a_call_that_is_cancelled_while_it_leases_keeps_nothing(
     with pytest.raises(asyncio.CancelledError):
         await task
     assert used == []
-    assert devvault.live_tokens(role="bailiwick-issue_refund") == []
+    assert live(vaulted, devvault) == []
 
 
 def test_no_disguise_carries_a_secret_out(vaulted: Guard, run: Run) -> None:

@@ -1,0 +1,268 @@
+"""Owns the end of every lease: asked for behind the call's back, until Vault has confirmed it."""
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from bailiwick.policies.calls import ToolCall
+from bailiwick.policies.canonical import Json
+from bailiwick.policies.errors import LedgerError, VaultError
+from bailiwick.tools import lease_records
+from bailiwick.tools import revocation_rows as rows
+from bailiwick.tools.lease_records import End
+from bailiwick.tools.leases import Lease
+from bailiwick.tools.ledger import Ledger
+from bailiwick.tools.vault import Vault
+
+logger = logging.getLogger(__name__)
+
+HOLD = 20.0
+"""Seconds for which a lease is its own process's to end; then any other may take it for dead."""
+
+BEAT = HOLD / 4
+"""Seconds after which a process says that its calls are still under way."""
+
+FIRST, LONGEST = 0.25, 60.0
+"""Seconds before the next try: from the first, doubled each time, to the longest."""
+
+IDLE = 2.0
+"""Seconds for which the worker waits for another lease before it ends."""
+
+DRAIN = 5.0
+"""Seconds that closing waits for what is still to be revoked."""
+
+_BATCH = 50
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Held:
+    """Hold a lease whose end this process sees to.
+
+    Attributes:
+        accessor: Its token's handle.
+        lease_id: Vault's lease of what it was given; empty where there is none.
+        thread: The thread of its call.
+        body: Whose it is, as the ledger says it.
+        ends: When Vault ends it by itself, in monotonic seconds.
+        lease: The lease with its token, where it is of this process.
+        due: When to ask for its end next; None while its call is under way.
+        tries: How often its end was asked for.
+    """
+
+    accessor: str
+    lease_id: str
+    thread: str
+    body: Mapping[str, Json]
+    ends: float
+    lease: Lease | None = field(default=None, repr=False)
+    due: float | None = None
+    tries: int = 0
+
+
+class Revocations:
+    """End leases when their calls are over, without the calls waiting for it.
+
+    Each lease stands in the ledger's database from the transaction that records it until Vault has
+    confirmed its end: by its handles, without any secret. A worker ends those of its own process
+    with their own tokens, again and again until Vault confirms; what a process leaves behind, the
+    next one ends by the handles, as `revocations.service`.
+
+    Args:
+        ledger: Where the leases stand.
+        vault: Where they are ended.
+        clock: Gives monotonic seconds.
+    """
+
+    def __init__(
+        self, ledger: Ledger, vault: Vault, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._ledger = ledger
+        self._vault = vault
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._held: dict[str, _Held] = {}
+        self._worker: threading.Thread | None = None
+        self._is_closed = False
+        self._beaten = self._swept = -math.inf
+        vault.before_closing(self)
+
+    def grant(self, call: ToolCall, lease: Lease) -> None:
+        """Record a lease, and that its end is still to come, in one transaction.
+
+        Raises:
+            LedgerError: If the ledger cannot be written; release the lease then.
+        """
+        body = lease_records.handles(call, lease)
+        entries = [lease_records.granted(call, lease)]
+        if lease.is_spent:
+            entries.append(lease_records.ended(body, "spent", tries=0))
+        else:
+            self._hold(
+                _Held(
+                    accessor=lease.accessor,
+                    lease_id=lease.lease_id,
+                    thread=call.thread,
+                    body=body,
+                    ends=self._clock() + lease.ttl,
+                    lease=lease,
+                )
+            )
+        # Whoever loses power loses with the row a lease that ends by itself.
+        with self._ledger.transaction(flushes=False) as connection:
+            self._ledger.lock(connection, call.thread)
+            if not lease.is_spent:
+                rows.hold(connection, body, thread=call.thread, ttl=lease.ttl, seconds=HOLD)
+            self._ledger.append(connection, call.thread, *entries)
+
+    def release(self, lease: Lease) -> None:
+        """End a lease's credential now, and have the rest of it ended soon."""
+        lease.credential.end()
+        with self._changed:
+            if lease.accessor in self._held:
+                self._held[lease.accessor].due = self._clock()
+                self._wake()
+
+    def drain(self, seconds: float = DRAIN) -> bool:
+        """Wait until every lease that was given back has ended; tell whether they all have."""
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: all(held.due is None for held in self._held.values()), seconds
+            )
+
+    def sweep(self) -> None:
+        """Take over what processes that are gone have left behind, and have it ended soon.
+
+        Raises:
+            LedgerError: If the ledger's database fails.
+        """
+        self._swept = self._clock()
+        with self._ledger.reading() as connection:
+            if not rows.is_any_due(connection):
+                return
+        with self._ledger.transaction(flushes=False) as connection:
+            claimed = rows.claim(connection, limit=_BATCH, seconds=HOLD)
+        for left in claimed:
+            self._hold(
+                _Held(
+                    accessor=left.accessor,
+                    lease_id=left.lease_id,
+                    thread=left.thread,
+                    body=left.body,
+                    ends=self._clock() + left.left,
+                    due=self._clock(),
+                    tries=left.tries,
+                )
+            )
+
+    def close(self, seconds: float = DRAIN) -> None:
+        """Wait a while for what is still to end, and leave the rest to the next process."""
+        self.drain(seconds)
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+            worker = self._worker
+        if worker is not None:
+            worker.join(seconds)
+
+    def _hold(self, held: _Held) -> None:
+        with self._changed:
+            # What this process holds already, it need not take over.
+            self._held.setdefault(held.accessor, held)
+            self._wake()
+
+    def _wake(self) -> None:
+        self._changed.notify_all()
+        if self._worker is None and not self._is_closed:
+            # A daemon: what it does not get to stands in the database.
+            self._worker = threading.Thread(target=self._work, name="revocations", daemon=True)
+            self._worker.start()
+
+    def _work(self) -> None:
+        while self._wait():
+            try:
+                self._keep()
+                if self._clock() >= self._swept + HOLD:
+                    self.sweep()
+                for held in self._due():
+                    self._end(held)
+            except LedgerError as error:
+                logger.warning("the ends of leases cannot be recorded yet: %s", error)
+                time.sleep(FIRST)
+
+    def _wait(self) -> bool:
+        with self._changed:
+            if not self._held:
+                self._changed.wait(IDLE)
+            if self._is_closed or not self._held:
+                self._worker = None
+                return False
+            dues = [held.due for held in self._held.values() if held.due is not None]
+            pause = min([*dues, self._beaten + BEAT]) - self._clock()
+            if pause > 0:
+                self._changed.wait(pause)
+            return not self._is_closed
+
+    def _due(self) -> list[_Held]:
+        now = self._clock()
+        with self._changed:
+            return [h for h in self._held.values() if h.due is not None and h.due <= now]
+
+    def _keep(self) -> None:
+        if self._clock() < self._beaten + BEAT:
+            return
+        self._beaten = self._clock()
+        with self._changed:
+            under_way = [accessor for accessor, held in self._held.items() if held.due is None]
+        if under_way:
+            with self._ledger.transaction(flushes=False) as connection:
+                rows.keep(connection, under_way, HOLD)
+
+    def _end(self, held: _Held) -> None:
+        is_over = self._clock() > held.ends
+        held.tries += 1
+        # Before the try: a ledger that fails must not have Vault asked without a pause.
+        held.due = self._clock() + min(FIRST * 2 ** (held.tries - 1), LONGEST)
+        failure = self._ask(held, is_over=is_over)
+        if failure is None:
+            self._settle(held, "expired" if is_over else "revoked")
+        elif is_over and not self._vault.can_sweep:
+            self._settle(held, "unknown", failure)
+        else:
+            self._postpone(held, failure)
+
+    def _ask(self, held: _Held, *, is_over: bool) -> str | None:
+        lease, vault = held.lease, self._vault
+        if lease is not None:
+            failure = _failure(lambda: vault.revoke(lease))
+            if failure is None or not (is_over and vault.can_sweep):
+                return failure
+        return _failure(lambda: vault.end(held.accessor, held.lease_id))
+
+    def _settle(self, held: _Held, end: End, failure: str | None = None) -> None:
+        with self._ledger.transaction(flushes=False) as connection:
+            self._ledger.lock(connection, held.thread)
+            # Somebody else may have seen to it, or it was never recorded.
+            if rows.settle(connection, held.accessor):
+                entry = lease_records.ended(held.body, end, tries=held.tries, failure=failure)
+                self._ledger.append(connection, held.thread, entry)
+        with self._changed:
+            self._held.pop(held.accessor, None)
+            self._changed.notify_all()
+
+    def _postpone(self, held: _Held, failure: str) -> None:
+        if held.tries == 1:
+            logger.warning("lease %s is not revoked yet: %s", held.accessor, failure)
+        pause = (held.due or self._clock()) - self._clock()
+        with self._ledger.transaction(flushes=False) as connection:
+            rows.postpone(connection, held.accessor, failure, pause + HOLD)
+
+
+def _failure(work: Callable[[], None]) -> str | None:
+    try:
+        work()
+    except VaultError as error:
+        return str(error)
+    return None
