@@ -1,7 +1,7 @@
-"""Owns the services of the house: what sealing checkpoints and signing the ledger need of Vault."""
+"""Owns the services of the house: what sealing, signing and sweeping need of Vault."""
 
 from bailiwick.tools.provision.declarations import Service, TransitKey
-from bailiwick.tools.provision.rules import READ, UPDATE
+from bailiwick.tools.provision.rules import READ, UPDATE, sweeper_rules
 
 CHECKPOINT_KEY = "bailiwick-checkpoints"
 """The transit key that wraps the keys which checkpoints are sealed with."""
@@ -39,5 +39,11 @@ LEDGER = Service(
     keys=(TransitKey(name=LEDGER_KEY, kind="ed25519"),),
 )
 
-SERVICES = (CHECKPOINTS, CHECKPOINT_KEYS, LEDGER)
+REVOCATIONS = Service(
+    name="revocations",
+    purpose="Ends, by their handles alone, the leases that processes left behind.",
+    rules=sweeper_rules(),
+)
+
+SERVICES = (CHECKPOINTS, CHECKPOINT_KEYS, LEDGER, REVOCATIONS)
 """All of them, for whoever sets Vault up."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from bailiwick.policies.errors import ScopeError
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.leases import vault_name
-from bailiwick.tools.provision.rules import PathRule, sweeper_rules, tool_rules
+from bailiwick.tools.provision.rules import PathRule, tool_rules
 
 WEEK = 7 * 24 * 3600
 
@@ -80,14 +80,6 @@ class Service:
     def identity(self) -> str:
         """What it logs in as: no agent is called so, as their names have no dot."""
         return f"{self.name}.service"
-
-
-REVOCATIONS = Service(
-    name="revocations",
-    rules=sweeper_rules(),
-    purpose="ends the leases of processes that are gone",
-)
-"""What `bailiwick.tools.revocations` logs in as, for leases that are not of its own process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
