@@ -62,10 +62,12 @@ def open_refund_desk(settings: Settings, *, place: str = "") -> Generator[Refund
         vault = Vault(
             surroundings.vault_address,
             approles=surroundings.approles,
+            verify=settings.vault_verify,
             production=settings.env == "production",
         )
         opened.callback(vault.close)
         vault.ping()
+        vault.log_in()
         guard = Guard(policy=policy, ledger=ledger, vault=vault, place=place)
         tools = opened.enter_context(create_shop_tools(surroundings.shop_address))
         model = ModelSettings(

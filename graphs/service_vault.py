@@ -3,9 +3,8 @@
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 
-from bailiwick.graphs.approles import read_approles
 from bailiwick.graphs.settings import Settings
-from bailiwick.graphs.surroundings import start_surroundings
+from bailiwick.graphs.surroundings import read_logins, start_surroundings
 from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.vault import Vault
 
@@ -19,10 +18,10 @@ def open_service_vault(settings: Settings) -> Generator[Vault]:
         VaultError: If it is not there, with the remedy.
     """
     with ExitStack() as opened:
-        address, path = settings.vault_addr, settings.approles
-        if address is not None and path is not None:
-            approles = read_approles(path)
-        elif address is None and path is None and settings.env == "development":
+        address, has_logins = settings.vault_addr, settings.has_logins
+        if address is not None and has_logins:
+            approles = read_logins(settings)
+        elif address is None and not has_logins and settings.env == "development":
             started = opened.enter_context(start_surroundings())
             address, approles = started.vault_address, started.approles
         else:
@@ -30,7 +29,12 @@ def open_service_vault(settings: Settings) -> Generator[Vault]:
                 "VAULT_ADDR and BAILIWICK_APPROLES belong together: set both; `bailiwick vault "
                 "dev` prints them"
             )
-        vault = Vault(address, approles=approles, production=settings.env == "production")
+        vault = Vault(
+            address,
+            approles=approles,
+            verify=settings.vault_verify,
+            production=settings.env == "production",
+        )
         opened.callback(vault.close)
         vault.ping()
         yield vault

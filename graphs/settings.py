@@ -62,6 +62,13 @@ class Settings(BaseSettings):
             own can be forgotten.
         policy: The folder of Cedar rules; the refund desk's own where left out.
         vault_addr: A Vault or OpenBao server; a development Vault in this process where left out.
+        vault_token: An operator's token, for `bailiwick vault setup` and `bootstrap` alone: no
+            agent ever has it.
+        vault_cacert: The file of the authority that Vault's certificate is checked against; the
+            system's where left out.
+        vault_login: What agents log in with: their AppRoles, or the token of the platform.
+        vault_mount: Where the platform's auth method is mounted; its own name where left out.
+        vault_jwt: The file in which the platform keeps its token.
         approles: The file with each agent's AppRole, as `bailiwick vault dev` writes it.
         shop_url: The shop's address; a shop in this process where left out.
         model: The chat model's name; scripted where neither it nor a key is set.
@@ -94,6 +101,11 @@ class Settings(BaseSettings):
     encrypt_keys: Literal["thread", "shared"] = "thread"
     policy: Path | None = None
     vault_addr: str | None = Field(default=None, validation_alias="VAULT_ADDR")
+    vault_token: SecretStr | None = Field(default=None, validation_alias="VAULT_TOKEN")
+    vault_cacert: Path | None = Field(default=None, validation_alias="VAULT_CACERT")
+    vault_login: Literal["approle", "kubernetes", "jwt"] = "approle"
+    vault_mount: str | None = Field(default=None, pattern=r"^[\w-]+(/[\w-]+)*$")
+    vault_jwt: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
     approles: Path | None = None
     shop_url: Address | None = None
     model: str | None = None
@@ -105,6 +117,16 @@ class Settings(BaseSettings):
     auth_secret: SecretStr | None = Field(default=None, min_length=32)
     auth_issuer: str = "bailiwick"
     auth_audience: str = "bailiwick"
+
+    @property
+    def has_logins(self) -> bool:
+        """Whether it is said what agents log in with."""
+        return self.approles is not None or self.vault_login != "approle"
+
+    @property
+    def vault_verify(self) -> bool | str:
+        """What Vault's certificate is checked against."""
+        return True if self.vault_cacert is None else str(self.vault_cacert)
 
     @property
     def approver_roles(self) -> frozenset[str]:

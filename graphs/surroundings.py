@@ -1,47 +1,27 @@
 """Owns what the refund desk works with: a Vault with its keys, and the shop that takes them."""
 
-import json
-import os
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
-
-from bailiwick.agents.refund_desk import holdings
+from bailiwick.agents.refund_desk import registry
+from bailiwick.graphs.approles import read_approles
 from bailiwick.graphs.settings import Settings
-from bailiwick.policies.errors import ScopeError, SettingsError
+from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.devvault import DevelopmentVault
-from bailiwick.tools.provision import (
-    AgentIdentity,
-    Registry,
-    ToolScope,
-    VaultOperator,
-    set_up,
-    write_secret,
-)
-from bailiwick.tools.scoped import ScopedTool
-from bailiwick.tools.services import SERVICES
+from bailiwick.tools.leases import identity_name
+from bailiwick.tools.provision import VaultOperator, set_up, write_secret
 from bailiwick.tools.shop import Shop
 from bailiwick.tools.shop.store import ShopScope
 from bailiwick.tools.shop.tools import create_shop_tools
-from bailiwick.tools.vault.methods import AppRole
-
-
-class _Login(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    role_id: str
-    secret_id: str
-
-
-_LOGINS: TypeAdapter[dict[str, _Login]] = TypeAdapter(dict[str, _Login])
+from bailiwick.tools.vault.methods import JwtLogin, LoginMethod
 
 KEY_SCOPES: Mapping[str, ShopScope] = {
     "look_up_order": "orders:read",
     "check_return_window": "policy:read",
+    "register_return": "returns:write",
+    "cancel_return": "returns:write",
     "issue_refund": "payments:refund",
 }
 """What each tool's API key may do at the shop."""
@@ -53,14 +33,14 @@ class Surroundings:
 
     Attributes:
         vault_address: Vault's address.
-        approles: Each agent's AppRole.
+        approles: What each agent logs in with.
         shop_address: The shop's address.
         vault: The development Vault of this process, if it is one.
         shop: The shop of this process, if it is one.
     """
 
     vault_address: str
-    approles: Mapping[str, AppRole]
+    approles: Mapping[str, LoginMethod]
     shop_address: str
     vault: DevelopmentVault | None = None
     shop: Shop | None = None
@@ -74,19 +54,22 @@ def open_surroundings(settings: Settings) -> Generator[Surroundings]:
         SettingsError: If only some of what belongs together is set, or production lacks it or would
             send keys unencrypted.
     """
-    named = (settings.vault_addr, settings.approles, settings.shop_url)
-    match named:
-        case str() as vault, Path() as approles, str() as shop:
-            if settings.env == "production":
-                _refuse_unencrypted(shop)
-            yield Surroundings(
-                vault_address=vault, approles=read_approles(approles), shop_address=shop
-            )
-        case (None, None, None) if settings.env == "development":
-            with start_surroundings() as started:
-                yield started
-        case _:
-            raise SettingsError(_incomplete(settings))
+    named = _named(settings)
+    if settings.env == "production":
+        _refuse_operator(settings)
+    if settings.vault_addr is not None and settings.shop_url is not None and all(named.values()):
+        if settings.env == "production":
+            _refuse_unencrypted(settings.shop_url)
+        yield Surroundings(
+            vault_address=settings.vault_addr,
+            approles=read_logins(settings),
+            shop_address=settings.shop_url,
+        )
+    elif settings.env == "development" and not any(named.values()):
+        with start_surroundings() as started:
+            yield started
+    else:
+        raise SettingsError(_incomplete(settings))
 
 
 @contextmanager
@@ -107,26 +90,58 @@ def start_surroundings(*, vault_port: int = 0, shop_port: int = 0) -> Generator[
         operator = VaultOperator(vault.address, vault.root_token)
         started.callback(operator.close)
         with create_shop_tools(shop.address) as tools:
-            held = {agent: _leased(tool) for agent, tool in holdings(tools).items()}
-        for tool in held.values():
-            key = shop.issue_key([KEY_SCOPES[tool.tool]])
-            write_secret(operator, tool.scope, {"api_key": key})
-        agents = tuple(AgentIdentity(name=agent, tools=(tool,)) for agent, tool in held.items())
+            declared = registry(tools)
+        for tool, scope in declared.scopes.items():
+            write_secret(operator, scope, {"api_key": shop.issue_key([KEY_SCOPES[tool]])})
         yield Surroundings(
             vault_address=vault.address,
-            approles=set_up(operator, Registry(agents=agents, services=SERVICES)),
+            approles=set_up(operator, declared),
             shop_address=shop.address,
             vault=vault,
             shop=shop,
         )
 
 
-def _incomplete(settings: Settings) -> str:
-    named = {
+def read_logins(settings: Settings) -> Mapping[str, LoginMethod]:
+    """Return what each agent and each service logs in with, as the settings say.
+
+    Raises:
+        SettingsError: If the file of AppRoles cannot be used.
+    """
+    if settings.approles is not None and settings.vault_login == "approle":
+        return read_approles(settings.approles, production=settings.env == "production")
+    with create_shop_tools("http://127.0.0.1") as tools:
+        identities = registry(tools).identities
+    mount = settings.vault_mount or settings.vault_login
+    return {
+        identity: JwtLogin(
+            mount=mount, role=identity_name(identity).lower(), path=settings.vault_jwt
+        )
+        for identity in identities
+    }
+
+
+def _named(settings: Settings) -> dict[str, object]:
+    named: dict[str, object] = {
         "VAULT_ADDR": settings.vault_addr,
         "BAILIWICK_APPROLES": settings.approles,
         "BAILIWICK_SHOP_URL": settings.shop_url,
     }
+    if settings.vault_login != "approle":
+        del named["BAILIWICK_APPROLES"]
+    return named
+
+
+def _refuse_operator(settings: Settings) -> None:
+    if settings.vault_token is not None:
+        raise SettingsError(
+            "VAULT_TOKEN is an operator's and good for everything: take it away where agents run, "
+            "which log in by themselves (BAILIWICK_APPROLES or BAILIWICK_VAULT_LOGIN)"
+        )
+
+
+def _incomplete(settings: Settings) -> str:
+    named = _named(settings)
     missing = ", ".join(name for name, value in named.items() if value is None)
     if settings.env == "production":
         return f"production starts no Vault and no shop of its own: set {missing}"
@@ -143,60 +158,3 @@ def _refuse_unencrypted(shop: str) -> None:
             f"BAILIWICK_SHOP_URL is {shop!r}, which would carry keys unencrypted: use an https "
             "address in production"
         )
-
-
-def _leased(tool: ScopedTool) -> ToolScope:
-    if tool.scope is None:
-        raise ScopeError(f"{tool.name!r} declares no credential: the shop answers nobody without")
-    return ToolScope(tool=tool.name, scope=tool.scope)
-
-
-def read_approles(path: Path) -> dict[str, AppRole]:
-    """Read the agents' logins from the file that `bailiwick vault dev` or an operator wrote.
-
-    Raises:
-        SettingsError: If it is missing or is not of that form.
-    """
-    try:
-        logins = _LOGINS.validate_json(path.read_bytes())
-    except OSError as error:
-        raise SettingsError(
-            f"BAILIWICK_APPROLES names {str(path)!r}, which cannot be read ({error.strerror}): "
-            "`bailiwick vault dev` writes one while it runs"
-        ) from None
-    except ValidationError:
-        raise SettingsError(
-            f"{str(path)!r} is no file of AppRoles: it maps each agent to role_id and secret_id"
-        ) from None
-    return {
-        agent: AppRole(role_id=login.role_id, secret_id=login.secret_id)
-        for agent, login in logins.items()
-    }
-
-
-def write_approles(path: Path, approles: Mapping[str, AppRole]) -> None:
-    """Write the agents' logins into a new file that only its owner can read.
-
-    Raises:
-        SettingsError: If the file exists already or cannot be written.
-    """
-    logins = {
-        agent: {"role_id": login.role_id, "secret_id": login.secret_id}
-        for agent, login in approles.items()
-    }
-    try:
-        # A new one: an old one may be open to others, be a link, or hold logins that still count.
-        with open(path, "x", encoding="utf-8", opener=_private) as file:
-            file.write(json.dumps(logins, indent=2) + "\n")
-    except FileExistsError:
-        raise SettingsError(
-            f"{str(path)!r} exists already: remove it, or name another file with --approles"
-        ) from None
-    except OSError as error:
-        raise SettingsError(
-            f"{str(path)!r} cannot be written ({error.strerror}): name another file with --approles"
-        ) from None
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

@@ -11,6 +11,7 @@ import typer
 from bailiwick.graphs.cli.approvals import approvals
 from bailiwick.graphs.cli.auditing import audit
 from bailiwick.graphs.cli.checkpoints import checkpoints
+from bailiwick.graphs.cli.vault import vault
 
 app = typer.Typer(
     name="bailiwick",
@@ -22,7 +23,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 policy = typer.Typer(help="Check the rules, and explain a decision.", no_args_is_help=True)
-vault = typer.Typer(help="Run a Vault for development.", no_args_is_help=True)
 app.add_typer(approvals, name="approvals")
 app.add_typer(policy, name="policy")
 app.add_typer(vault, name="vault")
@@ -104,24 +104,6 @@ def policy_explain(
     from bailiwick.graphs.cli.policy import explain  # noqa: PLC0415 - --help must be quick
 
     explain(agent, tool, args, frozenset(approved or ()), path)
-
-
-@vault.command("dev")
-def vault_dev(
-    port: Annotated[
-        int, typer.Option(help="Vault's port on loopback; 0 takes a free one.", min=0, max=65535)
-    ] = 8200,
-    shop_port: Annotated[
-        int, typer.Option(help="The shop's port; 0 takes a free one.", min=0, max=65535)
-    ] = 8300,
-    approles: Annotated[
-        Path, typer.Option(help="A new file for the agents' logins; removed at the end.")
-    ] = Path("approles.json"),
-) -> None:
-    """Serve a development Vault, set up for the refund desk, and the shop it pays from."""
-    from bailiwick.graphs.cli.vault import serve_development  # noqa: PLC0415 - --help must be quick
-
-    serve_development(port, shop_port, approles)
 
 
 def main(args: Sequence[str] | None = None) -> None:

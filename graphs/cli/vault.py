@@ -1,45 +1,91 @@
-"""Owns `bailiwick vault`: the development Vault as a service of its own."""
+"""Owns the words of `bailiwick vault`. What they do is imported when one is called."""
 
-import shlex
 from pathlib import Path
+from typing import Annotated
 
-from bailiwick.graphs.cli.terminal import terminal
-from bailiwick.graphs.settings import read_settings
-from bailiwick.graphs.surroundings import start_surroundings, write_approles
-from bailiwick.policies.errors import SettingsError
-from bailiwick.tools.devvault import BANNER
-from bailiwick.tools.loopback import stopped_by_signals
+import typer
+
+vault = typer.Typer(
+    help="Set a Vault up, let agents in, or run one for development.", no_args_is_help=True
+)
+
+Declared = Annotated[
+    str | None,
+    typer.Option(
+        "--registry",
+        metavar="MODULE:NAME",
+        help="Your own agents and services, as a Registry; the refund desk's if left out.",
+    ),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
-def serve_development(port: int, shop_port: int, approles: Path) -> None:
-    """Serve the development Vault and the shop until interrupted.
+@vault.command("dev")
+def dev(
+    port: Annotated[
+        int, typer.Option(help="Vault's port on loopback; 0 takes a free one.", min=0, max=65535)
+    ] = 8200,
+    shop_port: Annotated[
+        int, typer.Option(help="The shop's port; 0 takes a free one.", min=0, max=65535)
+    ] = 8300,
+    approles: Annotated[
+        Path, typer.Option(help="A new file for the agents' logins; removed at the end.")
+    ] = Path("approles.json"),
+) -> None:
+    """Serve a development Vault, set up for the refund desk, and the shop it pays from."""
+    from bailiwick.graphs.cli.development import (  # noqa: PLC0415 - --help must be quick
+        serve_development,
+    )
 
-    Raises:
-        SettingsError: If a port is taken, the file of logins exists or cannot be written, or this
-            is production.
-    """
-    if read_settings().env == "production":
-        raise SettingsError(
-            "a development Vault is not for production: set VAULT_ADDR to a real one, or take "
-            "BAILIWICK_ENV=production away"
-        )
-    console = terminal()
-    with (
-        stopped_by_signals() as stopped,
-        start_surroundings(vault_port=port, shop_port=shop_port) as started,
-    ):
-        write_approles(approles, started.approles)
-        try:
-            console.print(f"[yellow]{BANNER}[/]\n")
-            console.print("Set these in the shell that uses it:")
-            for name, value in (
-                ("VAULT_ADDR", started.vault_address),
-                ("BAILIWICK_APPROLES", shlex.quote(str(approles.resolve()))),
-                ("BAILIWICK_SHOP_URL", started.shop_address),
-            ):
-                console.print(f"  export {name}={value}", soft_wrap=True, markup=False)
-            console.print("\nIt stops with Ctrl-C, and forgets everything.")
-            stopped.wait()
-        finally:
-            # They log in nowhere any more.
-            approles.unlink(missing_ok=True)
+    serve_development(port, shop_port, approles)
+
+
+@vault.command("setup")
+def setup(  # noqa: PLR0913, PLR0917 - each is an option
+    registry: Declared = None,
+    dry_run: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--dry-run", help="Print the plan and change nothing.")
+    ] = False,
+    prune: Annotated[  # noqa: FBT002 - a flag
+        bool,
+        typer.Option("--prune", help="Remove what was set up here once and nobody declares now."),
+    ] = False,
+    loosen: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--loosen", help="Write over what is stricter than declared.")
+    ] = False,
+    yes: Yes = False,  # noqa: FBT002 - a flag
+    as_json: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--json", help="Print the plan as JSON; with --dry-run or --yes.")
+    ] = False,
+) -> None:
+    """Make the Vault at VAULT_ADDR agree with what is declared, by the token in VAULT_TOKEN."""
+    from bailiwick.graphs.cli.setup import set_up_vault  # noqa: PLC0415 - as above
+
+    set_up_vault(
+        registry,
+        dry_run=dry_run,
+        prune=prune,
+        loosen=loosen,
+        yes=yes,
+        as_json=as_json,
+    )
+
+
+@vault.command("bootstrap")
+def bootstrap(
+    agents: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[AGENT]...", help="Who; everybody declared if left out."),
+    ] = None,
+    approles: Annotated[
+        Path | None, typer.Option(help="Put them into this file; printed as JSON if left out.")
+    ] = None,
+    ttl: Annotated[
+        int, typer.Option(help="Seconds for which they can be opened.", min=10, max=3600)
+    ] = 300,
+    registry: Declared = None,
+) -> None:
+    """Give agents wrapped secret ids: each can be opened once, and logs in once."""
+    from bailiwick.graphs.cli.bootstrap import bootstrap_agents  # noqa: PLC0415 - as above
+
+    bootstrap_agents(agents or [], approles, ttl, registry)

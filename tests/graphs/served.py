@@ -20,7 +20,8 @@ import pytest
 from langgraph_sdk import get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient
 
-from bailiwick.graphs.surroundings import Surroundings, start_surroundings, write_approles
+from bailiwick.graphs.approles import write_approles
+from bailiwick.graphs.surroundings import Surroundings, start_surroundings
 from bailiwick.tools.shop import Shop
 
 CONFIGURATION = Path(__file__).parents[2] / "langgraph.json"

@@ -16,6 +16,10 @@ GIVEN = {
     "BAILIWICK_ENCRYPT_KEYS": ("encrypt_keys", "shared", "shared"),
     "BAILIWICK_POLICY": ("policy", "rules", Path("rules")),
     "VAULT_ADDR": ("vault_addr", "https://vault.example", "https://vault.example"),
+    "VAULT_CACERT": ("vault_cacert", "ca.pem", Path("ca.pem")),
+    "BAILIWICK_VAULT_LOGIN": ("vault_login", "kubernetes", "kubernetes"),
+    "BAILIWICK_VAULT_MOUNT": ("vault_mount", "clusters/west", "clusters/west"),
+    "BAILIWICK_VAULT_JWT": ("vault_jwt", "token", Path("token")),
     "BAILIWICK_APPROLES": ("approles", "approles.json", Path("approles.json")),
     "BAILIWICK_SHOP_URL": ("shop_url", "https://shop.example/", "https://shop.example"),
     "BAILIWICK_MODEL": ("model", "gpt-5", "gpt-5"),
@@ -27,6 +31,7 @@ GIVEN = {
 }
 SECRETS = {
     "OPENAI_API_KEY": ("openai_api_key", "sk-" + "s3cret" * 8),
+    "VAULT_TOKEN": ("vault_token", "hvs.s3cret"),
     "BAILIWICK_AUTH_SECRET": ("auth_secret", "s3cret" * 8),
 }
 

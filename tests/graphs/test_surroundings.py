@@ -6,21 +6,18 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
+from bailiwick.graphs.approles import read_approles, write_approles, write_wrapped
 from bailiwick.graphs.settings import Settings
-from bailiwick.graphs.surroundings import (
-    KEY_SCOPES,
-    open_surroundings,
-    read_approles,
-    start_surroundings,
-    write_approles,
-)
+from bailiwick.graphs.surroundings import KEY_SCOPES, open_surroundings, start_surroundings
 from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.provision import VaultOperator
 from bailiwick.tools.services import SERVICES
-from bailiwick.tools.vault.methods import AppRole
+from bailiwick.tools.vault.methods import AppRole, JwtLogin, WrappedAppRole, WrappedSecretId
 
 LOGINS = {"billing": AppRole(role_id="r", secret_id="s")}
+WRAPPED = {"billing": WrappedSecretId(role_id="r", token=SecretStr("hvs.w"), accessor="a")}
 ALONE = Settings.model_construct(env="development", vault_addr=None, approles=None, shop_url=None)
 
 
@@ -112,13 +109,64 @@ def test_production_starts_nothing_of_its_own() -> None:
 
 def test_production_sends_no_key_unencrypted(home: Path) -> None:
     """Not to another machine."""
-    write_approles(home / "approles.json", LOGINS)
+    write_wrapped(home / "approles.json", WRAPPED)
     plain = named(env="production", shop_url="http://shop.example")
     with pytest.raises(SettingsError, match="https address"), open_surroundings(plain):
         pass
     for address in ("https://shop.example", "http://127.0.0.1:8300", "http://[::1]:8300"):
         with open_surroundings(named(env="production", shop_url=address)) as found:
             assert found.shop_address == address
+
+
+def test_production_takes_no_secret_id_that_can_be_used_again(home: Path) -> None:
+    """What lies in a file for ever is found there one day."""
+    write_approles(home / "approles.json", LOGINS)
+    with (
+        pytest.raises(SettingsError, match="holds secret ids of billing that anybody can use"),
+        open_surroundings(named(env="production")),
+    ):
+        pass
+
+
+def test_production_takes_no_operators_token(home: Path) -> None:
+    """Agents log in by themselves; a token that may do everything is for nobody's process."""
+    write_wrapped(home / "approles.json", WRAPPED)
+    settings = named(env="production", vault_token=SecretStr("hvs.root"))
+    with (
+        pytest.raises(SettingsError, match="VAULT_TOKEN is an operator's") as caught,
+        open_surroundings(settings),
+    ):
+        pass
+    assert "hvs" not in str(caught.value)
+
+
+def test_the_platforms_token_takes_the_place_of_approles() -> None:
+    """Then no file of logins is needed; the roles are named like the AppRoles."""
+    settings = named(env="production", approles=None, vault_login="kubernetes")
+    with open_surroundings(settings) as found:
+        billing = found.approles["billing"]
+    assert billing == JwtLogin(
+        mount="kubernetes", role="bailiwick-billing", path=settings.vault_jwt
+    )
+    assert "checkpoints.service" in found.approles
+
+
+def test_wrapped_secret_ids_are_put_beside_those_that_are_there(home: Path) -> None:
+    """One agent is let in again without the others; nobody else can read the file."""
+    path = home / "approles.json"
+    write_wrapped(path, WRAPPED)
+    write_wrapped(path, {"orders": WrappedSecretId(role_id="o", token=SecretStr("hvs.o"))})
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert {type(one) for one in read_approles(path, production=True).values()} == {WrappedAppRole}
+    assert json.loads(path.read_text())["billing"] == {
+        "role_id": "r",
+        "wrapping_token": "hvs.w",
+        "secret_id_accessor": "a",
+    }
+    with pytest.raises(SettingsError, match="cannot be written"):
+        write_wrapped(home / "no" / "approles.json", WRAPPED)
+    assert [each.name for each in home.iterdir()] == ["approles.json"]
 
 
 def test_logins_are_written_for_their_owner_alone_and_read_again(home: Path) -> None:

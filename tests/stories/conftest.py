@@ -13,7 +13,8 @@ from tests.stories.gates import GatedGround, open_gated_ground
 from tests.stories.kills import Carriers
 from tests.stories.nursery import Nursery, open_nursery
 
-from bailiwick.graphs.surroundings import start_surroundings, write_approles
+from bailiwick.graphs.approles import write_approles
+from bailiwick.graphs.surroundings import start_surroundings
 
 DATABASES = ("sqlite", "postgresql")
 WAYS = tuple(f"{database}-{way}" for database in DATABASES for way in OPENERS)

@@ -12,7 +12,8 @@ from typing import Literal
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tests.stories.desk import Ground
 
-from bailiwick.graphs.surroundings import start_surroundings, write_approles
+from bailiwick.graphs.approles import write_approles
+from bailiwick.graphs.surroundings import start_surroundings
 from bailiwick.tools.devvault.faults import hang_up
 from bailiwick.tools.loopback import serve
 

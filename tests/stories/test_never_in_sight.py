@@ -32,7 +32,8 @@ from tests.stories.search import FORMS, encoded, found
 from tests.stories.wiretap import ShopTap, VaultTap
 from tests.stories.witness import VERSIONS, Witness, listen_to_everything, logged, open_witness
 
-from bailiwick.graphs.surroundings import start_surroundings, write_approles
+from bailiwick.graphs.approles import write_approles
+from bailiwick.graphs.surroundings import start_surroundings
 from bailiwick.policies.errors import LedgerError
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.credentials import Credential

@@ -108,14 +108,14 @@ class VaultOperator:
         answer = self._wire.request("POST", path, token=self._token, json=body, to=f"write {path}")
         return self._checked(answer)
 
-    def wrap(self, path: str, *, ttl: int, **body: object) -> Wrapped:
-        """Write an API path and return what the answer was wrapped into.
+    def wrap(self, path: str, body: Mapping[str, object], *, seconds: int) -> Wrapped:
+        """Write an API path and return what the answer was wrapped into, for some seconds.
 
         Raises:
             VaultError: If Vault refuses, wraps nothing or is not there.
         """
         answer = self._wire.request(
-            "POST", path, token=self._token, json=body, wrap_ttl=ttl, to=f"write {path}"
+            "POST", path, token=self._token, json=body, wrap_ttl=seconds, to=f"write {path}"
         )
         self._checked(answer)
         return answer.read(_Wrapping, {}).wrap_info

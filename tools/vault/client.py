@@ -136,9 +136,7 @@ class Vault:
         return asked.answer
 
     def log_in(self) -> None:
-        """Log every agent in: a program that does so at its start fails at its start.
-
-        What opens a login may be good for a short time, and once.
+        """Log in whoever's secret id is good for a short time only: at the start, then.
 
         Raises:
             VaultError: If one of them cannot log in.

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
@@ -18,7 +18,13 @@ logger = logging.getLogger(__name__)
 
 
 class LoginMethod(Protocol):
-    """Log an agent in."""
+    """Log an agent in.
+
+    Attributes:
+        is_fleeting: Whether what it logs in with is good for a short time only.
+    """
+
+    is_fleeting: ClassVar[bool]
 
     def log_in(self, wire: Wire, agent: str) -> Minted:
         """Return Vault's answer to a new login.
@@ -37,6 +43,8 @@ class AppRole:
         role_id: Which agent it is; no secret.
         secret_id: Its password.
     """
+
+    is_fleeting: ClassVar[bool] = False
 
     role_id: str
     secret_id: str = field(repr=False)
@@ -76,6 +84,8 @@ class WrappedAppRole:
     Args:
         read: Reads what is there to be unwrapped; asked at each login, as a new one may be there.
     """
+
+    is_fleeting: ClassVar[bool] = True
 
     def __init__(self, read: Callable[[], WrappedSecretId]) -> None:
         self._read = read
@@ -135,6 +145,8 @@ class JwtLogin:
         role: The role of the agent at this mount.
         path: The file that the platform keeps fresh; read at each login.
     """
+
+    is_fleeting: ClassVar[bool] = False
 
     mount: str
     role: str

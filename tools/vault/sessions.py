@@ -62,13 +62,14 @@ class Sessions:
         self.renewal = Renewal(self._renew, clock)
 
     def log_in(self) -> None:
-        """Log every agent in that is not yet: what opens a login may be good for a short time.
+        """Log in whoever's secret id is good for a short time only.
 
         Raises:
             VaultError: If one of them cannot log in.
         """
-        for agent in self._methods:
-            self._logins.get(agent, seconds=0)
+        for agent, method in self._methods.items():
+            if method.is_fleeting:
+                self._logins.get(agent, seconds=0)
 
     def request(  # noqa: PLR0913 - a request has these parts
         self,

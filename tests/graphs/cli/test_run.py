@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from tests.graphs.cli.terminals import Outcome, Terminal
 
-from bailiwick.graphs.surroundings import start_surroundings, write_approles
+from bailiwick.graphs.approles import write_approles
+from bailiwick.graphs.surroundings import start_surroundings
 
 Start = Callable[..., Terminal]
 Command = Callable[..., Outcome]
