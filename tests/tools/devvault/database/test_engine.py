@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import psycopg
 import pytest
 from hvac.exceptions import InternalServerError, InvalidPath, InvalidRequest
-from tests.tools.devvault.database.conftest import CREATE, Books
+from tests.tools.books import CREATE, Books
 
 from bailiwick.tools.devvault import DevelopmentVault
 from bailiwick.tools.devvault.engines import database_engine
