@@ -4,6 +4,8 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +36,9 @@ class _Wrapped(_Entry):
 
 
 _ENTRIES: TypeAdapter[dict[str, _Lasting | _Wrapped]] = TypeAdapter(dict[str, _Lasting | _Wrapped])
+
+
+_NONE = _Wrapped(role_id="", wrapping_token=SecretStr(""))
 
 
 def read_approles(path: Path, *, production: bool = False) -> dict[str, LoginMethod]:
@@ -130,7 +135,9 @@ def _method(path: Path, agent: str, entry: _Lasting | _Wrapped) -> LoginMethod:
         case _Lasting():
             return AppRole(role_id=entry.role_id, secret_id=entry.secret_id)
         case _Wrapped():
-            return WrappedAppRole(partial(_reread, path, agent, entry))
+            return WrappedAppRole(
+                partial(_reread, path, agent, entry), partial(_take_out, path, agent)
+            )
 
 
 def _reread(path: Path, agent: str, first: _Wrapped) -> WrappedSecretId:
@@ -143,6 +150,14 @@ def _reread(path: Path, agent: str, first: _Wrapped) -> WrappedSecretId:
     return WrappedSecretId(
         role_id=found.role_id, token=found.wrapping_token, accessor=found.secret_id_accessor
     )
+
+
+def _take_out(path: Path, agent: str, opened: WrappedSecretId) -> None:
+    """Leave nothing that looks as if it could still be opened: a restart is no interception."""
+    # Where the file may not be written, as in a mounted volume, it stays.
+    with suppress(SettingsError):
+        if _reread(path, agent, _NONE).token == opened.token:
+            write_wrapped(path, {agent: replace(opened, token=SecretStr(""))})
 
 
 def _plain(entry: _Lasting | _Wrapped) -> dict[str, str]:

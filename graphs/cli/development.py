@@ -39,6 +39,11 @@ def serve_development(port: int, shop_port: int, approles: Path) -> None:
                 ("BAILIWICK_SHOP_URL", started.shop_address),
             ):
                 console.print(f"  export {name}={value}", soft_wrap=True, markup=False)
+            if started.vault is not None:
+                console.print("\nAnd for `bailiwick vault setup` and `bootstrap`, an operator's token:")
+                console.print(
+                    f"  export VAULT_TOKEN={started.vault.root_token}", soft_wrap=True, markup=False
+                )
             console.print("\nIt stops with Ctrl-C, and forgets everything.")
             stopped.wait()
         finally:

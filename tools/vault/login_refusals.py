@@ -29,8 +29,8 @@ def no_login(agent: str) -> str:
 def used_up(agent: str) -> str:
     """Say that the only secret id has been used."""
     return (
-        f"agent {agent!r} cannot log in again: its session is over and its secret id was good for "
-        f"one: give it a new one with `bailiwick vault bootstrap {agent}`"
+        f"agent {agent!r} cannot log in: its secret id was opened here before and was good for one "
+        f"login: give it a new one with `bailiwick vault bootstrap {agent}`"
     )
 
 

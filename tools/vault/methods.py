@@ -15,6 +15,7 @@ from bailiwick.tools.vault.answers import FORBIDDEN, INVALID, MISSING, Minted
 from bailiwick.tools.vault.wire import Wire
 
 logger = logging.getLogger(__name__)
+_OPENED = SecretStr("")
 
 
 class LoginMethod(Protocol):
@@ -66,7 +67,7 @@ class WrappedSecretId:
 
     Attributes:
         role_id: Which agent it is; no secret.
-        token: The wrapping token.
+        token: The wrapping token; empty once it was used.
         accessor: The handle of the secret id, to destroy it unseen.
     """
 
@@ -83,22 +84,29 @@ class WrappedAppRole:
 
     Args:
         read: Reads what is there to be unwrapped; asked at each login, as a new one may be there.
+        forget: Called with what was unwrapped, to take it away from where it was.
     """
 
     is_fleeting: ClassVar[bool] = True
 
-    def __init__(self, read: Callable[[], WrappedSecretId]) -> None:
+    def __init__(
+        self,
+        read: Callable[[], WrappedSecretId],
+        forget: Callable[[WrappedSecretId], None] = lambda _: None,
+    ) -> None:
         self._read = read
-        self._tried = SecretStr("")
+        self._forget = forget
+        self._tried = _OPENED
         self._secret_id: SecretStr | None = None
 
     def log_in(self, wire: Wire, agent: str) -> Minted:
         """Log an agent in; see `LoginMethod`."""
         wrapped = self._read()
-        if wrapped.token != self._tried:
+        if wrapped.token not in (self._tried, _OPENED):
             self._check_origin(wire, agent, wrapped)
             self._tried = wrapped.token
             self._secret_id = self._unwrap(wire, agent, wrapped)
+            self._forget(wrapped)
         if self._secret_id is None:
             raise VaultError(refusals.used_up(agent))
         answer = wire.request(
@@ -119,17 +127,17 @@ class WrappedAppRole:
             to="look a wrapping token up",
         )
         if answer.status in (INVALID, FORBIDDEN, MISSING):
-            raise _alarm(refusals.intercepted(agent, wrapped.accessor))
+            raise _alarm(agent, refusals.intercepted(agent, wrapped.accessor))
         path = answer.read(_LookUp, {}).data.creation_path
         if path != f"auth/approle/role/{identity_name(agent).lower()}/secret-id":
-            raise _alarm(refusals.planted(agent, path))
+            raise _alarm(agent, refusals.planted(agent, path))
 
     def _unwrap(self, wire: Wire, agent: str, wrapped: WrappedSecretId) -> SecretStr:
         answer = wire.request(
             "POST", "sys/wrapping/unwrap", token=wrapped.token, to="unwrap a secret id"
         )
         if answer.status in (INVALID, FORBIDDEN, MISSING):
-            raise _alarm(refusals.intercepted(agent, wrapped.accessor))
+            raise _alarm(agent, refusals.intercepted(agent, wrapped.accessor))
         return answer.read(_Unwrapped, {}).data.secret_id
 
 
@@ -187,7 +195,7 @@ class _Unwrapped(_Body):
     data: _SecretId
 
 
-def _alarm(sentence: str) -> VaultError:
-    # Beside the refusal of the call, which only says that there is no credential.
-    logger.critical("%s", sentence)
+def _alarm(agent: str, sentence: str) -> VaultError:
+    # At a level that wakes somebody; what to do stands in the error.
+    logger.critical("SECURITY: somebody else may hold the secret id of agent %r", agent)
     return VaultError(sentence)
