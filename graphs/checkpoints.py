@@ -49,7 +49,7 @@ def open_checkpointer(
             saver = SqliteSaver(connection, serde=CompactSerializer())
             with _plainly(url):
                 saver.setup()
-            yield _sealed(saver, sealing)
+            yield _sealed(saver, sealing, is_whole=True)
         return
     with _plainly(url):
         from langgraph.checkpoint.postgres import PostgresSaver  # noqa: PLC0415 - as above
@@ -59,7 +59,7 @@ def open_checkpointer(
         postgres = PostgresSaver(pool, serde=CompactSerializer())
         with _plainly(url):
             postgres.setup()
-        yield _sealed(postgres, sealing)
+        yield _sealed(postgres, sealing, is_whole=False)
 
 
 @asynccontextmanager
@@ -83,7 +83,7 @@ async def open_async_checkpointer(
             saver = AsyncSqliteSaver(connection, serde=CompactSerializer())
             with _plainly(url):
                 await saver.setup()
-            yield _sealed(saver, sealing)
+            yield _sealed(saver, sealing, is_whole=True)
         finally:
             await connection.close()
         return
@@ -95,13 +95,13 @@ async def open_async_checkpointer(
         postgres = AsyncPostgresSaver(pool, serde=CompactSerializer())
         with _plainly(url):
             await postgres.setup()
-        yield _sealed(postgres, sealing)
+        yield _sealed(postgres, sealing, is_whole=False)
 
 
 def _sealed(
-    saver: BaseCheckpointSaver[Any], sealing: SealingSerializer | None
+    saver: BaseCheckpointSaver[Any], sealing: SealingSerializer | None, *, is_whole: bool
 ) -> BaseCheckpointSaver[Any]:
-    return saver if sealing is None else SealedSaver(saver, sealing)
+    return saver if sealing is None else SealedSaver(saver, sealing, is_whole=is_whole)
 
 
 def _is_sqlite(url: str) -> bool:

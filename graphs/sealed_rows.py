@@ -60,17 +60,18 @@ def scrubbed(config: RunnableConfig, metadata: CheckpointMetadata) -> Checkpoint
 
 
 def closed(
-    serde: SealingSerializer, checkpoint: Checkpoint, metadata: CheckpointMetadata
-) -> tuple[Checkpoint, CheckpointMetadata]:
-    """Return a checkpoint with its values labelled and a seal over the rest, and the metadata."""
+    checkpoint: Checkpoint, metadata: CheckpointMetadata, serde: SealingSerializer | None
+) -> Checkpoint:
+    """Return a checkpoint with its values labelled, and a seal over the rest where it needs one."""
     values = {
         # Nothing stays nothing, or each branch of a graph would take a row of its own.
         name: value if value is None else labelled(value, "value", name)
         for name, value in checkpoint["channel_values"].items()
     }
     row = {**checkpoint, "channel_values": values}
-    row[MARK] = serde.sign(row, cast("Mapping[str, Any]", metadata))
-    return cast("Checkpoint", row), metadata  # savers keep what they do not know
+    if serde is not None:
+        row[MARK] = serde.sign(row, cast("Mapping[str, Any]", metadata))
+    return cast("Checkpoint", row)  # savers keep what they do not know
 
 
 def closed_writes(writes: Sequence[tuple[str, Any]], task: str) -> list[tuple[str, Any]]:
@@ -84,7 +85,11 @@ def opened(serde: SealingSerializer, found: CheckpointTuple) -> CheckpointTuple:
     Raises:
         Unopened: If something of it was changed, moved, or not sealed.
     """
-    row = cast("dict[str, Any]", dict(found.checkpoint))
+    # Whatever was written there: a cast, as it may be no checkpoint.
+    read = cast("object", found.checkpoint)
+    if not isinstance(read, dict):
+        raise Unopened("something else was put in its place")
+    row = cast("dict[str, Any]", {**read})
     serde.check(row, cast("Mapping[str, Any]", found.metadata))
     if row["id"] != get_checkpoint_id(found.config):
         raise Unopened("it is another checkpoint of the thread")

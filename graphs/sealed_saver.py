@@ -17,12 +17,13 @@ from langgraph.checkpoint.base import (
 )
 
 from bailiwick.graphs import sealed_rows as rows
+from bailiwick.graphs.saver_around import SaverAround
 from bailiwick.graphs.sealing import Place, SealingSerializer
 from bailiwick.policies.errors import CheckpointError
 from bailiwick.tools.checkpoint_keys import Forgotten
 
 
-class SealedSaver(BaseCheckpointSaver[Any]):
+class SealedSaver(SaverAround):
     """Keep checkpoints in another saver, sealed.
 
     Each call is made with the saver's serializer bound to the call's thread and namespace, and with
@@ -34,20 +35,19 @@ class SealedSaver(BaseCheckpointSaver[Any]):
     Args:
         saver: Keeps them; its tables must have been set up.
         serializer: Seals and opens.
+        is_whole: Whether the saver keeps each checkpoint as one value, as SQLite's does: then no
+            seal over its row is needed.
     """
 
-    def __init__(self, saver: BaseCheckpointSaver[Any], serializer: SealingSerializer) -> None:
-        super().__init__(serde=serializer)
-        self._saver = saver
-
-    @property
-    def config_specs(self) -> list[Any]:
-        """What the saver can be configured with."""
-        return self._saver.config_specs
-
-    def get_next_version(self, current: Any, channel: None) -> Any:  # noqa: ANN401 - as the saver has them
-        """Return a channel's next version, as the saver numbers them."""
-        return self._saver.get_next_version(current, channel)
+    def __init__(
+        self,
+        saver: BaseCheckpointSaver[Any],
+        serializer: SealingSerializer,
+        *,
+        is_whole: bool = False,
+    ) -> None:
+        super().__init__(saver, serializer)
+        self._is_whole = is_whole
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return a checkpoint, the latest where the config names none.
@@ -141,7 +141,7 @@ class SealedSaver(BaseCheckpointSaver[Any]):
         """
         place = rows.place_of(config)
         self._serde.keys.prepare(place.thread, sealing=True)
-        kept = rows.closed(self._serde.at(place), checkpoint, rows.scrubbed(config, metadata))
+        kept = self._closed(place, config, checkpoint, metadata)
         return self._at(place).put(rows.bare(config), *kept, new_versions)
 
     async def aput(
@@ -154,7 +154,7 @@ class SealedSaver(BaseCheckpointSaver[Any]):
         """Do what `put` does, on an event loop."""
         place = rows.place_of(config)
         await self._prepare(place, sealing=True)
-        kept = rows.closed(self._serde.at(place), checkpoint, rows.scrubbed(config, metadata))
+        kept = self._closed(place, config, checkpoint, metadata)
         return await self._at(place).aput(rows.bare(config), *kept, new_versions)
 
     def put_writes(
@@ -212,30 +212,6 @@ class SealedSaver(BaseCheckpointSaver[Any]):
             found = await saver.aget_delta_channel_history(config=config, channels=channels)
             return rows.opened_history(self._serde.at(place), found)
 
-    def delete_thread(self, thread_id: str) -> None:
-        """Remove a thread's rows; its key stays, until it is forgotten."""
-        self._saver.delete_thread(thread_id)
-
-    async def adelete_thread(self, thread_id: str) -> None:
-        """Do what `delete_thread` does, on an event loop."""
-        await self._saver.adelete_thread(thread_id)
-
-    def delete_for_runs(self, run_ids: Sequence[str]) -> None:
-        """Remove the rows of runs."""
-        self._saver.delete_for_runs(run_ids)
-
-    async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
-        """Do what `delete_for_runs` does, on an event loop."""
-        await self._saver.adelete_for_runs(run_ids)
-
-    def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
-        """Remove rows of threads as the saver does."""
-        self._saver.prune(thread_ids, strategy=strategy)
-
-    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
-        """Do what `prune` does, on an event loop."""
-        await self._saver.aprune(thread_ids, strategy=strategy)
-
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Refuse: sealed rows are bound to their thread.
 
@@ -254,6 +230,17 @@ class SealedSaver(BaseCheckpointSaver[Any]):
             CheckpointError: Always.
         """
         self.copy_thread(source_thread_id, target_thread_id)
+
+    def _closed(
+        self,
+        place: Place,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+    ) -> tuple[Checkpoint, CheckpointMetadata]:
+        needed = rows.scrubbed(config, metadata)
+        serde = None if self._is_whole else self._serde.at(place)
+        return rows.closed(checkpoint, needed, serde), needed
 
     @property
     def _serde(self) -> SealingSerializer:

@@ -6,26 +6,30 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Any, NamedTuple, Self, cast
 
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.serde.types import (
     _DeltaSnapshot,  # pyright: ignore[reportPrivateUsage] - savers look for it among the values
 )
 
-from bailiwick.graphs.serializer import COMPRESSED, CompactSerializer
+from bailiwick.graphs.serializer import COMPRESSED, SEALED, CompactSerializer
 from bailiwick.policies.errors import CheckpointError
 from bailiwick.tools.keyring import Keyring, Unopened
 
-ROW, VALUE = "sealed1", "sealed1v"
+ROW, VALUE = f"{SEALED}1", f"{SEALED}1v"
 """The types of what a saver opens itself, and of what is opened when its place is known."""
 
 MARK = "bailiwick_seal"
 """The name of what this adds to a checkpoint."""
 
-_FORMS = ("null", "bytes", "bytearray", "msgpack", COMPRESSED)
+_TAGS = ("null", "bytes", "bytearray", "msgpack", COMPRESSED)
+_FORMS = {tag: number.to_bytes() for number, tag in enumerate(_TAGS)}
 _WHOLE = object()
-_UNSEALED = "it is not sealed: somebody has put it there, or it is older than the sealing"
+_UNSEALED = (
+    "it is not sealed: somebody has put it there, or it is older than the sealing and needs "
+    "BAILIWICK_ENCRYPT=migrating"
+)
 
 Label = tuple[str, ...]
 
@@ -43,23 +47,20 @@ class Place:
     namespace: str
 
 
-@dataclass(frozen=True, slots=True)
-class Labelled:
+class Labelled(NamedTuple):
     """Hold a value on its way into the database, with what it is bound to beside its place."""
 
     value: Any
     label: Label
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(NamedTuple):
     """Hold a value on its way out of the database, not opened yet."""
 
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """Hold a value that was part of an opened row."""
 
     value: Any
@@ -94,6 +95,7 @@ class SealingSerializer(CompactSerializer):
         self.keys = keys
         self.is_migrating = migrating
         self._place: Place | None = None
+        self._bounds: dict[str, bytes] = {}
         self._is_skimming = False
 
     def with_msgpack_allowlist(self, extra_allowlist: Iterable[tuple[str, ...] | type]) -> Self:
@@ -105,6 +107,8 @@ class SealingSerializer(CompactSerializer):
         """Return this serializer, bound to a place."""
         bound = copy.copy(self)
         bound._place = place  # noqa: SLF001 - its own kind
+        named = (place.thread, place.namespace)
+        bound._bounds = {kind: _parts(kind, *named) for kind in (ROW, VALUE)}  # noqa: SLF001 - as above
         return bound
 
     def skimming(self) -> Self:
@@ -138,10 +142,10 @@ class SealingSerializer(CompactSerializer):
             Unopened: If it was not sealed for this place.
         """
         tag, content = data
-        if tag == VALUE:
-            return Sealed(content)
         if tag == ROW:
             return _nothing() if self._is_skimming else _marked(self._open(content, ROW, ()))
+        if tag == VALUE:
+            return Sealed(content)
         if self.is_migrating:
             return super().loads_typed(data)
         raise Unopened(_UNSEALED)
@@ -152,18 +156,14 @@ class SealingSerializer(CompactSerializer):
         Raises:
             Unopened: If it was not sealed for this place and label.
         """
-        match value:
-            case Sealed():
-                return self._open(value.content, VALUE, label)
-            case Opened():
-                return value.value
-            case None:
-                # Savers may keep nothing as nothing; that it is so is part of the row.
-                return None
-            case _ if self.is_migrating:
-                return value
-            case _:
-                raise Unopened(_UNSEALED)
+        if isinstance(value, Sealed):
+            return self._open(value.content, VALUE, label)
+        if isinstance(value, Opened):
+            return value.value
+        # Savers may keep nothing as nothing; that it is so is part of the row.
+        if value is None or self.is_migrating:
+            return value
+        raise Unopened(_UNSEALED)
 
     def sign(self, checkpoint: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
         """Return what proves a checkpoint's row, for savers that keep it unsealed."""
@@ -193,19 +193,20 @@ class SealingSerializer(CompactSerializer):
                 "checkpoints are sealed for a thread: put a SealedSaver around the saver"
             )
         tag, written = super().dumps_typed(value)
-        content = b"".join((_FORMS.index(tag).to_bytes(), written))
-        return self.keys.seal(self._place.thread, content, _bound(self._place, kind, label))
+        content = _FORMS[tag] + written
+        return self.keys.seal(self._place.thread, content, self._bounds[kind] + _parts(*label))
 
     def _open(self, content: bytes, kind: str, label: Label) -> Any:  # noqa: ANN401 - whatever was sealed
         if self._place is None:
             raise Unopened("it was read without its thread: put a SealedSaver around the saver")
-        bound = _bound(self._place, kind, label)
+        bound = self._bounds[kind] + _parts(*label) if label else self._bounds[kind]
         plain = self.keys.open(self._place.thread, content, bound)
-        return super().loads_typed((_FORMS[plain[0]], plain[1:]))
+        return super().loads_typed((_TAGS[plain[0]], plain[1:]))
 
 
-def _bound(place: Place, kind: str, label: Label) -> bytes:
-    return json.dumps([kind, place.thread, place.namespace, *label]).encode()
+def _parts(*parts: str) -> bytes:
+    # With its length before each, no two lists of parts read alike.
+    return b"".join([len(text).to_bytes(4) + text for text in map(str.encode, parts)])
 
 
 def _row_label(checkpoint: Mapping[str, Any], metadata: Mapping[str, Any]) -> Label:
@@ -227,13 +228,13 @@ def _unlabelled(value: object) -> object:
 
 
 def _marked(row: object) -> object:
-    match row:
-        case {"channel_versions": _, **rest}:
-            values = cast("dict[str, object]", rest.get("channel_values", {}))
-            opened = {name: Opened(value) for name, value in values.items()}
-            return {**cast("dict[str, object]", row), "channel_values": opened, MARK: _WHOLE}
-        case _:
-            return row
+    if not isinstance(row, dict) or "channel_versions" not in row:
+        return row
+    checkpoint = cast("dict[str, Any]", row)
+    values = checkpoint.get("channel_values", {})
+    checkpoint["channel_values"] = {name: Opened(value) for name, value in values.items()}
+    checkpoint[MARK] = _WHOLE
+    return checkpoint
 
 
 def _nothing() -> dict[str, object]:

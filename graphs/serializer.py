@@ -15,8 +15,13 @@ from langgraph.checkpoint.serde.types import (
     _DeltaSnapshot,  # pyright: ignore[reportPrivateUsage] - what a snapshot of a channel is read as
 )
 
+from bailiwick.policies.errors import CheckpointError
+
 COMPRESSED = "msgpack+zlib1"
 """The type of a compressed value. The `1` is that of the dictionary: another one needs another."""
+
+SEALED = "sealed"
+"""What the types of sealed values begin with."""
 
 _DICTIONARY = (
     b"\xa7channel\xa6source\xa4loop\xa5input\xa4step\xb6counters_since_delta_snapshot"
@@ -84,8 +89,14 @@ class CompactSerializer(JsonPlusSerializer):
         return COMPRESSED, packer.compress(written) + packer.flush()
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:  # noqa: ANN401 - as documented by the base class
-        """Return the value of a type tag and bytes."""
+        """Return the value of a type tag and bytes.
+
+        Raises:
+            CheckpointError: If it is sealed.
+        """
         tag, written = data
+        if tag.startswith(SEALED):
+            raise CheckpointError("these checkpoints are sealed: set BAILIWICK_ENCRYPT=transit")
         if tag != COMPRESSED:
             return super().loads_typed(data)
         unpacker = zlib.decompressobj(_RAW, zdict=_DICTIONARY)

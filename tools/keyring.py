@@ -151,8 +151,11 @@ class Keyring:
         return None if self._is_shared else thread
 
     def _cipher(self, thread: str, key: bytes) -> AESGCM | None:
-        rings = (self._rings.get(owner) for owner in (thread, None))
-        return next((ring.ciphers[key] for ring in rings if ring and key in ring.ciphers), None)
+        ring = self._rings.get(thread)
+        cipher = ring.ciphers.get(key) if ring else None
+        if cipher is None and (shared := self._rings.get(None)):
+            return shared.ciphers.get(key)
+        return cipher
 
     def _is_fresh(self, owner: str | None) -> bool:
         ring = self._rings.get(owner)

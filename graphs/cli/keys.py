@@ -55,8 +55,8 @@ def forget_thread(thread: str, *, is_sure: bool) -> None:
             done = keys.retire()
     console.print(quoted(f"thread {thread} is forgotten: {count} key(s) destroyed", "green"))
     console.print(
-        f"The other {done.keys} key(s) are wrapped anew, and what wrapped them before is destroyed: "
-        "back the ledger's database up again, as no backup from before opens any checkpoint.",
+        f"The other {done.keys} key(s) are wrapped anew, and what wrapped them before is gone. "
+        "Back the ledger's database up again: no backup from before opens any checkpoint.",
         style="dim",
     )
 
