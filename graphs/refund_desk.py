@@ -8,8 +8,9 @@ from typing import Any
 from langgraph.graph import StateGraph
 
 from bailiwick.agents.models import ModelSettings, create_model, explain_choice
-from bailiwick.agents.refund_desk import SUPERVISOR, SUPERVISOR_PROMPT, create_agents
+from bailiwick.agents.refund_desk import SUPERVISOR, SUPERVISOR_PROMPT, create_agents, holdings
 from bailiwick.graphs.checkpoint_sealing import create_sealing
+from bailiwick.graphs.proposals import ProposalDesk
 from bailiwick.graphs.sealing import SealingSerializer
 from bailiwick.graphs.settings import Settings
 from bailiwick.graphs.supervisor import create_supervisor
@@ -30,6 +31,7 @@ class RefundDesk:
         guard: What decides, leases and records, with ledger and approvals.
         surroundings: The Vault and the shop it works with.
         model: Which chat model the agents use, and why, in a sentence.
+        proposals: What is proposed because of its calls: to try one again, to undo some.
         sealing: What seals its checkpoints, if they are to be.
     """
 
@@ -37,6 +39,7 @@ class RefundDesk:
     guard: Guard
     surroundings: Surroundings
     model: str
+    proposals: ProposalDesk
     sealing: SealingSerializer | None = None
 
 
@@ -87,5 +90,6 @@ def open_refund_desk(settings: Settings, *, place: str = "") -> Generator[Refund
             guard=guard,
             surroundings=surroundings,
             model=explain_choice(model),
+            proposals=ProposalDesk(guard, holdings(tools)),
             sealing=create_sealing(settings, ledger, vault),
         )

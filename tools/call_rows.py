@@ -112,6 +112,11 @@ _CLOCK = select(_clock)
 _STANDING = select(_c.key, _STATE, _c.result, _c.idempotency_key).where(
     _c.occurrence == bindparam("of")
 )
+_ANYWHERE = select(_c.key, _STATE, _c.result, _c.idempotency_key).where(
+    _c.thread == bindparam("of"),
+    _c.tool_call_id == bindparam("id"),
+    _c.tool == bindparam("named"),
+)
 _END = (
     update(tables.calls)
     .where(_c.key == bindparam("of"), _c.state == "started")
@@ -174,6 +179,13 @@ def begin(
 def standing(connection: Connection, call: ToolCall) -> Intent | None:
     """Return what stands of a call; `None` where it never began."""
     row = connection.execute(_STANDING, {"of": occurrence(call)}).mappings().one_or_none()
+    return None if row is None else Intent(**row)
+
+
+def standing_anywhere(connection: Connection, call: ToolCall) -> Intent | None:
+    """Return what stands of a call wherever in its thread it arose, with whichever arguments."""
+    place = {"of": call.thread, "id": call.id, "named": call.tool.name}
+    row = connection.execute(_ANYWHERE, place).mappings().first()
     return None if row is None else Intent(**row)
 
 

@@ -57,3 +57,20 @@ def delegate(
         yield delegation
     finally:
         _delegation.reset(token)
+
+
+@contextmanager
+def on_behalf(*, chain: tuple[str, ...], agent: str, requester: str) -> Generator[Delegation]:
+    """Run an agent for a person as it ran below other agents, while the context lasts.
+
+    Args:
+        chain: The agents that were above it.
+        agent: The agent.
+        requester: The id of the person.
+    """
+    delegation = Delegation(chain=chain, agent=agent, requester=requester)
+    token = _delegation.set(delegation)
+    try:
+        yield delegation
+    finally:
+        _delegation.reset(token)

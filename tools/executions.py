@@ -15,8 +15,8 @@ from bailiwick.policies.decisions import Decision
 from bailiwick.policies.errors import ScopeError, VaultError
 from bailiwick.policies.redaction import Redactor
 from bailiwick.policies.verdicts import deny
-from bailiwick.tools import journal, lease_records, proposal_rows
-from bailiwick.tools.call_rows import Intent, occurrence
+from bailiwick.tools import call_rows, journal, lease_records, proposal_rows
+from bailiwick.tools.call_rows import Intent
 from bailiwick.tools.calls import LASTS, SLACK
 from bailiwick.tools.credentials import Credential
 from bailiwick.tools.leases import Lease
@@ -120,7 +120,7 @@ class Execution:
         with guard.ledger.transaction(flushes=self._changes) as connection:
             # Of two workers with the same call, the second finds what the first has written.
             guard.ledger.lock(connection, self._call.thread)
-            if self._changes and (standing := guard.calls.standing(connection, self._call)):
+            if self._changes and (standing := self._standing(connection)):
                 return standing
             decision = self._decide(connection)
             entries = [journal.decision(self._call, decision)]
@@ -131,6 +131,14 @@ class Execution:
         allowed = decision.verdict == "allow"
         return None if allowed else ToolResult.refused(self._tool.name, decision.reason)
 
+    def _standing(self, connection: Connection) -> Intent | None:
+        self._proposal = proposal_rows.of_call(connection, self._call)
+        standing = self._guard.calls.standing(connection, self._call)
+        if standing is None and self._proposal is not None:
+            # Two runs that begin one thread of proposals at once know its calls by two places.
+            return call_rows.standing_anywhere(connection, self._call)
+        return standing
+
     def _met_again(self, standing: Intent) -> ToolResult:
         if standing.state != "in_doubt" or self._tool.reconciler is None:
             return ToolResult.standing(self._tool.name, standing)
@@ -139,7 +147,7 @@ class Execution:
 
     def _begin(self, connection: Connection, version: str) -> None:
         if not self._changes:
-            self._key = occurrence(self._call) if self._tool.takes_key else ""
+            self._key = call_rows.occurrence(self._call) if self._tool.takes_key else ""
             return
         scope, proposal = self._tool.scope, self._proposal
         begun = self._guard.calls.begin(
@@ -153,8 +161,6 @@ class Execution:
 
     def _decide(self, connection: Connection) -> Decision:
         guard = self._guard
-        if self._changes:
-            self._proposal = proposal_rows.of_call(connection, self._call)
         decision = guard.policy.decide(self._call)
         if self._proposal and (reason := self._proposal.refusal(decision)):
             return deny(reason, decision.policy_version)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from sqlalchemy import Connection, RowMapping, bindparam, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, exists, select, update
 
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.canonical import Json
@@ -14,6 +14,9 @@ from bailiwick.tools import call_rows, tables
 from bailiwick.tools.call_rows import CallRecord, State
 from bailiwick.tools.database import insert_once
 from bailiwick.tools.ledger import Entry, Ledger
+
+GRACE = 60.0
+"""Seconds after which what was proposed and not begun is taken to be left by its process."""
 
 Kind: TypeAlias = Literal["retry", "undo"]
 
@@ -75,6 +78,18 @@ _OF_CALL = _PROPOSALS.where(
 )
 _OF_THREAD = _PROPOSALS.where(_c.thread == bindparam("of"))
 _OF_ORIGIN = _PROPOSALS.where(_c.origin == bindparam("of"), _c.state != "dropped")
+_is_open = _c.state == "open"
+_OPEN_OF = select(_c.thread).where(_c.origin == bindparam("of"), _is_open).order_by(_c.proposed_at)
+_UNBEGUN = (
+    select(_c.thread)
+    .where(
+        _is_open,
+        _c.proposed_at < tables.database_clock() - GRACE,
+        ~exists().where(tables.calls.c.thread == _c.thread),
+        ~exists().where(tables.approvals.c.thread == _c.thread),
+    )
+    .order_by(_c.proposed_at)
+)
 _CLOSE = (
     update(tables.proposals)
     .where(_c.thread == bindparam("of"), _c.tool_call_id == bindparam("id"), _c.state == "open")
@@ -129,6 +144,12 @@ def end(connection: Connection, ledger: Ledger, call: CallRecord, outcome: State
     """
     if proposal := _of(connection, call.thread, call.tool_call_id, call.tool):
         close(connection, ledger, proposal, outcome)
+
+
+def open_threads(connection: Connection, origin: str | None) -> list[str]:
+    """Return the threads where something is open: of an origin, or what nobody has begun."""
+    found = connection.scalars(_UNBEGUN if origin is None else _OPEN_OF, {"of": origin})
+    return list(dict.fromkeys(found))
 
 
 def close(

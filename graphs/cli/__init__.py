@@ -10,6 +10,7 @@ import typer
 
 from bailiwick.graphs.cli.approvals import approvals
 from bailiwick.graphs.cli.auditing import audit
+from bailiwick.graphs.cli.calls import calls
 from bailiwick.graphs.cli.checkpoints import checkpoints
 from bailiwick.graphs.cli.vault import vault
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 policy = typer.Typer(help="Check the rules, and explain a decision.", no_args_is_help=True)
 app.add_typer(approvals, name="approvals")
+app.add_typer(calls, name="calls")
 app.add_typer(policy, name="policy")
 app.add_typer(vault, name="vault")
 app.add_typer(audit, name="audit")

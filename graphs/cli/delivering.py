@@ -37,16 +37,20 @@ def deliver_due(*, watch: bool) -> None:
         open_checkpointer(settings.checkpoints, desk.sealing) as checkpointer,
         stopped_by_signals() as stopped,
     ):
-        app = desk.graph.compile(checkpointer=checkpointer)
+        app, proposals = desk.graph.compile(checkpointer=checkpointer), desk.proposals
+        proposed = proposals.compile(checkpointer)
         if watch:
             console.print("Looking for answers; it stops with Ctrl-C.")
         while not stopped.is_set():
-            reports = deliver(app, desk.guard, limit=1)
-            for report in reports:
-                _tell(console, app, report)
-            if not reports and not watch:
+            proposals.carry_on_all(proposed)
+            told = [
+                _tell(console, each, report)
+                for each, guard in ((app, desk.guard), (proposed, proposals.guard))
+                for report in deliver(each, guard, limit=1)
+            ]
+            if not told and not watch:
                 break
-            if not reports:
+            if not told:
                 stopped.wait(PAUSE)
 
 

@@ -46,7 +46,8 @@ def run_request(request: str | None, thread: str | None) -> None:
         open_checkpointer(settings.checkpoints, desk.sealing) as checkpointer,
     ):
         narration = Narration(console)
-        app = desk.graph.compile(checkpointer=checkpointer)
+        part = desk.proposals if desk.proposals.holds(thread) else desk
+        app = part.graph.compile(checkpointer=checkpointer)
         session = Session(app, thread or f"run-{uuid4().hex[:8]}", narration.tell)
         if thread is not None:
             _check_thread(session, request)
@@ -55,7 +56,7 @@ def run_request(request: str | None, thread: str | None) -> None:
         text = request or _wanted(session, console)
         with _kept(session, narration):
             _start(session, text, requester(settings))
-            is_answered = _answer_all(session, narration, approver(settings), desk.guard)
+            is_answered = _answer_all(session, narration, approver(settings), part.guard)
         console.print(_farewell(session, is_answered=is_answered))
 
 
