@@ -35,6 +35,7 @@ DRAIN = 5.0
 """Seconds that closing waits for what is still to be revoked."""
 
 _BATCH = 50
+_MOMENT = 1.0
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -165,7 +166,7 @@ class Revocations:
             self._changed.notify_all()
             worker = self._worker
         if worker is not None:
-            worker.join(seconds)
+            worker.join(max(seconds, _MOMENT))
 
     def _hold(self, held: _Held) -> None:
         with self._changed:
