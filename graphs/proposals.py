@@ -1,90 +1,24 @@
-"""Owns the graph in which proposed calls are made: no model, the guard as ever."""
+"""Owns the desk at which calls are proposed: to try one again, to undo those of a thread."""
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langchain_core.callbacks import CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel, LanguageModelInput
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.messages import HumanMessage
+from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.graph import END, START, StateGraph
-from langgraph.types import Command, Send
-from typing_extensions import TypedDict, override
+from langgraph.types import StateSnapshot
 
-from bailiwick.agents.node import Node
-from bailiwick.agents.specialist import Specialist, create_specialist
-from bailiwick.agents.state import AgentState
 from bailiwick.graphs.deliveries import App
+from bailiwick.graphs.proposal_graph import create_proposal_graph
 from bailiwick.policies.principals import Principal
-from bailiwick.tools.delegation import on_behalf
 from bailiwick.tools.executions import to_its_end
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.locations import Location
 from bailiwick.tools.principals import acting_as
 from bailiwick.tools.proposals import Holdings, Proposal, Proposals
 
 PLACE = "proposals"
-"""Where the threads of proposals are kept: this graph alone carries them on."""
-
-_proposed: ContextVar[Proposal] = ContextVar("bailiwick_proposed")
-
-
-class Wanted(TypedDict):
-    """Name the proposal that an agent is to make; what it says stands in the database."""
-
-    tool_call_id: str
-
-
-class ProposalModel(BaseChatModel):
-    """Ask for exactly what was proposed, and repeat what came of it."""
-
-    @property
-    @override
-    def _llm_type(self) -> str:
-        return "proposal"
-
-    @override
-    def bind_tools(
-        self,
-        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
-        **_: object,
-    ) -> Runnable[LanguageModelInput, AIMessage]:
-        return self
-
-    @override
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: object,
-    ) -> ChatResult:
-        return ChatResult(generations=[ChatGeneration(message=_said(messages, _proposed.get()))])
-
-
-class Maker(Node):
-    """Have an agent make a proposed call, for whoever proposed it."""
-
-    def __init__(self, agent: Specialist, proposals: Proposals) -> None:
-        self.agent = agent
-        self.proposals = proposals
-        super().__init__(self._run, self._arun, name=str(agent.name), subgraphs=[agent])
-
-    def _run(self, wanted: Wanted, config: RunnableConfig) -> dict[str, Any]:
-        proposal = self.proposals.get(Location.of(config).thread, wanted["tool_call_id"])
-        with _making(proposal):
-            return self.agent.invoke({"messages": [_task(proposal)]}, config)
-
-    async def _arun(self, wanted: Wanted, config: RunnableConfig) -> dict[str, Any]:
-        thread = Location.of(config).thread
-        proposal = await to_its_end(lambda: self.proposals.get(thread, wanted["tool_call_id"]))
-        with _making(proposal):
-            return await self.agent.ainvoke({"messages": [_task(proposal)]}, config)
+"""Where the threads of proposals are kept: their own graph alone carries them on."""
 
 
 class ProposalDesk:
@@ -113,7 +47,7 @@ class ProposalDesk:
             place=PLACE,
         )
         self.proposals = Proposals(self.guard, held)
-        self.graph = _graph(self.guard, held, self.proposals)
+        self.graph = create_proposal_graph(self.guard, held, self.proposals)
 
     def compile(self, checkpointer: BaseCheckpointSaver[Any]) -> App:
         """Return the graph on a checkpointer."""
@@ -174,16 +108,46 @@ class ProposalDesk:
             self.carry_on(app, made[0].thread)
         return made
 
+    async def aretry(
+        self,
+        app: App,
+        key: str,
+        *,
+        by: Principal,
+        requester: Principal | None = None,
+        reason: str = "",
+    ) -> Proposal:
+        """Do what `retry` does, on an event loop and with an asynchronous checkpointer."""
+        proposal = await to_its_end(
+            lambda: self.proposals.retry(key, by=by, requester=requester, reason=reason)
+        )
+        await self.acarry_on(app, proposal.thread)
+        return proposal
+
+    async def aundo(self, app: App, thread: str, *, requester: Principal) -> list[Proposal]:
+        """Do what `undo` does, on an event loop and with an asynchronous checkpointer."""
+        for each in await to_its_end(lambda: self.proposals.open_threads(origin=thread)):
+            await self.acarry_on(app, each)
+        made = await to_its_end(lambda: self.proposals.undo(thread, requester=requester))
+        if made:
+            await self.acarry_on(app, made[0].thread)
+        return made
+
     def carry_on(self, app: App, thread: str) -> None:
         """Run a thread of proposals where it has not begun or was broken off."""
-        config: RunnableConfig = {"configurable": {"thread_id": thread}}
+        config, first = _config(thread), self.proposals.of(thread)[0]
         state = app.get_state(config)
-        first = self.proposals.of(thread)[0]
-        with acting_as(Principal(id=first.requester)):
-            if state.created_at is None:
-                app.invoke({"messages": [_opening(first)]}, config)
-            elif state.tasks and not state.interrupts:
-                app.invoke(None, config)
+        if _is_left(state):
+            with acting_as(Principal(id=first.requester)):
+                app.invoke(_given(state, first), config)
+
+    async def acarry_on(self, app: App, thread: str) -> None:
+        """Do what `carry_on` does, on an event loop and with an asynchronous checkpointer."""
+        config, proposed = _config(thread), await to_its_end(lambda: self.proposals.of(thread))
+        state = await app.aget_state(config)
+        if _is_left(state):
+            with acting_as(Principal(id=proposed[0].requester)):
+                await app.ainvoke(_given(state, proposed[0]), config)
 
     def carry_on_all(self, app: App) -> None:
         """Begin what was proposed by a process that died before it began."""
@@ -191,25 +155,20 @@ class ProposalDesk:
             self.carry_on(app, thread)
 
 
-def _graph(guard: Guard, holdings: Holdings, proposals: Proposals) -> StateGraph[Any]:
-    def step(state: AgentState, config: RunnableConfig) -> Command[str]:
-        answered = [m.tool_call_id for m in state["messages"] if isinstance(m, ToolMessage)]
-        following = proposals.step(Location.of(config).thread, answered)
-        if following is None:
-            return Command(goto=END)
-        return Command(goto=Send(following.agent, Wanted(tool_call_id=following.tool_call_id)))
+def _config(thread: str) -> RunnableConfig:
+    return {"configurable": {"thread_id": thread}}
 
-    async def astep(state: AgentState, config: RunnableConfig) -> Command[str]:
-        return await to_its_end(lambda: step(state, config))
 
-    graph: StateGraph[Any] = StateGraph(AgentState)
-    graph.add_node("step", Node(step, astep, name="step"), destinations=(*holdings, END))
-    graph.add_edge(START, "step")
-    for agent, tools in holdings.items():
-        specialist = create_specialist(agent, model=ProposalModel(), tools=tools, guard=guard)
-        graph.add_node(agent, Maker(specialist, proposals))
-        graph.add_edge(agent, "step")
-    return graph
+def _is_left(state: StateSnapshot) -> bool:
+    return state.created_at is None or bool(state.tasks and not state.interrupts)
+
+
+def _given(state: StateSnapshot, first: Proposal) -> dict[str, Any] | None:
+    if state.created_at is not None:
+        return None
+    verb = "tried again" if first.kind == "retry" else "undone"
+    text = f"{first.requester} wants what was called in thread {first.origin} {verb}."
+    return {"messages": [HumanMessage(text, id=f"opening-{first.thread}")]}
 
 
 def _with_inverses(tools: Sequence[BaseTool]) -> list[Any]:
@@ -219,35 +178,3 @@ def _with_inverses(tools: Sequence[BaseTool]) -> list[Any]:
         for each in (getattr(getattr(tool, "compensation", None), "tool", tool), tool)
     }
     return list(named.values())
-
-
-@contextmanager
-def _making(proposal: Proposal) -> Generator[None]:
-    token = _proposed.set(proposal)
-    try:
-        with on_behalf(chain=proposal.chain, agent=proposal.agent, requester=proposal.requester):
-            yield
-    finally:
-        _proposed.reset(token)
-
-
-def _said(messages: Sequence[BaseMessage], proposal: Proposal) -> AIMessage:
-    mine = proposal.tool_call_id
-    answers = [m for m in messages if isinstance(m, ToolMessage) and m.tool_call_id == mine]
-    if answers:
-        return AIMessage(str(answers[-1].text), id=f"said-{mine}")
-    call = ToolCall(name=proposal.tool, args=dict(proposal.args), id=mine)
-    # The same in every run of it: two that begin at once make one call.
-    return AIMessage("", tool_calls=[call], id=f"asks-{mine}")
-
-
-def _task(proposal: Proposal) -> HumanMessage:
-    verb = "Try again" if proposal.kind == "retry" else "Undo"
-    text = f"{verb} call {proposal.call[:12]} of thread {proposal.origin}."
-    return HumanMessage(text, id=f"task-{proposal.tool_call_id}")
-
-
-def _opening(first: Proposal) -> HumanMessage:
-    verb = "tried again" if first.kind == "retry" else "undone"
-    text = f"{first.requester} wants what was called in thread {first.origin} {verb}."
-    return HumanMessage(text, id=f"opening-{first.thread}")

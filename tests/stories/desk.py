@@ -17,6 +17,7 @@ from bailiwick.agents.refund_desk import SUPERVISOR, SUPERVISOR_PROMPT, create_a
 from bailiwick.agents.scripted import ScriptedModel
 from bailiwick.agents.scripts import Script, refund_desk_script
 from bailiwick.agents.specialist import create_specialist
+from bailiwick.graphs.proposals import ProposalDesk
 from bailiwick.graphs.refund_desk import open_refund_desk
 from bailiwick.graphs.settings import Settings
 from bailiwick.graphs.supervisor import create_supervisor
@@ -86,6 +87,7 @@ class Desk:
         ground: The Vault and the shop.
         before: How many refunds the shop had made when the story began.
         tools: The shop's tools, for deployments that differ in one.
+        proposals: Where calls are proposed anew, or undone.
     """
 
     app: App
@@ -94,6 +96,7 @@ class Desk:
     ground: Ground
     before: int
     tools: ShopTools
+    proposals: ProposalDesk
 
     def deploy(
         self,
@@ -320,4 +323,5 @@ def open_desk(
             ground=ground,
             before=len(ground.shop.refunds()),
             tools=tools,
+            proposals=desk.proposals,
         )
