@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from langgraph_sdk.client import SyncLangGraphClient
@@ -57,7 +58,7 @@ def test_an_approval_from_the_command_line_is_carried_out_once(
     (refund,) = server.shop.refunds("A-1001")
     assert refund.cents == 4200
 
-    run = clerk.runs.list(waiting.thread)[0]
+    run: Any = clerk.runs.list(waiting.thread)[0]
     user = run["kwargs"]["config"]["configurable"]["langgraph_auth_user"]
     assert (user["identity"], user["permissions"], user["actor"]) == ("clerk", [], DELIVERY)
     again = server.bailiwick("approvals", "approve", waiting.value["id"])

@@ -1,0 +1,25 @@
+"""What two servers of the tests share: checkpoints in one file, and an outbox that waits little."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+
+from bailiwick.graphs.app import desk, settings
+from bailiwick.graphs.checkpoints import open_async_checkpointer
+from bailiwick.graphs.outbox import create_outbox
+
+LAPSE = 3.0
+
+
+@asynccontextmanager
+async def checkpoints() -> AsyncGenerator[BaseCheckpointSaver[Any]]:
+    """Open the checkpoints beside the servers' folders."""
+    path = Path.cwd().parent / "checkpoints.db"
+    async with open_async_checkpointer(f"sqlite:///{path}") as checkpointer:
+        yield checkpointer
+
+
+outbox = create_outbox(settings, desk.guard.approvals, lapse=LAPSE)
