@@ -38,7 +38,7 @@ def refuse_hand_off(
 
 
 def requester_of(guard: Guard, messages: Sequence[BaseMessage], config: RunnableConfig) -> str:
-    """Return who asked for what a supervisor works on."""
+    """Return who asked for what a supervisor works on; written down where it is new."""
     where = Location.of(config)
     return guard.requester(where, request_key(where.thread, messages))
 
@@ -48,7 +48,8 @@ async def arequester_of(
 ) -> str:
     """Do what `requester_of` does, on an event loop."""
     where = Location.of(config)
-    if guard.requests.is_known(request_key(where.thread, messages)):
+    is_known = guard.requests.is_known(request_key(where.thread, messages))
+    if is_known or where.requester is not None:
         return requester_of(guard, messages, config)
     return await to_thread(requester_of, guard, messages, config)
 

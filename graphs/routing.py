@@ -12,7 +12,7 @@ from langgraph.graph import END
 from langgraph.types import Command, Send
 
 from bailiwick.graphs.foreign import ForeignHandoffs, Reading
-from bailiwick.graphs.governance import refuse_hand_off
+from bailiwick.graphs.governance import arequester_of, refuse_hand_off, requester_of
 from bailiwick.graphs.handoff import FORWARD_TOOL_NAME, ForwardTool, HandoffTool
 from bailiwick.graphs.history import call_view, narrow, task_of
 from bailiwick.graphs.own_tools import OwnTools
@@ -93,6 +93,8 @@ class Router:
 
     def route(self, turn: Turn, state: State, config: RunnableConfig) -> Command[str]:
         """Return the state update and the next nodes for a message of the supervisor."""
+        if self.guard is not None:
+            requester_of(self.guard, turn.history, config)
         if not turn.calls:
             return self._end(turn)
         refusals = self._refusals(turn, config)
@@ -106,6 +108,8 @@ class Router:
 
     async def aroute(self, turn: Turn, state: State, config: RunnableConfig) -> Command[str]:
         """Return the state update and the next nodes, without blocking the event loop."""
+        if self.guard is not None:
+            await arequester_of(self.guard, turn.history, config)
         if not turn.calls:
             return self._end(turn)
         refusals: dict[str, str] = {}

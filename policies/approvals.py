@@ -45,7 +45,7 @@ State: TypeAlias = Literal["pending", "approved", "rejected", "expired", "cancel
 """Where a request stands: pending → approved | rejected | expired | cancelled, approved → consumed.
 
 An edit and a response cancel the request: this call will not run. An approval that was not used in
-time counts as expired.
+time counts as expired, and is cancelled where the conversation goes on without it.
 """
 
 

@@ -21,6 +21,7 @@ from bailiwick.policies.scopes import Scope
 from bailiwick.tools import approval_rows as rows
 from bailiwick.tools import deliveries
 from bailiwick.tools.ledger import Entry, Ledger
+from bailiwick.tools.withdrawals import withdraw
 
 __all__ = ["Approval", "Approvals"]
 
@@ -193,7 +194,7 @@ class Approvals:
         raise ApprovalError(approval.ending)
 
     def cancel(self, request_id: str, *, reason: str) -> bool:
-        """End a pending request that nobody need answer any more; tell whether it was pending.
+        """End a request that nobody need answer or use any more; tell whether it was open.
 
         Args:
             request_id: The request's id.
@@ -205,13 +206,7 @@ class Approvals:
         """
         with self._ledger.transaction() as connection:
             approval = self._locked(connection, request_id)
-            digest = approval.request.digest
-            if not rows.move(connection, request_id, digest, old="pending", new="cancelled"):
-                return False
-            entry = Entry("approval.cancelled", {"id": request_id, "reason": reason})
-            self._append(connection, approval, entry)
-            deliveries.add(connection, approval.request, due_at=rows.now(connection))
-            return True
+            return withdraw(self._ledger, connection, approval, reason)
 
     def expire(self, thread: str | None = None, *, limit: int = 100) -> int:
         """Write down what has expired unanswered, so that its threads hear; return how many.

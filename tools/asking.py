@@ -26,11 +26,11 @@ from bailiwick.tools.call_rows import CallRecord
 from bailiwick.tools.locations import UNTHREADED
 from bailiwick.tools.results import ToolResult
 from bailiwick.tools.scoped import ScopedTool
+from bailiwick.tools.withdrawals import WENT_ON
 
 if TYPE_CHECKING:
     from bailiwick.tools.guard import Guard
 
-_WENT_ON = "the conversation went on without it"
 _CHANGED = "the rules or the tool have changed while it waited for an approval"
 
 
@@ -79,10 +79,10 @@ def withdraw(guard: "Guard", call: ToolCall) -> ToolResult:
     """
     if begun := [each for each in guard.calls.list(thread=call.thread) if _is_of(each, call)]:
         return ToolResult.standing(call.tool.name, begun[-1])
-    for approval in guard.approvals.pending(call.thread):
+    for approval in guard.approvals.list(thread=call.thread):
         if _is_of(approval.request, call):
-            guard.approvals.cancel(approval.request.id, reason=_WENT_ON)
-    return guard.refuse(call, f"It was cancelled: {_WENT_ON}.")
+            guard.approvals.cancel(approval.request.id, reason=WENT_ON)
+    return guard.refuse(call, f"It was cancelled: {WENT_ON}.")
 
 
 def _unasked(guard: "Guard", call: ToolCall) -> Next | ToolResult:

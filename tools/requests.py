@@ -12,6 +12,7 @@ from bailiwick.tools import tables
 from bailiwick.tools.database import insert_once
 from bailiwick.tools.ledger import Entry, Ledger
 from bailiwick.tools.locations import UNTHREADED
+from bailiwick.tools.withdrawals import WENT_ON, withdraw_all
 
 REMEMBERED = 10_000
 """How many requests are kept in memory; they never change."""
@@ -23,6 +24,9 @@ class Requests:
     Whoever answers an approval drives the run that goes on from there, and is not the one who
     asked. So the requester is written down once, for thread, message id and content: with other
     content it is another message.
+
+    A new message ends what waited in its thread: LangGraph drops the interrupts, and an approval
+    given for what the conversation went past must not be found by a run that goes back there.
 
     Args:
         ledger: The ledger whose database holds them.
@@ -67,6 +71,7 @@ class Requests:
             if insert_once(connection, tables.requests, row):
                 entry = Entry("request", {"requester": principal.id, "message": key})
                 self._ledger.append(connection, thread, entry)
+                withdraw_all(self._ledger, connection, thread, WENT_ON)
                 return principal.id
         return self._written(key) or principal.id
 

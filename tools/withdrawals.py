@@ -1,0 +1,46 @@
+"""Owns the end of what was asked for nothing: requests that nobody need answer or use any more."""
+
+from sqlalchemy import Connection, or_
+
+from bailiwick.policies.approvals import Approval, State
+from bailiwick.tools import approval_rows as rows
+from bailiwick.tools import deliveries
+from bailiwick.tools.ledger import Entry, Ledger
+
+WENT_ON = "the conversation went on without it"
+
+_OPEN: tuple[State, ...] = ("pending", "approved")
+
+
+def withdraw(ledger: Ledger, connection: Connection, approval: Approval, reason: str) -> bool:
+    """Cancel a request that waits, or whose approval was not used; tell whether it was such.
+
+    Args:
+        ledger: The ledger whose database holds it.
+        connection: The transaction, which holds the thread's lock.
+        approval: The request.
+        reason: Why, for the ledger.
+
+    Raises:
+        LedgerError: If the database fails.
+    """
+    asked = approval.request
+    if not any(
+        rows.move(connection, asked.id, asked.digest, old=state, new="cancelled") for state in _OPEN
+    ):
+        return False
+    entry = Entry("approval.cancelled", {"id": asked.id, "reason": reason})
+    ledger.append(connection, asked.thread, entry)
+    deliveries.add(connection, asked, due_at=rows.now(connection))
+    return True
+
+
+def withdraw_all(ledger: Ledger, connection: Connection, thread: str, reason: str) -> None:
+    """Cancel everything of a thread that waits or was not used; see `withdraw`.
+
+    Raises:
+        LedgerError: If the database fails.
+    """
+    is_open = or_(*[rows.is_now(state) for state in _OPEN])
+    for approval in rows.read(connection, rows.is_of(thread), is_open):
+        withdraw(ledger, connection, approval, reason)
