@@ -6,7 +6,12 @@ from dataclasses import replace
 
 from bailiwick.tools.devvault.audit import Audit, Trail
 from bailiwick.tools.devvault.authority import Authority
-from bailiwick.tools.devvault.engines import Routes, auth_methods, secrets_engines
+from bailiwick.tools.devvault.engines import (
+    MethodFactory,
+    Routes,
+    auth_methods,
+    secrets_engines,
+)
 from bailiwick.tools.devvault.envelope import Answer, Request
 from bailiwick.tools.devvault.flavors import Flavor
 from bailiwick.tools.devvault.identity.engine import Identity
@@ -50,6 +55,7 @@ class Core:
         is_ready: Whether it begins initialised and unsealed, with a root token and `secret/`
             mounted, as a server in development mode does.
         engines: What makes further secrets engines, by their types.
+        methods: What makes further auth methods, by their types.
     """
 
     def __init__(
@@ -59,6 +65,7 @@ class Core:
         *,
         is_ready: bool = True,
         engines: Mapping[str, EngineFactory] | None = None,
+        methods: Mapping[str, MethodFactory] | None = None,
     ) -> None:
         self.lock = threading.RLock()
         self.flavor = flavor
@@ -71,7 +78,9 @@ class Core:
         self._wrapping = Wrapping(self.tokens)
         self._policies = PolicyStore()
         self._clock = clock
-        self._mounts, self._identities = self._mount({**secrets_engines(clock), **(engines or {})})
+        self._mounts, self._identities = self._mount(
+            {**secrets_engines(clock), **(engines or {})}, methods or {}
+        )
         self._authority = Authority(self._policies, self._identities)
         self._mount_system()
         self.root = self.make_root() if is_ready else None
@@ -194,11 +203,15 @@ class Core:
             return None, None
         return mount, mount.table.find(request, mount.path)
 
-    def _mount(self, engines: Mapping[str, EngineFactory]) -> tuple[MountTable, IdentityStore]:
+    def _mount(
+        self, engines: Mapping[str, EngineFactory], further: Mapping[str, MethodFactory]
+    ) -> tuple[MountTable, IdentityStore]:
         methods: dict[str, EngineFactory] = {}
         mounts = MountTable(engines, methods)
         identities = IdentityStore(self._clock, mounts)
         methods |= auth_methods(self.tokens, identities)
+        for kind, make in further.items():
+            methods[kind] = _plugged(make, self.tokens, identities)
         self.tokens.identity_policies = identities.policies
         return mounts, identities
 
@@ -225,3 +238,7 @@ class Core:
             tokens, acl, lambda name: self._identities.of_login(token_mount[0], name)
         )
         token_mount.append(mounts.add("auth/token/", "token", method))
+
+
+def _plugged(make: MethodFactory, tokens: TokenStore, identities: IdentityStore) -> EngineFactory:
+    return lambda mount: make(mount, tokens, identities)

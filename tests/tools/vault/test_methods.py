@@ -1,0 +1,311 @@
+"""What agents log in with: secret ids that are opened once, and the tokens of their platforms."""
+
+import logging
+import re
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.tools.vault.conftest import REFUND, Clock, Connect, count, lease_refund
+from tests.tools.vault.platforms import GOOD_JWTS, PlatformMethod
+
+from bailiwick.policies.errors import VaultError
+from bailiwick.tools.devvault import DevelopmentVault, Fault
+from bailiwick.tools.provision import (
+    AgentIdentity,
+    Registry,
+    ToolScope,
+    VaultOperator,
+    make_plan,
+    write_secret,
+)
+from bailiwick.tools.provision.secret_ids import wrapped_login
+from bailiwick.tools.vault import Vault
+from bailiwick.tools.vault.methods import JwtLogin, WrappedAppRole, WrappedSecretId
+
+LOGIN, UNWRAP, LOOKUP = "auth/approle/login", "sys/wrapping/unwrap", "sys/wrapping/lookup"
+REGISTRY = Registry(
+    agents=(
+        AgentIdentity(name="billing", tools=(ToolScope(tool="issue_refund", scope=REFUND),)),
+        AgentIdentity(name="orders"),
+    )
+)
+
+
+@pytest.fixture
+def operator(devvault: DevelopmentVault) -> Iterator[VaultOperator]:
+    """An operator who has set Vault up for production."""
+    operator = VaultOperator(devvault.address, devvault.root_token)
+    make_plan(operator, REGISTRY).apply(operator)
+    write_secret(operator, REFUND, {"key": "refund-secret-7f3a"})
+    yield operator
+    operator.close()
+
+
+def wrapped(operator: VaultOperator) -> WrappedSecretId:
+    """Have a secret id for `billing` wrapped."""
+    return wrapped_login(operator, "billing", ttl=60)
+
+
+def method(*given: WrappedSecretId) -> WrappedAppRole:
+    """Return what logs in with what lies there: the first given, then the next."""
+    lying = list(given)
+    return WrappedAppRole(lambda: lying.pop(0) if len(lying) > 1 else lying[0])
+
+
+def test_a_wrapped_secret_id_is_opened_once_and_used_once(
+    devvault: DevelopmentVault, operator: VaultOperator, connect: Connect
+) -> None:
+    """Nobody has seen it: neither who had it made nor the file that it came in."""
+    made = wrapped(operator)
+    vault = connect({"billing": method(made)})
+    vault.log_in()
+
+    for _ in range(3):
+        assert lease_refund(vault).credential.reveal() == "refund-secret-7f3a"
+
+    assert [count(devvault, path) for path in (LOOKUP, UNWRAP, LOGIN)] == [1, 1, 1]
+    assert operator.list("auth/approle/role/bailiwick-billing/secret-id") == []
+
+
+def test_starting_logs_in_only_who_must_hurry(
+    devvault: DevelopmentVault, operator: VaultOperator, connect: Connect
+) -> None:
+    """Whoever has a lasting way to log in does so when it is needed."""
+    connect({"billing": JwtLogin(mount="jwt", role="x", path=Path("none"))}).log_in()
+    assert count(devvault, LOGIN) == 0
+    connect({"billing": method(wrapped(operator))}).log_in()
+    assert count(devvault, LOGIN) == 1
+
+
+def test_one_that_somebody_else_opened_is_a_security_error(
+    operator: VaultOperator, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The operator learns what to destroy, at a level that wakes somebody; nothing is quoted."""
+    made = wrapped(operator)
+    thief = VaultOperator(operator.address, made.token.get_secret_value())
+    thief.write(UNWRAP)
+    thief.close()
+    vault = connect({"billing": method(made)})
+
+    with caplog.at_level(logging.CRITICAL), pytest.raises(VaultError) as caught:
+        vault.log_in()
+
+    assert str(caught.value).startswith(
+        "SECURITY: the wrapped secret id of agent 'billing' was opened before this process could, "
+        "or its time was up: somebody else may hold it. Destroy it with `vault write "
+        "auth/approle/role/bailiwick-billing/secret-id-accessor/destroy secret_id_accessor="
+        f"{made.accessor}`"
+    )
+    assert [record.levelname for record in caplog.records] == ["CRITICAL"]
+    assert made.token.get_secret_value() not in str(caught.value) + caplog.text
+
+
+def test_the_accessor_it_names_ends_the_stolen_secret_id(operator: VaultOperator) -> None:
+    """The remedy in the sentence works."""
+    made = wrapped(operator)
+    thief = VaultOperator(operator.address, made.token.get_secret_value())
+    stolen = thief.write(UNWRAP)["data"]
+    thief.close()
+    assert isinstance(stolen, dict)
+
+    path = "auth/approle/role/bailiwick-billing/secret-id-accessor/destroy"
+    operator.write(path, secret_id_accessor=made.accessor)
+
+    with pytest.raises(VaultError, match="refused to write auth/approle/login"):
+        operator.write(LOGIN, role_id=made.role_id, secret_id=stolen["secret_id"])
+
+
+def test_one_whose_time_was_up_is_told_alike(
+    devvault: DevelopmentVault, operator: VaultOperator, connect: Connect
+) -> None:
+    """Vault does not tell them apart, so neither does the alarm."""
+    vault = connect({"billing": method(wrapped(operator))})
+    devvault.let_pass(61)
+
+    with pytest.raises(VaultError, match=r"SECURITY: .* or its time was up"):
+        vault.log_in()
+
+
+def test_one_that_is_opened_between_look_and_grasp_is_told_alike(
+    devvault: DevelopmentVault, operator: VaultOperator, connect: Connect
+) -> None:
+    """The thief may be quick."""
+    devvault.faults.add(Fault(path=UNWRAP, status=400))
+
+    with pytest.raises(VaultError, match=r"SECURITY: .* opened before this process could"):
+        connect({"billing": method(wrapped(operator))}).log_in()
+
+
+def test_one_from_elsewhere_is_not_opened(
+    devvault: DevelopmentVault, operator: VaultOperator, connect: Connect
+) -> None:
+    """Who can write the file cannot make an agent take another's identity, or a made-up one."""
+    others = wrapped_login(operator, "orders", ttl=60)
+    made_up = operator.wrap("sys/wrapping/wrap", {"secret_id": "mine"}, seconds=60)
+    for token in (others.token, made_up.token):
+        planted = WrappedSecretId(role_id=others.role_id, token=token)
+        with pytest.raises(VaultError, match="SECURITY: what agent 'billing' was given to unwrap"):
+            connect({"billing": method(planted)}).log_in()
+
+    assert count(devvault, UNWRAP) == 0
+
+
+def test_after_its_session_an_agent_needs_a_new_one(
+    devvault: DevelopmentVault, operator: VaultOperator, connect: Connect
+) -> None:
+    """The sentence says so, without an alarm; a new one that lies there is taken up."""
+    first = wrapped(operator)
+    vault = connect({"billing": method(first, first, wrapped(operator))})
+    vault.log_in()
+    (parent,) = [token for token in devvault.live_tokens(role="") if token.path == LOGIN]
+    operator.write("auth/token/revoke-accessor", accessor=parent.accessor)
+
+    with pytest.raises(VaultError, match=r"was good for one login: .*vault bootstrap billing`"):
+        lease_refund(vault)
+    assert lease_refund(vault).credential.reveal() == "refund-secret-7f3a"
+
+
+def test_a_vault_that_is_down_for_a_moment_does_not_cost_the_secret_id(
+    devvault: DevelopmentVault, operator: VaultOperator, connect: Connect
+) -> None:
+    """It was opened, and is kept until Vault has said something to the login."""
+    vault = connect({"billing": method(wrapped(operator))})
+    devvault.faults.add(Fault(path=LOGIN, status=503))
+    with pytest.raises(VaultError, match="unseal it"):
+        vault.log_in()
+
+    vault.log_in()
+
+    assert [count(devvault, path) for path in (UNWRAP, LOGIN)] == [1, 2]
+
+
+def test_no_error_of_a_login_shows_what_it_was_tried_with(
+    devvault: DevelopmentVault, operator: VaultOperator, connect: Connect
+) -> None:
+    """Neither the secret id nor the wrapping token stand in a frame of a traceback."""
+    made = wrapped(operator)
+    vault = connect({"billing": method(made)})
+    devvault.faults.add(Fault(path=LOGIN, loses="answer"))
+    with pytest.raises(VaultError) as caught:
+        vault.log_in()
+
+    shown = "".join(
+        traceback.TracebackException.from_exception(caught.value, capture_locals=True).format()
+    )
+    assert made.token.get_secret_value() not in shown
+    assert not re.search(r"secret_id.{0,5}[0-9a-f]{8}-[0-9a-f]{4}", shown)
+
+
+@pytest.fixture
+def platform_vault() -> Iterator[DevelopmentVault]:
+    """A Vault that takes the tokens of a platform."""
+    methods = {"kubernetes": PlatformMethod, "jwt": PlatformMethod}
+    GOOD_JWTS.clear()
+    with DevelopmentVault(methods=methods) as running:
+        yield running
+    GOOD_JWTS.clear()
+
+
+def let_in(devvault: DevelopmentVault, mount: str) -> None:
+    """Set Vault up, with a role at the platform's mount that is named like the AppRole."""
+    operator = VaultOperator(devvault.address, devvault.root_token)
+    make_plan(operator, REGISTRY).apply(operator)
+    write_secret(operator, REFUND, {"key": "refund-secret-7f3a"})
+    operator.write(f"sys/auth/{mount}", type="jwt" if mount == "jwt" else "kubernetes")
+    operator.write(
+        f"auth/{mount}/role/bailiwick-billing",
+        token_policies=["bailiwick-billing.agent"],
+        token_ttl=1200,
+        token_max_ttl=1200,
+    )
+    operator.close()
+
+
+@pytest.mark.parametrize("mount", ["kubernetes", "jwt", "clusters/west"])
+def test_a_platforms_token_logs_in(
+    platform_vault: DevelopmentVault, tmp_path: Path, mount: str
+) -> None:
+    """Role and token, at the mount of the method, and no other request."""
+    let_in(platform_vault, mount)
+    path = tmp_path / "token"
+    path.write_text("jwt-1\n")
+    GOOD_JWTS.add("jwt-1")
+    login = JwtLogin(mount=mount, role="bailiwick-billing", path=path)
+    with Vault(platform_vault.address, approles={"billing": login}) as vault:
+        assert lease_refund(vault).credential.reveal() == "refund-secret-7f3a"
+
+    assert count(platform_vault, f"auth/{mount}/login") == 1
+
+
+def test_the_token_is_read_again_at_each_login(
+    platform_vault: DevelopmentVault, tmp_path: Path, clock: Clock
+) -> None:
+    """Platforms replace it: the second login brings the second one."""
+    let_in(platform_vault, "kubernetes")
+    path = tmp_path / "token"
+    path.write_text("jwt-1")
+    GOOD_JWTS.add("jwt-1")
+    login = JwtLogin(mount="kubernetes", role="bailiwick-billing", path=path)
+    with Vault(platform_vault.address, approles={"billing": login}, clock=clock) as vault:
+        lease_refund(vault)
+        path.write_text("jwt-2")
+        GOOD_JWTS.clear()
+        GOOD_JWTS.add("jwt-2")
+        clock.now += 1200
+        platform_vault.let_pass(1200)
+
+        assert lease_refund(vault).credential.reveal() == "refund-secret-7f3a"
+    assert count(platform_vault, "auth/kubernetes/login") == 2
+
+
+def test_a_token_that_is_not_accepted_names_its_remedy(
+    platform_vault: DevelopmentVault, tmp_path: Path
+) -> None:
+    """And is not quoted."""
+    let_in(platform_vault, "kubernetes")
+    path = tmp_path / "token"
+    path.write_text("forged-jwt")
+    for role in ("bailiwick-billing", "bailiwick-unknown"):
+        login = JwtLogin(mount="kubernetes", role=role, path=path)
+        with (
+            Vault(platform_vault.address, approles={"billing": login}) as vault,
+            pytest.raises(VaultError, match="check the role's bound names and audience") as caught,
+        ):
+            lease_refund(vault)
+        assert "forged" not in str(caught.value)
+        assert f"auth/kubernetes: its token is not accepted for the role {role!r}" in str(
+            caught.value
+        )
+
+
+def test_a_mount_that_is_not_there_names_its_setting(
+    platform_vault: DevelopmentVault, tmp_path: Path
+) -> None:
+    """A typing error in the name of the mount."""
+    path = tmp_path / "token"
+    path.write_text("jwt")
+    login = JwtLogin(mount="kubernetis", role="r", path=path)
+    with (
+        Vault(platform_vault.address, approles={"billing": login}) as vault,
+        pytest.raises(VaultError, match=r"BAILIWICK_VAULT_MOUNT|may not log in"),
+    ):
+        lease_refund(vault)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"], ids=["missing", "binary"])
+def test_a_token_file_that_cannot_be_read_is_named(
+    platform_vault: DevelopmentVault, tmp_path: Path, content: bytes | None
+) -> None:
+    """Nothing is sent."""
+    path = tmp_path / "token"
+    if content is not None:
+        path.write_bytes(content)
+    login = JwtLogin(mount="kubernetes", role="r", path=path)
+    with (
+        Vault(platform_vault.address, approles={"billing": login}) as vault,
+        pytest.raises(VaultError, match=r"token' cannot be read: .*BAILIWICK_VAULT_JWT"),
+    ):
+        lease_refund(vault)
+    assert platform_vault.requests == []
