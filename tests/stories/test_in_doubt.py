@@ -3,10 +3,10 @@
 import pytest
 from tests.stories.databases import Place, execute
 from tests.stories.desk import MANAGER, Desk, resume
+from tests.stories.doubts import accept_ends, again, elapse, refuse_ends, the_call
 
 from bailiwick.policies.errors import LedgerError
 
-TRIGGER = "CREATE TRIGGER no_end BEFORE INSERT ON records"
 UNKNOWN = "its outcome is not known"
 
 
@@ -46,22 +46,10 @@ def test_an_outcome_that_could_not_be_written_down(desk: Desk, place: Place) -> 
     assert UNKNOWN in thread.said()
     assert desk.live_children() == []
 
-
-def refuse_ends(place: Place) -> list[str]:
-    """Return SQL that makes a database refuse the record of a call's end."""
-    if place.kind == "sqlite":
-        action = "BEGIN SELECT RAISE(ABORT, 'no'); END"
-        return [f"{TRIGGER} WHEN NEW.kind = 'call.ended' {action}"]
-    body = "BEGIN RAISE 'no'; END"
-    condition = "FOR EACH ROW WHEN (NEW.kind = 'call.ended')"
-    return [
-        f"CREATE FUNCTION refuse_end() RETURNS trigger AS $$ {body} $$ LANGUAGE plpgsql",
-        f"{TRIGGER} {condition} EXECUTE FUNCTION refuse_end()",
-    ]
-
-
-def accept_ends(place: Place) -> list[str]:
-    """Return SQL that undoes it."""
-    if place.kind == "sqlite":
-        return ["DROP TRIGGER no_end"]
-    return ["DROP TRIGGER no_end ON records", "DROP FUNCTION refuse_end"]
+    # It may still be under way, for all that anybody else knows; then the shop is asked.
+    assert the_call(thread).state == "under_way"
+    assert "may still be under way elsewhere" in again(thread)
+    elapse(place, thread)
+    assert the_call(thread).state == "in_doubt"
+    assert again(thread).startswith("Refunded 5.00 EUR")
+    assert desk.refunded == [500]

@@ -1,0 +1,111 @@
+"""Owns how the stories bring calls into doubt, and what people do about them then."""
+
+from decimal import Decimal
+
+from tests.stories.databases import Place, execute
+from tests.stories.desk import CUSTOMER, MANAGER, REFUND, Desk, Thread, asks
+from tests.stories.engines import AsyncEngine
+
+from bailiwick.policies.principals import Principal
+from bailiwick.tools.calls import CallRecord
+from bailiwick.tools.credentials import Credential
+from bailiwick.tools.proposals import Proposal
+from bailiwick.tools.scoped import ScopedTool, scoped_tool
+
+LOST = "the answer was lost"
+TRIGGER = "CREATE TRIGGER no_end BEFORE INSERT ON records"
+
+
+def losing(desk: Desk, *, effect: bool) -> ScopedTool:
+    """Return the refund tool as it is where the answer is lost, after the effect or before it."""
+    shipped = desk.tools.issue_refund
+    assert shipped.reconciler is not None
+
+    @scoped_tool(
+        effect="destructive",
+        credential="payments/refund",
+        reconcile=shipped.reconciler.function,
+    )
+    def issue_refund(
+        order_id: str, amount: Decimal, *, credential: Credential, idempotency_key: str
+    ) -> str:
+        """Refund an amount on an order, and lose the answer."""
+        if effect:
+            shipped.call({"order_id": order_id, "amount": amount}, credential, idempotency_key)
+        raise OSError(LOST)
+
+    return issue_refund
+
+
+def doubtful(desk: Desk, *, effect: bool = True) -> Thread:
+    """Return a thread of billing in which an approved refund is in doubt."""
+    tool = losing(desk, effect=effect)
+    thread = desk.thread(desk.specialist(asks(REFUND), tool))
+    thread.answer(thread.ask())
+    return thread
+
+
+def the_call(thread: Thread) -> CallRecord:
+    """Return the only call of a thread."""
+    (call,) = thread.desk.guard.calls.list(thread=thread.id)
+    return call
+
+
+def again(thread: Thread) -> str:
+    """Execute a thread's call again, from before it was, and return what the model reads."""
+    *_, before = [
+        snapshot.config
+        for snapshot in thread.desk.engine.history(thread.app, thread.config)
+        if snapshot.next == ("execute",)
+    ]
+    return str(thread.run(None, MANAGER, before)["messages"][-2].text)
+
+
+def elapse(place: Place, thread: Thread) -> None:
+    """Let the time be over in which a thread's calls can be under way."""
+    execute(place.ledger, f"UPDATE calls SET until = 0 WHERE thread = '{thread.id}'")  # noqa: S608 - an id of ours
+
+
+def proposed(desk: Desk, thread: str) -> Thread:
+    """Return a thread of proposals."""
+    app = desk.proposals.compile(desk.engine.checkpointer)
+    return Thread(desk=desk, app=app, id=thread)
+
+
+def retry(thread: Thread, by: Principal = MANAGER) -> Proposal:
+    """Have a thread's call tried again for the customer."""
+    desk, key = thread.desk, the_call(thread).key
+    app = desk.proposals.compile(desk.engine.checkpointer)
+    if isinstance(desk.engine, AsyncEngine):
+        proposing = desk.proposals.aretry(app, key, by=by, requester=CUSTOMER)
+        return desk.engine.loop.run(proposing)
+    return desk.proposals.retry(app, key, by=by, requester=CUSTOMER)
+
+
+def undo(thread: Thread, requester: Principal = CUSTOMER) -> list[Proposal]:
+    """Have what was called in a thread undone."""
+    desk = thread.desk
+    app = desk.proposals.compile(desk.engine.checkpointer)
+    if isinstance(desk.engine, AsyncEngine):
+        return desk.engine.loop.run(desk.proposals.aundo(app, thread.id, requester=requester))
+    return desk.proposals.undo(app, thread.id, requester=requester)
+
+
+def refuse_ends(place: Place) -> list[str]:
+    """Return SQL that makes a database refuse the record of a call's end."""
+    if place.kind == "sqlite":
+        action = "BEGIN SELECT RAISE(ABORT, 'no'); END"
+        return [f"{TRIGGER} WHEN NEW.kind = 'call.ended' {action}"]
+    body = "BEGIN RAISE 'no'; END"
+    condition = "FOR EACH ROW WHEN (NEW.kind = 'call.ended')"
+    return [
+        f"CREATE FUNCTION refuse_end() RETURNS trigger AS $$ {body} $$ LANGUAGE plpgsql",
+        f"{TRIGGER} {condition} EXECUTE FUNCTION refuse_end()",
+    ]
+
+
+def accept_ends(place: Place) -> list[str]:
+    """Return SQL that undoes it."""
+    if place.kind == "sqlite":
+        return ["DROP TRIGGER no_end"]
+    return ["DROP TRIGGER no_end ON records", "DROP FUNCTION refuse_end"]
