@@ -21,7 +21,7 @@ from bailiwick.policies.scopes import Scope
 from bailiwick.tools import approval_rows as rows
 from bailiwick.tools import deliveries
 from bailiwick.tools.ledger import Entry, Ledger
-from bailiwick.tools.withdrawals import withdraw
+from bailiwick.tools.withdrawals import expire, withdraw
 
 __all__ = ["Approval", "Approvals"]
 
@@ -189,7 +189,7 @@ class Approvals:
             due_at = rows.now(connection) + (deliveries.GRACE if running else 0.0)
             if approval.state != "expired":
                 return self._decide(connection, approval, answer, by, due_at)
-            self._expire(connection, approval, due_at)
+            expire(self._ledger, connection, approval, due_at=due_at)
         # Raised out here, so that the expiry stays written.
         raise ApprovalError(approval.ending)
 
@@ -225,7 +225,8 @@ class Approvals:
         for approval in overdue:
             with self._ledger.transaction() as connection:
                 self._ledger.lock(connection, approval.request.thread)
-                expired += self._expire(connection, approval, rows.now(connection))
+                now = rows.now(connection)
+                expired += expire(self._ledger, connection, approval, due_at=now)
         return expired
 
     def approved(
@@ -282,14 +283,6 @@ class Approvals:
         if after.state != "pending":
             deliveries.add(connection, approval.request, due_at=due_at)
         return after
-
-    def _expire(self, connection: Connection, approval: Approval, due_at: float) -> bool:
-        if not rows.expire(connection, approval.request.id):
-            return False
-        entry = Entry("approval.expired", {"id": approval.request.id})
-        self._append(connection, approval, entry)
-        deliveries.add(connection, approval.request, due_at=due_at)
-        return True
 
     def _append(self, connection: Connection, approval: Approval, entry: Entry) -> None:
         self._ledger.append(connection, approval.request.thread, entry)

@@ -1,4 +1,4 @@
-"""Owns the end of what was asked for nothing: requests that nobody need answer or use any more."""
+"""Owns the end of what was asked for nothing: requests that nobody answered, or need answer now."""
 
 from sqlalchemy import Connection, or_
 
@@ -44,3 +44,23 @@ def withdraw_all(ledger: Ledger, connection: Connection, thread: str, reason: st
     is_open = or_(*[rows.is_now(state) for state in _OPEN])
     for approval in rows.read(connection, rows.is_of(thread), is_open):
         withdraw(ledger, connection, approval, reason)
+
+
+def expire(ledger: Ledger, connection: Connection, approval: Approval, *, due_at: float) -> bool:
+    """Write down that a request has expired unanswered; tell whether it is news.
+
+    Args:
+        ledger: The ledger whose database holds it.
+        connection: The transaction, which holds the thread's lock.
+        approval: The request.
+        due_at: From when on the outbox shall look after the thread, by the database's clock.
+
+    Raises:
+        LedgerError: If the database fails.
+    """
+    asked = approval.request
+    if not rows.expire(connection, asked.id):
+        return False
+    ledger.append(connection, asked.thread, Entry("approval.expired", {"id": asked.id}))
+    deliveries.add(connection, asked, due_at=due_at)
+    return True
