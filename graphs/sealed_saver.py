@@ -249,7 +249,7 @@ class SealedSaver(SaverAround):
 
     def _at(self, place: Place | None) -> BaseCheckpointSaver[Any]:
         # As `with_allowlist` of LangGraph's own savers does: they share all but the serializer.
-        saver = copy.copy(self._saver)
+        saver = copy.copy(self.saver)
         saver.serde = self._serde.skimming() if place is None else self._serde.at(place)
         return saver
 

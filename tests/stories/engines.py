@@ -14,6 +14,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StateSnapshot
 
 from bailiwick.graphs.checkpoints import open_async_checkpointer, open_checkpointer
+from bailiwick.graphs.sealing import SealingSerializer
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.principals import acting_as
 
@@ -146,17 +147,17 @@ async def _arun(run: Run) -> dict[str, Any]:
 
 
 @contextmanager
-def open_sync_engine(url: str) -> Generator[Engine]:
+def open_sync_engine(url: str, sealing: SealingSerializer | None = None) -> Generator[Engine]:
     """Open the checkpoints at a URL for `invoke`."""
-    with open_checkpointer(url) as checkpointer:
+    with open_checkpointer(url, sealing) as checkpointer:
         yield SyncEngine(checkpointer)
 
 
 @contextmanager
-def open_async_engine(url: str) -> Generator[Engine]:
+def open_async_engine(url: str, sealing: SealingSerializer | None = None) -> Generator[Engine]:
     """Open the checkpoints at a URL for `ainvoke`."""
     with asyncio.Runner() as loop:
-        opening = open_async_checkpointer(url)
+        opening = open_async_checkpointer(url, sealing)
         checkpointer = loop.run(opening.__aenter__())
         try:
             yield AsyncEngine(checkpointer, loop)
@@ -164,5 +165,5 @@ def open_async_engine(url: str) -> Generator[Engine]:
             loop.run(opening.__aexit__(None, None, None))
 
 
-OPENERS: dict[str, Callable[[str], Any]] = {"sync": open_sync_engine, "async": open_async_engine}
+OPENERS: dict[str, Callable[..., Any]] = {"sync": open_sync_engine, "async": open_async_engine}
 """How an engine is opened, by the way it runs graphs."""

@@ -2,16 +2,30 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import pytest
 from sqlalchemy import select, update
 from tests.sealed import House, open_house
 
 from bailiwick.policies.errors import CheckpointError, VaultError
-from bailiwick.tools.checkpoint_keys import LOT, MOST_USES, Forgotten, WrappedKey
+from bailiwick.tools.checkpoint_keys import LOT, MOST_USES, CheckpointKeys, Forgotten, WrappedKey
 from bailiwick.tools.devvault import DevelopmentVault
+from bailiwick.tools.services import CHECKPOINT_KEY, CHECKPOINTS
 from bailiwick.tools.tables import checkpoint_keys
-from bailiwick.tools.transit import version_of
+from bailiwick.tools.transit import DataKey, Transit, version_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slow(Transit):
+    """A key whose answer comes late."""
+
+    late: DataKey
+
+    def make(self, context: bytes) -> DataKey:
+        """Return what was made before."""
+        del context
+        return self.late
 
 
 @pytest.fixture
@@ -63,7 +77,7 @@ def test_only_the_wrapped_key_is_stored(house: House) -> None:
 def test_of_two_who_make_a_key_at_once_one_does(house: House) -> None:
     """The other is told to look again."""
     with ThreadPoolExecutor(4) as pool:
-        found = [each for each in pool.map(lambda _: house.keys.make("one"), range(4)) if each]
+        found = [each for each in pool.map(house.keys.make, ["one"] * 4) if each]
     assert len(found) == 1
     assert len(house.keys.of("one")) == 1
 
@@ -117,19 +131,16 @@ def test_what_was_wrapped_before_a_version_was_retired_is_not_stored_after_it(
     house: House,
 ) -> None:
     """A process that was slow to store its key makes another."""
-    late = house.keys
-    slow = late._transit.make(b"thread:one")
+    transit = house.transit(CHECKPOINT_KEY, CHECKPOINTS)
+    slow = Slow(
+        vault=transit.vault,
+        name=transit.name,
+        identity=transit.identity,
+        late=transit.make(b"thread:one"),
+    )
     house.keeper.rotate()
     house.keeper.retire()
-
-    class Slow:
-        name = late._transit.name
-
-        def make(self, _: bytes) -> object:
-            return slow
-
-    late._transit = Slow()  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue] - one that answers late
-    assert late.make("one") is None
+    assert CheckpointKeys(house.ledger, slow).make("one") is None
     assert house.keys.of("one") == []
     assert version_of(made(house, "one").wrapped) == 2
 
