@@ -3,16 +3,24 @@
 import base64
 import json
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import accumulate
 from typing import Any
 from urllib.parse import quote, quote_plus
+
+from bailiwick.policies.secret_shapes import shaped
 
 MASK = "[redacted]"
 
 # Shorter values would be found in ordinary words; Vault's and providers' keys are far longer.
 SHORTEST = 4
 
+# Across a line's end, more of ordinary words would look like one.
+SHORTEST_BROKEN = 8
+
 _PERCENT = re.compile("%[0-9A-F]{2}")
+_BREAK = re.compile(r"(?<![ \t>|])(?:[ \t>|]*(?:[\r\n]|\\[rn]|\\(?=[\r\n])))+[ \t>|]*")
 _SCALARS = (type(None), bool, int, float)
 
 
@@ -21,20 +29,24 @@ class Redactor:
 
     Found are the value itself, with and without the white space around it; escaped as JSON (once
     and twice) and as Python's `repr`; URL-encoded; hexadecimal; and base64 (standard and URL-safe
-    alphabet, at each of the three alignments inside a longer text). Values and encodings shorter
-    than `SHORTEST` characters are left alone.
+    alphabet, at each of the three alignments inside a longer text); each of them also broken over
+    lines, however those are indented or quoted. Values and encodings shorter than `SHORTEST`
+    characters, or than `SHORTEST_BROKEN` over lines, are left alone. Where there is a secret at
+    all, what looks like one of a well-known kind is masked too, such as a private key.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
         bare = {spelled for secret in secrets for spelled in (secret, secret.strip())}
         found = {form for secret in bare if len(secret) >= SHORTEST for form in _forms(secret)}
         self._forms = sorted(form for form in found if len(form) >= SHORTEST)
+        joined = {_BREAK.sub("", form) for form in found}
+        self._joined = sorted(form for form in joined if len(form) >= SHORTEST_BROKEN)
 
     def text(self, text: str) -> str:
         """Return `text` with each secret masked; where several overlap, the whole of them."""
-        spans = sorted(
-            (start, start + len(form)) for form in self._forms for start in _starts(text, form)
-        )
+        if not self._forms:
+            return text
+        spans = sorted([*_found(text, self._forms), *self._broken(text), *shaped(text)])
         parts: list[str] = []
         clean = 0
         for start, end in spans:
@@ -42,6 +54,18 @@ class Redactor:
                 parts += [text[clean:start], MASK]
             clean = max(clean, end)
         return "".join([*parts, text[clean:]])
+
+    def _broken(self, text: str) -> Iterator[tuple[int, int]]:
+        breaks = [found.span() for found in _BREAK.finditer(text)]
+        if not breaks:
+            return
+        # Where each piece between two breaks begins, in the text and in the pieces joined.
+        begins = [0, *(end for _, end in breaks)]
+        pieces = [text[a:b] for a, b in zip(begins, [*(s for s, _ in breaks), None], strict=True)]
+        places = [0, *accumulate(map(len, pieces))]
+        for start, end in _found("".join(pieces), self._joined):
+            first, last = bisect_right(places, start) - 1, bisect_left(places, end) - 1
+            yield begins[first] + start - places[first], begins[last] + end - places[last]
 
     def value(self, value: Any) -> Any:  # noqa: ANN401 - whatever a tool returned, of the same shape
         """Return a value of the same shape with each secret in it masked, keys included."""
@@ -67,6 +91,10 @@ class Redactor:
 
 def _plain_kind(value: object) -> Callable[[Iterable[Any]], Any]:
     return next(kind for kind in (list, tuple, set, frozenset) if isinstance(value, kind))
+
+
+def _found(text: str, forms: Iterable[str]) -> Iterator[tuple[int, int]]:
+    return ((start, start + len(form)) for form in forms for start in _starts(text, form))
 
 
 def _starts(text: str, form: str) -> Iterator[int]:

@@ -19,13 +19,13 @@ from bailiwick.tools import call_rows, journal, lease_records, proposal_rows
 from bailiwick.tools.call_rows import Intent
 from bailiwick.tools.calls import LASTS, SLACK
 from bailiwick.tools.credentials import Credential
+from bailiwick.tools.hushed import hushed, stopped
 from bailiwick.tools.leases import Lease
 from bailiwick.tools.ledger import Entry
 from bailiwick.tools.proposal_rows import Proposal
 from bailiwick.tools.reconciliations import reconcile
 from bailiwick.tools.results import Attempt, ToolResult
 from bailiwick.tools.scoped import ScopedTool
-from bailiwick.tools.tracing import unheard
 
 if TYPE_CHECKING:
     from bailiwick.tools.guard import Guard
@@ -69,19 +69,27 @@ class Execution:
 
     def run(self) -> Attempt:
         """Run the tool with its credential."""
-        with self._surroundings:
-            return Attempt.of(
-                lambda: self._tool.call(self._call.args, self._credential, self._key),
-                may_interrupt=not self.holds_lease,
-            )
+        try:
+            with self._surroundings:
+                return Attempt.of(
+                    lambda: self._tool.call(self._call.args, self._credential, self._key),
+                    may_interrupt=not self.holds_lease,
+                )
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            stop = self._stopped(error)
+        raise stop
 
     async def arun(self) -> Attempt:
         """Do what `run` does, on an event loop."""
-        with self._surroundings:
-            return await Attempt.aof(
-                lambda: self._tool.acall(self._call.args, self._credential, self._key),
-                may_interrupt=not self.holds_lease,
-            )
+        try:
+            with self._surroundings:
+                return await Attempt.aof(
+                    lambda: self._tool.acall(self._call.args, self._credential, self._key),
+                    may_interrupt=not self.holds_lease,
+                )
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            stop = self._stopped(error)
+        raise stop
 
     def finish(self, attempt: Attempt) -> ToolResult:
         """Redact and record what the tool returned or raised; its credential is over.
@@ -108,7 +116,10 @@ class Execution:
 
     @property
     def _surroundings(self) -> AbstractContextManager[None]:
-        return unheard() if self.holds_lease else nullcontext()
+        return hushed(self._redactor) if self.holds_lease else nullcontext()
+
+    def _stopped(self, error: BaseException) -> BaseException:
+        return stopped(error, self._redactor) if self.holds_lease else error
 
     @property
     def _credential(self) -> Credential | None:

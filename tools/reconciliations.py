@@ -10,9 +10,9 @@ from bailiwick.tools import call_rows, journal, lease_records, proposal_rows
 from bailiwick.tools.call_rows import CallRecord
 from bailiwick.tools.credentials import Credential
 from bailiwick.tools.findings import Finding
+from bailiwick.tools.hushed import hushed
 from bailiwick.tools.results import Attempt, ToolResult
 from bailiwick.tools.scoped import ScopedTool
-from bailiwick.tools.tracing import unheard
 
 if TYPE_CHECKING:
     from bailiwick.tools.guard import Guard
@@ -96,7 +96,7 @@ class Reconciliation:
 
     def _ask(self, call: ToolCall, credential: Credential | None) -> Finding:
         try:
-            with unheard():
+            with hushed(self._redactor):
                 return self._tool.reconcile(call.args, credential, self._record.idempotency_key)
         except Exception as error:  # noqa: BLE001 - whatever it raises, nobody knows more than before
             kind = type(error).__name__

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from copy import deepcopy
+from typing import Any
 
 from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.runnables import RunnableConfig
@@ -12,9 +13,11 @@ from langchain_core.runnables.config import (
     var_child_runnable_config,
 )
 from langchain_core.tools import BaseTool
+from langgraph.runtime import Runtime
 from langsmith.run_helpers import tracing_context
 
 from bailiwick.policies.calls import ToolCall
+from bailiwick.policies.redaction import Redactor
 from bailiwick.tools.results import ToolResult
 
 
@@ -64,19 +67,32 @@ async def atraced(
 
 
 @contextmanager
-def unheard() -> Generator[None]:
-    """Keep what runs meanwhile from streams and tracers.
+def unheard(redactor: Redactor) -> Generator[None]:
+    """Keep what runs meanwhile from tracers, and redact what it writes to the graph's stream.
 
     A tool that holds a secret may hand it to a chain or a traced client of its own, whose events
-    nobody would redact. Its config stays otherwise, and so does its way to the graph's stream.
+    nobody would redact.
     """
     config = var_child_runnable_config.get()
-    token = var_child_runnable_config.set(config and {**config, "callbacks": None})
+    token = var_child_runnable_config.set(config and _without_listeners(config, redactor))
     try:
         with tracing_context(enabled=False):
             yield
     finally:
         var_child_runnable_config.reset(token)
+
+
+def _without_listeners(config: RunnableConfig, redactor: Redactor) -> RunnableConfig:
+    inner = {
+        name: _with_writer(part, redactor) if isinstance(part, Runtime) else part
+        for name, part in config.get("configurable", {}).items()
+    }
+    return {**config, "callbacks": None, "configurable": inner}
+
+
+def _with_writer(runtime: Runtime[Any], redactor: Redactor) -> Runtime[Any]:
+    write = runtime.stream_writer
+    return runtime.override(stream_writer=lambda chunk: write(redactor.value(chunk)))
 
 
 def _is_heard(config: RunnableConfig) -> bool:

@@ -3,6 +3,7 @@
 import base64
 import json
 import string
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus
@@ -201,3 +202,95 @@ def test_no_structure_hides_a_secret(secret: str, around: Any) -> None:  # noqa:
 def test_a_secret_that_is_no_unicode_can_be_looked_for() -> None:
     """JSON can spell a lone surrogate; a redactor must not fail on one after the tool has run."""
     assert pieces("a broken\ud800secret here", "broken\ud800secret") == ["a ", " here"]
+
+
+LINES: dict[str, str] = {
+    "a line's end": "\n",
+    "a line's end of Windows": "\r\n",
+    "an indented line": "\n    ",
+    "a quoted line": " \n> ",
+    "a continued line": "\\\n",
+    "an escaped line's end": "\\n",
+    "an empty line": "\n\n",
+}
+LONG_SECRETS = st.text(
+    alphabet=string.ascii_letters + string.digits + "+/=-_.", min_size=12, max_size=40
+)
+
+
+@pytest.mark.parametrize("end", LINES.values(), ids=LINES.keys())
+@pytest.mark.parametrize("encode", ["plain", "base64", "hex"])
+@given(secret=LONG_SECRETS, width=st.integers(1, 20), around=st.tuples(AROUND, AROUND))
+def test_a_secret_broken_over_lines_is_masked(
+    end: str, encode: str, secret: str, width: int, around: tuple[str, str]
+) -> None:
+    """Mail, PEM and terminals fold what is long, at any place and with any indent."""
+    raw = secret.encode()
+    forms = {"plain": secret, "base64": base64.b64encode(raw).decode(), "hex": raw.hex()}
+    form = forms[encode]
+    folded = end.join(form[at : at + width] for at in range(0, len(form), width))
+    left = Redactor([secret]).text(f"{around[0]}\t.{folded}.{around[1]}")
+
+    # The last group of base64 holds bits that are not the secret's alone.
+    assert form[: len(form) // 4 * 4 - 4 or None] not in left.replace(end, "")
+    assert MASK in left
+
+
+def test_what_is_broken_is_masked_with_its_breaks() -> None:
+    """Nothing of it is left, and the lines around it stand as they stood."""
+    text = "key:\n  s3cr3t/key\n  +with=signs\nend\n"
+
+    assert Redactor([SECRET]).text(text) == f"key:\n  {MASK}\nend\n"
+
+
+def test_a_short_secret_is_not_looked_for_across_lines() -> None:
+    """The end of one line and the beginning of the next would often spell it."""
+    assert Redactor(["then"]).text("the\nnext") == "the\nnext"
+
+
+SHAPES: dict[str, str] = {
+    "Vault": "hvs.CAESIJ1kQ0example0example0example",
+    "OpenBao": "s." + "a1B2" * 6,
+    "AWS": "AKIAIOSFODNN7EXAMPLE",
+    "GitHub": "ghp_" + "a1B2" * 9,
+    "GitHub, fine-grained": "github_pat_" + "a1B2" * 9,
+    "GitLab": "glpat-" + "a1B2" * 6,
+    "Slack": "xoxb-1234567890-abcdef",
+    "Stripe": "sk_live_" + "a1B2" * 6,
+    "OpenAI": "sk-proj-" + "a1B2" * 6,
+    "Google": "AIza" + "a1B2c" * 7,
+    "JWT": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl",
+    "private key": "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----",
+}
+
+
+@pytest.mark.parametrize("secret", SHAPES.values(), ids=SHAPES.keys())
+def test_a_well_known_shape_is_masked(secret: str) -> None:
+    """A system may answer with a secret that nobody leased, such as a new one."""
+    assert Redactor([SECRET]).text(f"got {secret} back") == f"got {MASK} back"
+    assert Redactor([]).text(f"got {secret} back") == f"got {secret} back"
+
+
+def test_the_password_of_a_url_is_masked() -> None:
+    """Its host stays readable."""
+    text = "no route to postgresql://app:p4ss@db.example:5432/orders"
+
+    assert (
+        Redactor([SECRET]).text(text) == f"no route to postgresql://{MASK}@db.example:5432/orders"
+    )
+
+
+@pytest.mark.parametrize("text", ["risk-free " * 3, "task_list", "a.b@c.example", "s.t. the end"])
+def test_ordinary_words_are_no_shapes(text: str) -> None:
+    """What only begins like one stays."""
+    assert Redactor([SECRET]).text(text) == text
+
+
+@pytest.mark.parametrize("filler", [" ", "\n", "> ", "\\n", "a:", "://", "eyJ"])
+def test_a_long_text_takes_no_long_time(filler: str) -> None:
+    """Nothing in it makes the search start over and over again."""
+    text = filler * 20_000
+    begun = time.perf_counter()
+
+    assert Redactor([SECRET]).text(text) == text
+    assert time.perf_counter() - begun < 2

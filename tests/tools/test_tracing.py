@@ -21,6 +21,7 @@ from tests.tools.governed import call_of, pay_tool
 from typing_extensions import override
 
 from bailiwick.policies import ToolCall
+from bailiwick.policies.redaction import Redactor
 from bailiwick.tools.results import ToolResult
 from bailiwick.tools.scoped import scoped_tool
 from bailiwick.tools.tracing import atraced, traced, unheard
@@ -201,7 +202,7 @@ def test_nobody_hears_what_runs_beside_a_secret() -> None:
     found: list[object] = []
 
     def inside() -> None:
-        with unheard():
+        with unheard(Redactor([])):
             RunnableLambda(found.append).invoke("secret")
             found.append(get_tracing_context()["enabled"])
             found.append(get_config().get("configurable"))
@@ -217,5 +218,5 @@ def test_nobody_hears_what_runs_beside_a_secret() -> None:
 
 def test_what_is_not_heard_need_not_run_in_a_graph() -> None:
     """Outside of any there is no config to silence."""
-    with unheard():
+    with unheard(Redactor([])):
         assert var_child_runnable_config.get() is None
