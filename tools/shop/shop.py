@@ -82,6 +82,10 @@ class Shop:
         """Return the returns in the database, oldest first, the cancelled ones too."""
         return self._store.returns()
 
+    def cancel_return(self, order_id: str) -> Return:
+        """Cancel a return at the shop itself, as its own people can."""
+        return self._store.cancel_return(order_id)
+
     def close(self) -> None:
         """Close a shop that was never opened."""
         self._store.close()
