@@ -1,0 +1,224 @@
+"""What a tool that holds a credential logs, streams and is stopped by shows nothing of it."""
+
+import asyncio
+import logging
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langgraph.config import get_stream_writer
+from langgraph.func import entrypoint
+
+from bailiwick.policies.redaction import MASK, Redactor
+from bailiwick.tools.hushed import hushed, stopped
+
+SECRET = "s3cr3t/key+with=signs"
+REDACTOR = Redactor([SECRET])
+logger = logging.getLogger("somebody.elses")
+
+
+@pytest.fixture(autouse=True)
+def give_back_the_factory() -> Iterator[None]:
+    """Leave the process's way to make log records as it was."""
+    make = logging.getLogRecordFactory()
+    yield
+    logging.setLogRecordFactory(make)
+
+
+def fail(error: BaseException, cause: BaseException | None = None) -> NoReturn:
+    """Raise an error from an expression."""
+    raise error from cause
+
+
+def log_an_error(secret: str) -> None:
+    """Log an exception that has a cause, a note, and the secret in a local variable."""
+    try:
+        try:
+            fail(ValueError(secret))
+        except ValueError as error:
+            fail(ConnectionError(f"no way with {secret}"), error)
+    except ConnectionError as error:
+        error.add_note(f"tried {secret}")
+        logger.exception("failed")
+
+
+def log_a_group(secret: str) -> None:
+    """Log a group of exceptions."""
+    try:
+        fail(ExceptionGroup(secret, [ValueError(secret), KeyError(secret)]))
+    except ExceptionGroup:
+        logger.exception("failed")
+
+
+LOGS: dict[str, Callable[[str], object]] = {
+    "plain": lambda secret: logger.warning("sent " + secret),  # noqa: G003 - as people do
+    "argument": lambda secret: logger.warning("sent %s", secret),
+    "named argument": lambda secret: logger.warning("sent %(key)s", {"key": secret}),
+    "object": lambda secret: logger.warning({"key": secret}),
+    "bytes": lambda secret: logger.warning("%s", secret.encode()),
+    "hex": lambda secret: logger.warning("%s", secret.encode().hex()),
+    "wrong format": lambda secret: logger.warning("%d", secret),
+    "exception": log_an_error,
+    "group": log_a_group,
+    "stack": lambda secret: logger.warning("here", stack_info=bool(secret)),
+}
+
+
+@pytest.mark.parametrize("log", LOGS.values(), ids=LOGS.keys())
+def test_a_log_line_shows_nothing(
+    log: Callable[[str], object], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither its text nor what a handler could make of its fields."""
+    with hushed(REDACTOR):
+        log(SECRET)
+
+    (record,) = caplog.records
+    shown = caplog.text + repr(vars(record))
+    assert SECRET not in shown
+    assert SECRET.encode().hex() not in shown
+    assert record.exc_info is None
+
+
+def test_a_logged_error_is_still_told(caplog: pytest.LogCaptureFixture) -> None:
+    """With its cause and where it arose."""
+    with hushed(REDACTOR):
+        log_an_error(SECRET)
+
+    assert f"ConnectionError: no way with {MASK}" in caplog.text
+    assert f"ValueError: {MASK}" in caplog.text
+    assert "log_an_error" in caplog.text
+
+
+def test_elsewhere_logs_are_as_they_were(caplog: pytest.LogCaptureFixture) -> None:
+    """After the call, and in what runs beside it."""
+    with hushed(REDACTOR):
+        beside = threading.Thread(target=lambda: logger.warning("beside %s", "words"))
+        beside.start()
+        beside.join()
+    logger.warning("after %s", SECRET)
+
+    assert [record.args for record in caplog.records] == [("words",), (SECRET,)]
+
+
+async def test_tasks_and_threads_of_a_call_are_redacted(caplog: pytest.LogCaptureFixture) -> None:
+    """As far as the context reaches; another call's context holds another secret."""
+
+    async def call(secret: str) -> None:
+        with hushed(Redactor([secret])):
+            await asyncio.gather(
+                asyncio.to_thread(logger.warning, "thread %s", secret),
+                asyncio.create_task(asyncio.to_thread(logger.warning, "task %s", secret)),
+            )
+
+    await asyncio.gather(call("first-secret-1"), call("second-secret-2"))
+
+    assert sorted(record.getMessage() for record in caplog.records) == [
+        f"task {MASK}",
+        f"task {MASK}",
+        f"thread {MASK}",
+        f"thread {MASK}",
+    ]
+
+
+def test_a_factory_of_somebody_else_is_kept(caplog: pytest.LogCaptureFixture) -> None:
+    """Also one that was set in between."""
+
+    class Marked(logging.LogRecord):
+        mark = "theirs"
+
+    logging.setLogRecordFactory(Marked)
+    with hushed(REDACTOR):
+        logger.warning(SECRET)
+        logger.info("nobody listens to %s", SECRET)
+
+    (record,) = caplog.records
+    assert (type(record), record.getMessage()) == (Marked, MASK)
+
+
+@given(
+    secret=st.text(min_size=8).filter(lambda text: text.strip() == text),
+    around=st.tuples(st.text(), st.text()),
+)
+def test_no_log_line_holds_the_secret(secret: str, around: tuple[str, str]) -> None:
+    """Whatever it is and wherever it stands."""
+    with hushed(Redactor([secret])):
+        record = logging.getLogRecordFactory()(
+            "x", logging.INFO, "x.py", 1, "%s%s%s", (around[0], secret, around[1]), None
+        )
+
+    assert all(secret not in part for part in record.getMessage().split(MASK))
+
+
+def test_what_a_tool_streams_is_redacted() -> None:
+    """Through the writer of the graph that it runs in, whatever the shape."""
+
+    @entrypoint()
+    def graph(secret: str) -> str:
+        with hushed(REDACTOR):
+            write = get_stream_writer()
+            write(f"sending {secret}")
+            write({"header": [secret]})
+        get_stream_writer()("done")
+        return "ok"
+
+    seen: list[Any] = list(graph.stream(SECRET, stream_mode="custom"))
+
+    assert seen == [f"sending {MASK}", {"header": [MASK]}, "done"]
+
+
+class TwiceTold(BaseException):
+    """Hold a secret in a field besides."""
+
+    def __init__(self, secret: str) -> None:
+        super().__init__("stopped")
+        self.secret = secret
+
+
+def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
+    """Return an error as a tool would have raised it, its secret in a local variable."""
+    key = SECRET
+    try:
+        fail(error, cause)
+    except BaseException as caught:  # noqa: BLE001 - it is what is looked at
+        assert key
+        return caught
+
+
+STOPS: dict[str, Callable[[], BaseException]] = {
+    "exit": lambda: raised(SystemExit(f"gave up on {SECRET}")),
+    "interrupt": lambda: raised(KeyboardInterrupt(SECRET)),
+    "cancellation": lambda: raised(asyncio.CancelledError(SECRET)),
+    "cause": lambda: raised(SystemExit(1), raised(ValueError(SECRET))),
+    "field": lambda: raised(TwiceTold(SECRET)),
+    "group": lambda: raised(
+        BaseExceptionGroup(SECRET, [raised(KeyboardInterrupt(SECRET)), raised(ValueError(SECRET))])
+    ),
+}
+
+
+@pytest.mark.parametrize("stop", STOPS.values(), ids=STOPS.keys())
+def test_what_stops_a_tool_shows_nothing(stop: Callable[[], BaseException]) -> None:
+    """Its text, notes, fields, causes, and the locals of the frames it came through."""
+    error = stop()
+    error.add_note(f"at {SECRET}")
+    clean = stopped(error, REDACTOR)
+
+    shown = traceback.TracebackException.from_exception(clean, capture_locals=True)
+    told = (
+        "".join(shown.format()) + repr(clean) + repr(vars(clean)) + str(getattr(clean, "code", ""))
+    )
+    assert SECRET not in told
+    assert isinstance(clean, type(error))
+
+
+def test_an_error_that_causes_itself_ends_the_search() -> None:
+    """Python allows it."""
+    error = ValueError(SECRET)
+    error.__context__ = KeyError(SECRET)
+    error.__context__.__context__ = error
+
+    assert stopped(error, REDACTOR).args == (MASK,)
