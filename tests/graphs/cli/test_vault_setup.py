@@ -1,0 +1,269 @@
+"""`bailiwick vault setup` and `bootstrap`: what an operator sees, agrees to, and hands on."""
+
+import json
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.graphs.cli.terminals import Outcome
+
+from bailiwick.graphs.approles import read_approles
+from bailiwick.tools.devvault import DevelopmentVault
+from bailiwick.tools.provision import VaultOperator
+from bailiwick.tools.vault import Vault
+
+Command = Callable[..., Outcome]
+
+DESK = """
+from bailiwick.policies.scopes import Scope
+from bailiwick.tools.provision import AgentIdentity, Registry, ToolScope
+
+BOOKING = ToolScope(tool="book_parcel", scope=Scope(path="parcels/book", ttl=30))
+REGISTRY = Registry(
+    agents=(AgentIdentity(name="courier", owner="logistics", tools=(BOOKING,)),)
+)
+NOBODY = Registry()
+"""
+OWN = ("--registry", "parcel_desk:REGISTRY")
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[DevelopmentVault]:
+    """A development Vault that is not set up."""
+    with DevelopmentVault() as devvault:
+        yield devvault
+
+
+@pytest.fixture
+def devvault(
+    running: DevelopmentVault, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> DevelopmentVault:
+    """The same, fresh, as the Vault that the settings name; and a desk of one's own."""
+    running.reset()
+    monkeypatch.setenv("VAULT_ADDR", running.address)
+    monkeypatch.setenv("VAULT_TOKEN", running.root_token)
+    (home / "parcel_desk.py").write_text(DESK, encoding="utf-8")
+    return running
+
+
+@pytest.fixture
+def operator(devvault: DevelopmentVault) -> Iterator[VaultOperator]:
+    """An operator's connection, to look with."""
+    operator = VaultOperator(devvault.address, devvault.root_token)
+    yield operator
+    operator.close()
+
+
+@pytest.mark.parametrize("missing", ["VAULT_ADDR", "VAULT_TOKEN"])
+def test_without_vault_or_operator_it_says_what_to_set(
+    devvault: DevelopmentVault,
+    bailiwick: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    missing: str,
+) -> None:
+    """One sentence, and status 1."""
+    assert devvault.requests == []
+    monkeypatch.delenv(missing)
+    for words in (("vault", "setup"), ("vault", "bootstrap")):
+        outcome = bailiwick(*words)
+        assert outcome.status == 1
+        assert outcome.err.startswith(f"bailiwick: {missing} is not set")
+
+
+def test_a_plan_is_a_difference_and_a_dry_run_changes_nothing(
+    operator: VaultOperator, bailiwick: Command
+) -> None:
+    """What comes, with its rules and fields, and how many; and which secret is still to write."""
+    outcome = bailiwick("vault", "setup", *OWN, "--dry-run")
+
+    assert outcome.status == 0
+    for line in (
+        "create  policy bailiwick-book_parcel",
+        '    + path "secret/data/parcels/book" {',
+        "    + token_explicit_max_ttl = 30",
+        "create  AppRole bailiwick-courier",
+        '    + metadata = {"owner": "logistics", "capabilities": "book_parcel"',
+        "7 to create, 0 to change, 0 to remove; 1 as declared",
+        "book_parcel has no secret yet: `vault kv put -mount=secret parcels/book NAME=VALUE`",
+    ):
+        assert line in outcome.out
+    assert operator.list("auth/token/roles") == []
+
+
+def test_nobody_to_ask_is_no_agreement(operator: VaultOperator, bailiwick: Command) -> None:
+    """A pipe cannot say yes: nothing is done without `--yes`."""
+    outcome = bailiwick("vault", "setup", *OWN)
+
+    assert outcome.status == 1
+    assert "nobody is there to be asked: give it --yes, or --dry-run" in outcome.err
+    assert operator.list("auth/token/roles") == []
+
+
+def test_a_second_run_plans_nothing(operator: VaultOperator, bailiwick: Command) -> None:
+    """And asks nobody, as there is nothing to agree to."""
+    assert bailiwick("vault", "setup", *OWN, "--yes").out.splitlines()[-2] == "done"
+
+    outcome = bailiwick("vault", "setup", *OWN)
+
+    assert outcome.status == 0
+    assert outcome.out.splitlines()[0] == ("0 to create, 0 to change, 0 to remove; 8 as declared")
+    assert operator.list("auth/token/roles") == ["bailiwick-book_parcel"]
+
+
+def test_drift_is_shown_line_by_line(operator: VaultOperator, bailiwick: Command) -> None:
+    """What somebody else wrote goes, what was declared comes back."""
+    bailiwick("vault", "setup", *OWN, "--yes")
+    path = "sys/policies/acl/bailiwick-book_parcel"
+    text = str((operator.fields(path) or {})["policy"])
+    operator.write(path, policy=text.replace("secret/data/parcels/book", "secret/*"))
+
+    outcome = bailiwick("vault", "setup", *OWN, "--yes")
+
+    assert '    - path "secret/*" {' in outcome.out
+    assert '    + path "secret/data/parcels/book" {' in outcome.out
+    assert "    ! somebody else changed it" in outcome.out
+    assert (operator.fields(path) or {})["policy"] == text
+
+
+def test_what_others_wrote_into_vault_cannot_act_on_the_terminal(
+    operator: VaultOperator, bailiwick: Command
+) -> None:
+    """A policy with escape sequences and markup is shown as what it is."""
+    path = "sys/policies/acl/bailiwick-book_parcel"
+    operator.write(path, policy='# \x1b[2J[red]\u202e\npath "a" { capabilities = ["read"] }')
+
+    outcome = bailiwick("vault", "setup", *OWN, "--dry-run")
+
+    assert "\\x1b[2J[red]\\u202e" in outcome.out
+    assert "\x1b[2J" not in outcome.out
+
+
+def test_what_is_declared_no_more_goes_with_prune(
+    operator: VaultOperator, bailiwick: Command
+) -> None:
+    """Without it, it stays."""
+    bailiwick("vault", "setup", *OWN, "--yes")
+    nobody = ("vault", "setup", "--registry", "parcel_desk:NOBODY", "--yes")
+    bailiwick(*nobody)
+    assert operator.list("auth/token/roles") == ["bailiwick-book_parcel"]
+
+    outcome = bailiwick(*nobody, "--prune")
+
+    assert "remove  AppRole bailiwick-courier" in outcome.out
+    assert operator.list("auth/token/roles") == []
+
+
+def test_scripts_get_the_plan_as_json(operator: VaultOperator, bailiwick: Command) -> None:
+    """And whether it was applied; a question cannot be JSON."""
+    assert bailiwick("vault", "setup", *OWN, "--json").status == 1
+    planned = json.loads(bailiwick("vault", "setup", *OWN, "--json", "--dry-run").out)
+    applied = json.loads(bailiwick("vault", "setup", *OWN, "--json", "--yes").out)
+    again = json.loads(bailiwick("vault", "setup", *OWN, "--json", "--yes").out)
+
+    assert (planned["applied"], applied["applied"], again["applied"]) == (False, True, False)
+    assert planned["steps"] == applied["steps"]
+    assert again["counts"] == {"create": 0, "change": 0, "keep": 8, "remove": 0}
+    assert operator.list("auth/token/roles")
+
+
+def test_the_refund_desk_is_set_up_where_nothing_else_is_named(
+    operator: VaultOperator, bailiwick: Command
+) -> None:
+    """Its agents, with owner and purpose, and the services of the house."""
+    assert bailiwick("vault", "setup", "--yes").status == 0
+
+    entity = operator.fields("identity/entity/name/bailiwick-billing") or {}
+    metadata = entity["metadata"]
+    assert isinstance(metadata, dict)
+    assert metadata["owner"] == "refund desk"
+    assert "bailiwick-ledger.service" in operator.list("auth/approle/role")
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        ("no_such_desk:REGISTRY", "cannot be imported (no_such_desk): write MODULE:NAME"),
+        ("parcel_desk", "is no Registry"),
+        ("parcel_desk:BOOKING", "is no Registry: make one of bailiwick.tools.provision"),
+    ],
+)
+def test_a_registry_that_is_none_is_refused(
+    devvault: DevelopmentVault, bailiwick: Command, named: str, words: str
+) -> None:
+    """Before Vault is asked anything."""
+    outcome = bailiwick("vault", "setup", "--registry", named)
+
+    assert outcome.status == 1
+    assert words in outcome.err
+    assert devvault.requests == []
+
+
+def test_a_bootstrapped_agent_logs_in(
+    devvault: DevelopmentVault, bailiwick: Command, home: Path
+) -> None:
+    """The file is its owner's alone, is good for production, and holds no secret id."""
+    bailiwick("vault", "setup", *OWN, "--yes")
+    outcome = bailiwick("vault", "bootstrap", "--approles", "logins.json", *OWN)
+
+    assert outcome.status == 0
+    assert "start the process within 300 s" in outcome.err
+    path = home / "logins.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert set(json.loads(path.read_text())["courier"]) == {
+        "role_id",
+        "wrapping_token",
+        "secret_id_accessor",
+    }
+    logins = read_approles(path, production=True)
+    with Vault(devvault.address, approles=logins) as vault:
+        vault.log_in()
+        asked = vault.request("GET", "auth/token/lookup-self", agent="courier", to="look")
+        assert asked.status == 200
+    assert json.loads(path.read_text())["courier"]["wrapping_token"] == ""
+
+
+def test_a_restart_with_an_opened_file_is_no_alarm(
+    devvault: DevelopmentVault, bailiwick: Command, home: Path
+) -> None:
+    """The process before took out what it had opened: the operator is only asked for another."""
+    bailiwick("vault", "setup", *OWN, "--yes")
+    bailiwick("vault", "bootstrap", "--approles", "logins.json", *OWN)
+    messages: list[str] = []
+    for _ in range(2):
+        logins = read_approles(home / "logins.json")
+        with Vault(devvault.address, approles=logins) as vault:
+            try:
+                vault.log_in()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is looked at
+                messages.append(str(error))
+
+    (message,) = messages
+    assert "SECURITY" not in message
+    assert "`bailiwick vault bootstrap courier`" in message
+
+
+def test_without_a_file_it_prints_what_to_hand_on(
+    devvault: DevelopmentVault, bailiwick: Command
+) -> None:
+    """JSON on stdout, and nothing else there: it can be piped into what keeps it."""
+    bailiwick("vault", "setup", *OWN, "--yes")
+
+    outcome = bailiwick("vault", "bootstrap", "courier", "--ttl", "60")
+
+    assert set(json.loads(outcome.out)) == {"courier"}
+    assert "within 60 s" in outcome.err
+    assert devvault.root_token not in outcome.out + outcome.err
+
+
+def test_who_was_not_set_up_cannot_be_let_in(
+    devvault: DevelopmentVault, bailiwick: Command
+) -> None:
+    """The remedy is the setup."""
+    outcome = bailiwick("vault", "bootstrap", "courier")
+
+    assert devvault.requests
+    assert outcome.status == 1
+    assert outcome.err == (
+        "bailiwick: Vault has no AppRole for 'courier': run `bailiwick vault setup`\n"
+    )
