@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Literal, Self, TypeAlias
@@ -123,7 +123,12 @@ async def adeliver_to(
 
 
 async def keep_delivering(
-    threads: AsyncThreads, approvals: Approvals, *, at_once: int = 8, lapse: float = LAPSE
+    threads: AsyncThreads,
+    approvals: Approvals,
+    *,
+    at_once: int = 8,
+    lapse: float = LAPSE,
+    tell: Callable[[Report], object] = lambda _: None,
 ) -> None:
     """Carry on threads as soon as what they wait for has ended, until cancelled.
 
@@ -132,14 +137,15 @@ async def keep_delivering(
         approvals: What is asked in them.
         at_once: How many threads at most, so that a long run keeps no other thread waiting.
         lapse: Seconds after which others take over from a deliverer that died.
+        tell: Gets what came of each thread.
     """
     outbox, slots = approvals.outbox(lapse=lapse), asyncio.Semaphore(at_once)
 
     async def carry(claim: Claim) -> None:
         try:
-            await _acarry(threads, outbox, claim)
-        except LedgerError as error:
-            logger.warning("thread %s: %s", claim.thread, error)
+            tell(await _acarry(threads, outbox, claim))
+        except Exception as error:  # noqa: BLE001 - one thread's trouble must not end the others'
+            logger.warning("thread %s: %s", claim.thread, type(error).__name__)
         finally:
             slots.release()
 

@@ -6,23 +6,19 @@ as the server lives it carries on what is due, through the server's own API and 
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 
 import httpx
-from langgraph_sdk.client import LangGraphClient
 from starlette.applications import Starlette
 
 from bailiwick.graphs.app import desk, settings
 from bailiwick.graphs.deliveries import keep_delivering
-from bailiwick.graphs.served import ServerThreads
+from bailiwick.graphs.served import open_threads
 from bailiwick.graphs.settings import Settings
-from bailiwick.graphs.tokens import SECRET, issue_delivery_token
+from bailiwick.graphs.tokens import SECRET
 from bailiwick.tools.approvals import Approvals
 from bailiwick.tools.deliveries import LAPSE
-
-TIMEOUT = httpx.Timeout(30.0, read=None)
-"""A run takes as long as it takes."""
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +39,9 @@ def create_outbox(settings: Settings, approvals: Approvals, *, lapse: float = LA
             logger.warning("what is answered in the database waits: %s is not set", SECRET)
             yield
             return
-        async with _client(app) as client:
-            threads = ServerThreads(client, _signed(settings))
+        # The client that `get_client()` makes in a server goes past its authentication.
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with open_threads(settings, transport, "http://server") as threads:
             carrying = asyncio.create_task(keep_delivering(threads, approvals, lapse=lapse))
             try:
                 yield
@@ -54,20 +51,6 @@ def create_outbox(settings: Settings, approvals: Approvals, *, lapse: float = LA
                     await carrying
 
     return Starlette(lifespan=carrying_on)
-
-
-@asynccontextmanager
-async def _client(app: Starlette) -> AsyncGenerator[LangGraphClient]:
-    # The client that `get_client()` makes in a server goes past its authentication.
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://server", timeout=TIMEOUT
-    ) as http:
-        yield LangGraphClient(http)
-
-
-def _signed(settings: Settings) -> Callable[[str], str]:
-    return lambda requester: issue_delivery_token(settings, requester)
 
 
 app = create_outbox(settings, desk.guard.approvals)

@@ -17,12 +17,17 @@ from langgraph_sdk.errors import (
     UnprocessableEntityError,
 )
 
+from bailiwick.graphs.settings import Settings
 from bailiwick.graphs.threads import Given, UnderWay
+from bailiwick.graphs.tokens import issue_delivery_token
 from bailiwick.policies.errors import BailiwickError
-from bailiwick.tools.deliveries import Claim
+from bailiwick.tools.deliveries import SERVER, Claim
 
 Sign = Callable[[str], str]
 Headers = dict[str, str]
+
+_TIMEOUT = httpx.Timeout(30.0, read=None)
+"""A run takes as long as it takes."""
 
 _UNKNOWN = StateSnapshot({}, (), {}, None, None, None, (), ())
 
@@ -89,6 +94,28 @@ class ServerThreads:
 
     def _as(self, claim: Claim) -> Headers:
         return {"Authorization": f"Bearer {self._sign(claim.requester)}"}
+
+
+@asynccontextmanager
+async def open_threads(
+    settings: Settings, transport: httpx.AsyncBaseTransport, address: str
+) -> AsyncGenerator[ServerThreads]:
+    """Connect to the threads of a server whose tokens this deployment signs.
+
+    Args:
+        settings: They hold the secret that the tokens are made of.
+        transport: The way to the server.
+        address: The server's address.
+
+    Raises:
+        SettingsError: If there is no secret.
+    """
+    issue_delivery_token(settings, SERVER)
+    async with httpx.AsyncClient(
+        transport=transport, base_url=address, timeout=_TIMEOUT
+    ) as connection:
+        client = LangGraphClient(connection)
+        yield ServerThreads(client, lambda requester: issue_delivery_token(settings, requester))
 
 
 @asynccontextmanager

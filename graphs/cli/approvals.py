@@ -92,8 +92,17 @@ def respond(
 @approvals.command("deliver")
 def deliver(
     watch: Watch = False,  # noqa: FBT002 - a flag
+    url: Annotated[
+        str | None,
+        typer.Option(help="Those of the LangGraph Server at this address, not those here."),
+    ] = None,
 ) -> None:
     """Let the threads go on that wait for what has been answered or has expired."""
+    if url is not None:
+        from bailiwick.graphs.cli.remote import deliver_to_server  # noqa: PLC0415 - as above
+
+        deliver_to_server(url, watch=watch)
+        return
     from bailiwick.graphs.cli.delivering import deliver_due  # noqa: PLC0415 - as above
 
     deliver_due(watch=watch)

@@ -3,6 +3,7 @@
 from rich.console import Console
 
 from bailiwick.graphs.checkpoints import open_checkpointer
+from bailiwick.graphs.cli.reports import report_line
 from bailiwick.graphs.cli.terminal import quoted, terminal
 from bailiwick.graphs.deliveries import App, Report, deliver
 from bailiwick.graphs.refund_desk import open_refund_desk
@@ -12,14 +13,6 @@ from bailiwick.tools.loopback import stopped_by_signals
 
 PAUSE = 1.0
 """Seconds between two looks at the outbox."""
-
-WORDS = {
-    "resumed": "went on",
-    "passed": "had gone on already",
-    "postponed": "is looked at again later",
-    "failed": "broke off and is tried again later",
-}
-STYLES = {"resumed": "green", "failed": "red"}
 
 
 def deliver_due(*, watch: bool) -> None:
@@ -55,13 +48,7 @@ def deliver_due(*, watch: bool) -> None:
 
 
 def _tell(console: Console, app: App, report: Report) -> None:
-    line = quoted(f"thread {report.thread} ")
-    line.append(WORDS[report.outcome], STYLES.get(report.outcome, "dim"))
     session = Session(app, report.thread, lambda _: None)
-    if report.reason:
-        line.append_text(quoted(f": {report.reason}"))
-    elif waiting := session.waiting():
-        line.append_text(quoted(f" and waits for {len(waiting)} more"))
-    console.print(line)
+    console.print(report_line(report, len(session.waiting())))
     if report.outcome == "resumed" and not session.waiting():
         console.print(quoted(session.last(), lines=True))

@@ -1,4 +1,4 @@
-"""What two servers of the tests share: checkpoints in one file, and an outbox that waits little."""
+"""What servers of the tests have in place of the deployed: shared checkpoints, another outbox."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from starlette.applications import Starlette
 
 from bailiwick.graphs.app import desk, settings
 from bailiwick.graphs.checkpoints import open_async_checkpointer
@@ -22,4 +23,5 @@ async def checkpoints() -> AsyncGenerator[BaseCheckpointSaver[Any]]:
         yield checkpointer
 
 
+no_outbox = Starlette()
 outbox = create_outbox(settings, desk.guard.approvals, lapse=LAPSE)

@@ -1,0 +1,28 @@
+"""Owns how what came of a thread in the outbox looks in a terminal."""
+
+from rich.text import Text
+
+from bailiwick.graphs.cli.terminal import quoted
+from bailiwick.graphs.deliveries import Report
+
+WORDS = {
+    "resumed": "went on",
+    "passed": "had gone on already",
+    "postponed": "is looked at again later",
+    "failed": "broke off and is tried again later",
+}
+STYLES = {"resumed": "green", "failed": "red"}
+
+
+def report_line(report: Report, more: int = 0) -> Text:
+    """Return a line that says what came of a thread.
+
+    Args:
+        report: What came of it.
+        more: For how many more answers it waits.
+    """
+    line = quoted(f"thread {report.thread} ")
+    line.append(WORDS[report.outcome], STYLES.get(report.outcome, "dim"))
+    if report.reason:
+        return line.append_text(quoted(f": {report.reason}"))
+    return line.append_text(quoted(f" and waits for {more} more")) if more else line
