@@ -1,8 +1,8 @@
 """A Vault with the services of the house, for tests of what is sealed and signed."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bailiwick.graphs.sealing import SealingSerializer
 from bailiwick.tools.checkpoint_keys import CheckpointKeys
@@ -63,9 +63,6 @@ class House:
         return len(self.devvault.requests)
 
 
-OpenHouse = Callable[[str], House]
-
-
 @contextmanager
 def open_house(devvault: DevelopmentVault, ledger_url: str) -> Generator[House]:
     """Set a running development Vault up, and open the ledger."""
@@ -77,3 +74,10 @@ def open_house(devvault: DevelopmentVault, ledger_url: str) -> Generator[House]:
         vault = opened.enter_context(Vault(devvault.address, approles=logins, timeout=(2.0, 2.0)))
         ledger = opened.enter_context(closing(Ledger(ledger_url)))
         yield House(devvault=devvault, vault=vault, operator=operator, ledger=ledger)
+
+
+@contextmanager
+def moved(house: House, ledger_url: str) -> Generator[House]:
+    """Open another ledger with the same Vault."""
+    with closing(Ledger(ledger_url)) as ledger:
+        yield replace(house, ledger=ledger)

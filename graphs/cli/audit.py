@@ -12,7 +12,7 @@ from bailiwick.graphs.cli.terminal import terminal
 from bailiwick.graphs.settings import read_settings
 from bailiwick.policies.errors import LedgerError
 from bailiwick.tools.ledger import Ledger, Verification, verify_export
-from bailiwick.tools.sealing import Sealed, verify_seals
+from bailiwick.tools.ledger_seals import Sealed, verify_seals
 from bailiwick.tools.seals import Seal, from_pem
 
 
@@ -123,5 +123,7 @@ def _report_seals(found: Sealed) -> None:
         f"[green]sealed[/]: {said.records} records in {said.threads} threads, "
         f"seal {said.number} of {said.at}"
     )
-    if not found.is_signed:
+    if found.is_signed:
+        console.print("Its signature is good.")
+    else:
         console.print("Its signature was not checked: name the public key with --key.", style="dim")

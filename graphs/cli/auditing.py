@@ -50,7 +50,7 @@ def audit_export(thread: Thread = None) -> None:
 @audit.command("seal")
 def audit_seal() -> None:
     """Sign what every chain ends with, by a key in Vault; print the seal, to be kept elsewhere."""
-    from bailiwick.graphs.cli.sealing import seal_ledger  # noqa: PLC0415 - as above
+    from bailiwick.graphs.cli.seals import seal_ledger  # noqa: PLC0415 - as above
 
     seal_ledger()
 
@@ -58,6 +58,6 @@ def audit_seal() -> None:
 @audit.command("key")
 def audit_key() -> None:
     """Print the public key that seals are checked with, as PEM."""
-    from bailiwick.graphs.cli.sealing import print_key  # noqa: PLC0415 - as above
+    from bailiwick.graphs.cli.seals import print_key  # noqa: PLC0415 - as above
 
     print_key()
