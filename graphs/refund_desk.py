@@ -72,6 +72,7 @@ def open_refund_desk(settings: Settings, *, place: str = "") -> Generator[Refund
         vault.ping()
         vault.log_in()
         guard = Guard(policy=policy, ledger=ledger, vault=vault, place=place)
+        guard.sweep()
         tools = opened.enter_context(create_shop_tools(surroundings.shop_address))
         model = ModelSettings(
             model=settings.model,

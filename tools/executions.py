@@ -203,7 +203,7 @@ class Execution:
             return self._without_credential(str(error))
         # Made before the tool runs, which could end the credential itself.
         self._redactor = Redactor(self._lease.credential.values())
-        self._guard.revocations.grant(call, self._lease)
+        self._guard.revocations.grant(call, self._lease, self._approvers)
         return None
 
     def _without_credential(self, reason: str) -> ToolResult:

@@ -111,6 +111,15 @@ class Guard:
             self.ledger.append(connection, thread, entry)
         return None if decision.verdict == "allow" else decision.reason
 
+    def sweep(self) -> None:
+        """Have the leases ended that processes which are gone have left behind.
+
+        Raises:
+            LedgerError: If the ledger's database fails.
+        """
+        if self.revocations is not None:
+            self.revocations.sweep()
+
     def drain(self, seconds: float = DRAIN) -> bool:
         """Wait until each lease that was given back has ended; tell whether they all have."""
         return self.revocations is None or self.revocations.drain(seconds)

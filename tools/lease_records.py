@@ -8,17 +8,19 @@ from bailiwick.policies.canonical import Json
 from bailiwick.tools.leases import Lease
 from bailiwick.tools.ledger import Entry
 
-End: TypeAlias = Literal["revoked", "spent", "expired", "unknown"]
-"""How a lease ended: Vault confirmed it, its one use, Vault no longer knew it, nobody can tell."""
+End: TypeAlias = Literal["revoked", "spent", "expired", "gone", "unknown"]
+"""How a lease ended: revoked, by its one use, by its time, before anybody revoked it; or nobody
+can tell."""
 
 
-def granted(call: ToolCall, lease: Lease) -> Entry:
+def granted(call: ToolCall, lease: Lease, approvers: tuple[str, ...] = ()) -> Entry:
     """Say which credential a call holds, with what joins it to Vault's own audit."""
     requests = [each for each in (lease.mint_request, lease.read_request) if each]
     return Entry(
         "lease.granted",
         {
             **handles(call, lease),
+            "approvers": list(approvers),
             "ttl": lease.ttl,
             "ttl_asked": lease.ttl_asked,
             "request_ids": requests,

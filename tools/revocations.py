@@ -90,14 +90,19 @@ class Revocations:
         self._beaten = self._swept = -math.inf
         vault.before_closing(self)
 
-    def grant(self, call: ToolCall, lease: Lease) -> None:
+    def grant(self, call: ToolCall, lease: Lease, approvers: tuple[str, ...] = ()) -> None:
         """Record a lease, and that its end is still to come, in one transaction.
+
+        Args:
+            call: The call that holds it.
+            lease: The lease.
+            approvers: Who has approved the call.
 
         Raises:
             LedgerError: If the ledger cannot be written; release the lease then.
         """
         body = lease_records.handles(call, lease)
-        entries = [lease_records.granted(call, lease)]
+        entries = [lease_records.granted(call, lease, approvers)]
         if lease.is_spent:
             entries.append(lease_records.ended(body, "spent", tries=0))
         else:
@@ -133,8 +138,11 @@ class Revocations:
                 lambda: all(held.due is None for held in self._held.values()), seconds
             )
 
-    def sweep(self) -> None:
+    def sweep(self) -> int:
         """Take over what processes that are gone have left behind, and have it ended soon.
+
+        Returns:
+            How many leases that are; there may be more where it is not 0.
 
         Raises:
             LedgerError: If the ledger's database fails.
@@ -142,7 +150,7 @@ class Revocations:
         self._swept = self._clock()
         with self._ledger.reading() as connection:
             if not rows.is_any_due(connection):
-                return
+                return 0
         with self._ledger.transaction(flushes=False) as connection:
             claimed = rows.claim(connection, limit=_BATCH, seconds=HOLD)
         for left in claimed:
@@ -157,6 +165,7 @@ class Revocations:
                     tries=left.tries,
                 )
             )
+        return len(claimed)
 
     def close(self, seconds: float = DRAIN) -> None:
         """Wait a while for what is still to end, and leave the rest to the next process."""
@@ -226,21 +235,29 @@ class Revocations:
         held.tries += 1
         # Before the try: a ledger that fails must not have Vault asked without a pause.
         held.due = self._clock() + min(FIRST * 2 ** (held.tries - 1), LONGEST)
-        failure = self._ask(held, is_over=is_over)
-        if failure is None:
-            self._settle(held, "expired" if is_over else "revoked")
-        elif is_over and not self._vault.can_sweep:
-            self._settle(held, "unknown", failure)
-        else:
-            self._postpone(held, failure)
+        end: End = "expired" if is_over else "revoked"
+        try:
+            if not self._ask(held, is_over=is_over) and not is_over:
+                end = "gone"
+        except VaultError as error:
+            if not is_over or self._vault.can_sweep:
+                self._postpone(held, str(error))
+                return
+            self._settle(held, "unknown", str(error))
+            return
+        self._settle(held, end)
 
-    def _ask(self, held: _Held, *, is_over: bool) -> str | None:
-        lease, vault = held.lease, self._vault
-        if lease is not None:
-            failure = _failure(lambda: vault.revoke(lease))
-            if failure is None or not (is_over and vault.can_sweep):
-                return failure
-        return _failure(lambda: vault.end(held.accessor, held.lease_id))
+    def _ask(self, held: _Held, *, is_over: bool) -> bool:
+        if held.lease is None:
+            return self._vault.end(held.accessor, held.lease_id)
+        try:
+            self._vault.revoke(held.lease)
+        except VaultError:
+            # By then its own token is of no use any more.
+            if not is_over or not self._vault.can_sweep:
+                raise
+            self._vault.end(held.accessor, held.lease_id)
+        return True
 
     def _settle(self, held: _Held, end: End, failure: str | None = None) -> None:
         with self._ledger.transaction(flushes=False) as connection:
@@ -259,11 +276,3 @@ class Revocations:
         pause = (held.due or self._clock()) - self._clock()
         with self._ledger.transaction(flushes=False) as connection:
             rows.postpone(connection, held.accessor, failure, pause + HOLD)
-
-
-def _failure(work: Callable[[], None]) -> str | None:
-    try:
-        work()
-    except VaultError as error:
-        return str(error)
-    return None

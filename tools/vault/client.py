@@ -84,10 +84,10 @@ class Vault:
         """
         self._leasing.revoke(lease)
 
-    def end(self, accessor: str, lease_id: str = "") -> None:
+    def end(self, accessor: str, lease_id: str = "") -> bool:
         """End a lease by its handles alone, as the service `revocations.service`.
 
-        What is gone already is no error.
+        What is gone already is no error; the answer tells whether it was still there.
 
         Args:
             accessor: The child token's handle.
@@ -96,7 +96,7 @@ class Vault:
         Raises:
             VaultError: If Vault did not confirm, or there is no such service.
         """
-        self._leasing.end(accessor, lease_id)
+        return self._leasing.end(accessor, lease_id)
 
     @property
     def can_sweep(self) -> bool:

@@ -44,8 +44,8 @@ class Ending:
             return
         answer.check(refusals.revoke_lease(lease.role))
 
-    def end(self, accessor: str, lease_id: str) -> None:
-        """End a child token and what it was given, as the sweeper; gone already is no error.
+    def end(self, accessor: str, lease_id: str) -> bool:
+        """End a child token and what it was given, as the sweeper; tell whether Vault knew it.
 
         Raises:
             VaultError: If Vault did not confirm, or knows no sweeper.
@@ -55,10 +55,11 @@ class Ending:
             self._ask(REVOKE_LEASE, body).check(refusals.sweep())
         answer = self._ask(REVOKE_ACCESSOR, {"accessor": accessor})
         # Versions differ in how they say that it is gone.
-        if "invalid accessor" not in str(answer.body.get("errors")):
-            answer.check(refusals.sweep())
+        if "invalid accessor" in str(answer.body.get("errors")):
+            return False
+        answer.check(refusals.sweep())
+        return not answer.body.get("warnings")
 
     def _ask(self, path: str, body: dict[str, object]) -> Answer:
         asked = self._sessions.request("PUT", path, agent=SWEEPER, json=body, to="end a lease")
         return asked.answer
-

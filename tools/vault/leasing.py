@@ -89,9 +89,9 @@ class Leasing:
             return
         answer.check(refusals.revoke(lease.role, left))
 
-    def end(self, accessor: str, lease_id: str) -> None:
+    def end(self, accessor: str, lease_id: str) -> bool:
         """End a lease by its handles; see `Vault.end`."""
-        self._ending.end(accessor, lease_id)
+        return self._ending.end(accessor, lease_id)
 
     def _filled(self, lease: Lease, scope: Scope) -> Lease:
         token = SecretStr(lease.token)
