@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-Aim = Literal["status", "window", "refund"]
-"""What is asked: how an order stands, whether it can be returned, or its money back."""
+Aim = Literal["status", "window", "return", "refund"]
+"""What is asked: how an order stands, whether it can be returned, to note that it is, its money."""
 
 _END = r"(?![\w-]|[.,][0-9])"
 _START = r"(?<![\w.,-])"
@@ -45,6 +45,7 @@ _NO_PAY_BACK = re.compile(
     re.IGNORECASE,
 )
 _SEND_BACK = re.compile(r"\breturn|\bsend\b.{0,20}\bback|\brefundable", re.IGNORECASE)
+_REGISTER = re.compile(r"\bregister\b.{0,30}\breturn|\breturn\b.{0,30}\bregister", re.IGNORECASE)
 _INSTRUCTION = re.compile(
     r"\b(?:ignore|disregard|forget)\b[^.!?]{0,40}\b(?:rules?|instructions?|polic(?:y|ies))\b",
     re.IGNORECASE,
@@ -105,6 +106,8 @@ def read_instruction(text: str) -> str | None:
 def _aim(text: str) -> Aim:
     if _PAY_BACK.search(text) and not _NO_PAY_BACK.search(text):
         return "refund"
+    if _REGISTER.search(text):
+        return "return"
     return "window" if _SEND_BACK.search(text) else "status"
 
 

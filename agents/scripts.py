@@ -98,6 +98,9 @@ def _outcome(request: Request, reports: Mapping[str, str]) -> str:
     order = f"order {request.order_id}"
     if (left := _left_to_refund(reports.get("orders", ""))) is None:
         return f"I could not find out about {order}."
+    if request.aim == "return":
+        is_on = "is registered" in reports.get("returns", "")
+        return f"The return of {order} is registered." if is_on else f"No return of {order} is on."
     if request.aim != "refund":
         return f"This is how {order} stands."
     if left == 0:
@@ -129,13 +132,18 @@ def _look_up(messages: Sequence[BaseMessage], tools: Tools) -> AIMessage:
 
 
 def _check_window(messages: Sequence[BaseMessage], tools: Tools) -> AIMessage:
-    found = _answers(_own_turn(messages)).get("check_return_window")
-    if found is not None:
-        return _say(found)
-    order_id = _request(_since_the_request(messages)).order_id
-    if order_id is None:
+    answers = _answers(_own_turn(messages))
+    request = _request(_since_the_request(messages))
+    if request.order_id is None:
         return _say(_ASK_FOR_ORDER)
-    return _call_if_given("check_return_window", {"order_id": order_id}, tools)
+    args = {"order_id": request.order_id}
+    if (found := answers.get("check_return_window")) is None:
+        return _call_if_given("check_return_window", args, tools)
+    if request.aim != "return" or not _OPEN.search(found):
+        return _say(found)
+    if (registered := answers.get("register_return")) is None:
+        return _call_if_given("register_return", args, tools)
+    return _say(registered)
 
 
 def _refund(messages: Sequence[BaseMessage], tools: Tools) -> AIMessage:

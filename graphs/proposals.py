@@ -1,5 +1,6 @@
 """Owns the desk at which calls are proposed: to try one again, to undo those of a thread."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from bailiwick.tools.executions import to_its_end
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.principals import acting_as
 from bailiwick.tools.proposals import Holdings, Proposal, Proposals
+
+logger = logging.getLogger(__name__)
 
 PLACE = "proposals"
 """Where the threads of proposals are kept: their own graph alone carries them on."""
@@ -150,9 +153,13 @@ class ProposalDesk:
                 await app.ainvoke(_given(state, proposed[0]), config)
 
     def carry_on_all(self, app: App) -> None:
-        """Begin what was proposed by a process that died before it began."""
+        """Begin what was proposed by a process that died before it began; one that fails waits."""
         for thread in self.proposals.open_threads():
-            self.carry_on(app, thread)
+            try:
+                self.carry_on(app, thread)
+            except Exception as error:  # noqa: BLE001 - whatever a graph raises, it is tried again
+                # What a foreign error says may hold values of the call, addresses and keys.
+                logger.warning("thread %s: its run broke off (%s)", thread, type(error).__name__)
 
 
 def _config(thread: str) -> RunnableConfig:

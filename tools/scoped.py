@@ -278,7 +278,8 @@ def _with_afterwards(
             reconcile, tool.name, names, has_scope=tool.scope is not None
         )
     if compensate is not None:
-        tool.compensation = Compensation(*compensate)
+        undoing, args = compensate
+        tool.compensation = Compensation(undoing, args)
         tool.compensation.check(tool.name)
     return tool
 

@@ -61,8 +61,10 @@ def settle(
     from bailiwick.graphs.cli.settling import retry_call, settle_call  # noqa: PLC0415 - as above
 
     match outcome:
-        case Settlement.succeeded | Settlement.failed:
-            settle_call(call, outcome.value, reason)
+        case Settlement.succeeded:
+            settle_call(call, "succeeded", reason)
+        case Settlement.failed:
+            settle_call(call, "failed", reason)
         case Settlement.retry:
             retry_call(call, reason)
 

@@ -9,6 +9,7 @@ from bailiwick.graphs.deliveries import App, Report, deliver
 from bailiwick.graphs.refund_desk import open_refund_desk
 from bailiwick.graphs.session import Session
 from bailiwick.graphs.settings import read_settings
+from bailiwick.tools.guard import Guard
 from bailiwick.tools.loopback import stopped_by_signals
 
 PAUSE = 1.0
@@ -34,17 +35,21 @@ def deliver_due(*, watch: bool) -> None:
         proposed = proposals.compile(checkpointer)
         if watch:
             console.print("Looking for answers; it stops with Ctrl-C.")
+        parts = ((app, desk.guard), (proposed, proposals.guard))
         while not stopped.is_set():
             proposals.carry_on_all(proposed)
-            told = [
-                _tell(console, each, report)
-                for each, guard in ((app, desk.guard), (proposed, proposals.guard))
-                for report in deliver(each, guard, limit=1)
-            ]
-            if not told and not watch:
+            delivered = sum(_deliver_one(console, each, guard) for each, guard in parts)
+            if not delivered and not watch:
                 break
-            if not told:
+            if not delivered:
                 stopped.wait(PAUSE)
+
+
+def _deliver_one(console: Console, app: App, guard: Guard) -> int:
+    reports = deliver(app, guard, limit=1)
+    for report in reports:
+        _tell(console, app, report)
+    return len(reports)
 
 
 def _tell(console: Console, app: App, report: Report) -> None:

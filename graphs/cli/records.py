@@ -84,7 +84,30 @@ def _revoked(body: Body) -> Text:
 
 
 def _ended(body: Body) -> Text:
-    return quoted(f"{body['tool']} {body['outcome']}")
+    if body["outcome"] == "unknown":
+        return quoted(f"{body['tool']} broke off: its outcome is in doubt", "red")
+    late = ", after it was settled" if body.get("late") else ""
+    return quoted(f"{body['tool']} {body['outcome']}{late}", "red" if late else "")
+
+
+def _settled(body: Body) -> Text:
+    why = f": {body['reason']}" if body["reason"] else ""
+    if body["outcome"] == "retried":
+        return quoted(f"wants {body['tool']} tried again in {body['thread']}{why}", "yellow")
+    said = "took effect" if body["outcome"] == "succeeded" else "had no effect"
+    return quoted(f"found out that {body['tool']} {said}{why}")
+
+
+def _reconciled(body: Body) -> Text:
+    outcome = str(body["outcome"])
+    said = {"succeeded": "took effect", "failed": "had no effect"}.get(outcome, "is in doubt still")
+    why = f": {body['detail']}" if body["detail"] else ""
+    return quoted(f"the system was asked: {body['tool']} {said}{why}")
+
+
+def _proposed(body: Body) -> Text:
+    verb = "again" if body["kind"] == "retry" else "to undo it"
+    return quoted(f"proposed {verb} in {body['thread']}: {spelled(body['tool'], body['args'])}")
 
 
 def _other(body: Body) -> Text:
@@ -100,6 +123,10 @@ _SENTENCES: Mapping[str, Callable[[Body], Text]] = {
     "lease.failed": lambda body: quoted(f"got no credential: {body['reason']}", "red"),
     "call.started": lambda body: quoted(f"{body['tool']} starts"),
     "call.ended": _ended,
+    "call.settled": _settled,
+    "call.reconciled": _reconciled,
+    "proposal.made": _proposed,
+    "proposal.dropped": lambda body: quoted(f"nothing came of what was proposed: {body['tool']}"),
     "approval.requested": _requested,
     "approval.answered": _answered,
     "approval.expired": lambda _: Text("approval expired", style="red"),

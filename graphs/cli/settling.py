@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bailiwick.graphs.checkpoints import open_checkpointer
 from bailiwick.graphs.cli.ledgers import open_ledger
-from bailiwick.graphs.cli.narration import facts, spelled
+from bailiwick.graphs.cli.narration import facts
 from bailiwick.graphs.cli.person import approver, requester
 from bailiwick.graphs.cli.terminal import quoted, terminal, visible
 from bailiwick.graphs.deliveries import App
@@ -21,6 +21,7 @@ from bailiwick.graphs.session import Session
 from bailiwick.graphs.settings import Settings, read_settings
 from bailiwick.policies.approvals import rfc3339
 from bailiwick.policies.errors import CallError
+from bailiwick.policies.questions import spelled
 from bailiwick.policies.settlements import Outcome
 from bailiwick.tools.call_rows import CallRecord
 from bailiwick.tools.calls import Calls

@@ -85,6 +85,8 @@ def test_an_amount_is_found_where_the_text_says_it(text: str, amount: str | None
         ("Can I still return A-1001?", "window"),
         ("May I send A-1001 back?", "window"),
         ("Is A-1001 refundable?", "window"),
+        ("Please register the return of A-1001", "return"),
+        ("Could the return of A-1001 be registered?", "return"),
         ("Has A-1001 been refunded?", "status"),
         ("Was a refund made on A-1001?", "status"),
         ("Please don't refund A-1001", "status"),

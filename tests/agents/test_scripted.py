@@ -120,12 +120,14 @@ def keyed(scoped: ScopedTool, key: str) -> BaseTool:
     """Return a plain tool that runs a scoped one with a key, as a guard would, without rules."""
 
     def run(**args: object) -> str:
-        answer = scoped.call(scoped.validate_args(args), Credential("shop/key", {"key": key}))
-        return str(getattr(answer, "content", answer))
+        return str(scoped.call(scoped.validate_args(args), Credential("shop/key", {"key": key})))
 
-    schema = scoped.tool_call_schema
     return StructuredTool(
-        name=scoped.name, description=scoped.description, args_schema=schema, func=run
+        name=scoped.name,
+        description=scoped.description,
+        args_schema=scoped.tool_call_schema,
+        func=run,
+        handle_tool_error=True,
     )
 
 

@@ -52,7 +52,7 @@ def test_newest_first_each_after_the_one_before(desk: Desk, thread: Thread) -> N
     """The manager is asked for one at a time; each is decided, leased and recorded like any."""
     made = undo(thread)
     undoing = proposed(desk, made[0].thread)
-    done = [call.args["order_id"] for call in desk.guard.calls.list(thread=thread.id)]
+    done = [str(call.args["order_id"]) for call in desk.guard.calls.list(thread=thread.id)]
 
     undone: list[str] = []
     while waiting := undoing.waiting():

@@ -135,8 +135,7 @@ def _issue_refund(client: httpx.Client) -> ScopedTool:
     def find_refund(credential: Credential, idempotency_key: str) -> Finding:
         path = f"/refunds?idempotency_key={idempotency_key}"
         found = look(client, path, RefundsFound, credential)
-        state = "succeeded" if found.refunds else "failed"
-        return Finding(state=state, result=found.sentence)
+        return Finding(state="succeeded" if found.refunds else "failed", result=found.sentence)
 
     @scoped_tool(
         effect="destructive",

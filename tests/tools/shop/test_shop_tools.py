@@ -41,9 +41,10 @@ def run(shop: Shop) -> Run:
     def run(
         tool: ScopedTool,
         scopes: Iterable[ShopScope] = ("orders:read", "policy:read", "payments:refund"),
+        idempotency_key: str = "",
         **args: object,
     ) -> str:
-        return call(tool, shop.issue_key(scopes), **args)
+        return call(tool, shop.issue_key(scopes), idempotency_key, **args)
 
     return run
 
