@@ -39,6 +39,22 @@ def audit_verify(
     verify(thread, export, key, seal)
 
 
+@audit.command("leases")
+def audit_leases(
+    thread: Thread = None,
+    is_open: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--open", help="Only those whose end is not known.")
+    ] = False,
+    as_json: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--json", help="Lines of JSON, with what joins them to Vault's audit.")
+    ] = False,
+) -> None:
+    """Print which agent held what, under whose authority, for how long; what is still alive."""
+    from bailiwick.graphs.cli.leases import show_leases  # noqa: PLC0415 - as above
+
+    show_leases(thread, is_open=is_open, as_json=as_json)
+
+
 @audit.command("export")
 def audit_export(thread: Thread = None) -> None:
     """Print the records as lines of canonical JSON."""

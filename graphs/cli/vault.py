@@ -89,3 +89,15 @@ def bootstrap(
     from bailiwick.graphs.cli.bootstrap import bootstrap_agents  # noqa: PLC0415 - as above
 
     bootstrap_agents(agents or [], approles, ttl, registry)
+
+
+@vault.command("sweep")
+def sweep(
+    seconds: Annotated[
+        float, typer.Option(help="For how long to try at most.", min=0, max=3600)
+    ] = 10,
+) -> None:
+    """End the leases that processes which are gone have left behind."""
+    from bailiwick.graphs.cli.leases import sweep_leases  # noqa: PLC0415 - as above
+
+    sweep_leases(seconds)

@@ -1,0 +1,119 @@
+"""Owns `bailiwick audit leases` and `vault sweep`: who held what, and the end of what was left."""
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+
+from rich.table import Table
+from rich.text import Text
+
+from bailiwick.graphs.cli.ledgers import open_ledger
+from bailiwick.graphs.cli.terminal import quoted, terminal, visible
+from bailiwick.graphs.service_vault import open_service_vault
+from bailiwick.graphs.settings import read_settings
+from bailiwick.policies.errors import LedgerError
+from bailiwick.tools.lease_history import HeldLease, lease_history
+from bailiwick.tools.ledger import Ledger
+from bailiwick.tools.revocations import Revocations
+
+STYLES = {"alive": "yellow", "unconfirmed": "red", "unknown": "red"}
+
+
+def show_leases(thread: str | None, *, is_open: bool, as_json: bool) -> None:
+    """Print the leases: who held what, under whose authority, for how long, and what is alive.
+
+    Args:
+        thread: Only this thread's.
+        is_open: Only those whose end is not known.
+        as_json: Print each as a line of JSON, with all that joins it to Vault's audit.
+
+    Raises:
+        LedgerError: If the ledger cannot be read.
+    """
+    with open_ledger(read_settings()) as ledger:
+        leases = [each for each in _read(ledger, thread) if each.is_open or not is_open]
+    if as_json:
+        for lease in leases:
+            sys.stdout.write(f"{json.dumps(asdict(lease), ensure_ascii=False)}\n")
+        return
+    console = terminal()
+    if leases:
+        console.print(_table(leases))
+    left = sum(lease.is_open for lease in leases)
+    word = "lease" if len(leases) == 1 else "leases"
+    console.print(f"{len(leases)} {word}, {left} of them without a known end")
+
+
+def sweep_leases(seconds: float) -> None:
+    """End what processes that are gone have left behind, and print what is still left.
+
+    Args:
+        seconds: For how long to try at most.
+
+    Raises:
+        LedgerError: If the ledger cannot be used.
+        VaultError: If Vault is not there.
+    """
+    settings, console = read_settings(), terminal()
+    with open_ledger(settings) as ledger, open_service_vault(settings) as vault:
+        revocations = Revocations(ledger, vault)
+        taken = 0
+        while claimed := revocations.sweep():
+            taken += claimed
+            if not revocations.drain(seconds):
+                break
+        left = [lease for lease in _read(ledger) if lease.is_open]
+    console.print(f"{taken} taken over, {len(left)} of all leases without a known end")
+    for lease in left:
+        told = f"{lease.tool} of {lease.agent} in {lease.thread}: {lease.failure or lease.end}"
+        console.print(quoted(told, STYLES.get(lease.end, "")))
+
+
+def _read(ledger: Ledger, thread: str | None = None) -> list[HeldLease]:
+    try:
+        return list(lease_history(ledger, thread))
+    except (ValueError, TypeError, KeyError):
+        raise LedgerError(
+            "a record of a lease was changed and cannot be read: `bailiwick audit verify` names it"
+        ) from None
+
+
+def _table(leases: Iterable[HeldLease]) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for name in ("UTC", "who", "held", "for"):
+        table.add_column(name, overflow="fold")
+    for name in ("asked", "given", "used"):
+        table.add_column(f"{name} s", justify="right", no_wrap=True)
+    table.add_column("end", overflow="fold")
+    for lease in leases:
+        table.add_row(
+            lease.granted_at[11:19],
+            quoted(" > ".join((*lease.chain, lease.agent))),
+            quoted(f"{lease.tool}: {lease.leased} {lease.path}"),
+            _authority(lease),
+            str(lease.ttl_asked),
+            str(lease.ttl),
+            _used(lease),
+            _end(lease),
+        )
+    return table
+
+
+def _authority(lease: HeldLease) -> Text:
+    approved = f", approved by {', '.join(lease.approvers)}" if lease.approvers else ""
+    return quoted(f"{lease.requester}{approved}")
+
+
+def _used(lease: HeldLease) -> str:
+    if lease.used_until is None:
+        return "-"
+    used = datetime.fromisoformat(lease.used_until) - datetime.fromisoformat(lease.granted_at)
+    return f"{used.total_seconds():.2f}"
+
+
+def _end(lease: HeldLease) -> Text:
+    tries = f" at try {lease.tries}" if lease.tries > 1 else ""
+    failure = f": {visible(lease.failure)}" if lease.failure else ""
+    return quoted(f"{lease.end}{tries}{failure}", STYLES.get(lease.end, ""))
