@@ -82,30 +82,35 @@ def lease_history(ledger: Ledger, thread: str | None = None) -> Iterator[HeldLea
     with ledger.reading() as connection:
         standing = {each.accessor: each for each in revocation_rows.standing(connection)}
     for record in ledger.records(thread, "lease.granted"):
-        body: Body = record.body
-        accessor = str(body["accessor"])
-        ended = used.get((record.thread, str(body["tool_call_id"])), "")
+        accessor, call = str(record.body["accessor"]), str(record.body["tool_call_id"])
+        ended = used.get((record.thread, call), "")
         yield HeldLease(
             thread=record.thread,
-            agent=body["agent"],
-            chain=tuple(body["chain"]),
-            requester=body["requester"],
-            approvers=tuple(body.get("approvers", ())),
-            tool=body["tool"],
-            tool_call_id=body["tool_call_id"],
-            leased=body.get("leased", "kv"),
-            path=body["path"],
-            role=body["role"],
-            accessor=accessor,
-            lease_id=body.get("lease_id", ""),
-            request_ids=tuple(body["request_ids"]),
-            ttl_asked=body.get("ttl_asked", body["ttl"]),
-            ttl=body["ttl"],
             granted_at=record.at,
             # A lease to look what came of a call in doubt is younger than the call.
             used_until=ended if ended >= record.at else None,
+            **_known(record.body),
             **_end(ends.get(accessor), standing.get(accessor)),
         )
+
+
+def _known(body: Body) -> dict[str, Any]:
+    return {
+        "agent": body["agent"],
+        "chain": tuple(body["chain"]),
+        "requester": body["requester"],
+        "approvers": tuple(body.get("approvers", ())),
+        "tool": body["tool"],
+        "tool_call_id": body["tool_call_id"],
+        "leased": body.get("leased", "kv"),
+        "path": body["path"],
+        "role": body["role"],
+        "accessor": body["accessor"],
+        "lease_id": body.get("lease_id", ""),
+        "request_ids": tuple(body["request_ids"]),
+        "ttl_asked": body.get("ttl_asked", body["ttl"]),
+        "ttl": body["ttl"],
+    }
 
 
 def _end(ended: tuple[str, Body] | None, standing: OpenLease | None) -> dict[str, Any]:
