@@ -8,7 +8,7 @@ STAMP := .venv/.installed
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check kills lowest bench conformance lock clean
+.PHONY: help demo test lint types check kills vault lowest bench conformance lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,9 @@ check: $(STAMP)
 
 kills: $(STAMP)  ## kill workers at every step, and run every race many times; prints the counts
 	$(BIN)/pytest -n 4 tests/stories/matrix
+
+vault: $(STAMP)  ## try what Vault's tests can on the server at VAULT_ADDR too (VAULT_TOKEN); it is written to
+	$(BIN)/pytest --vault tests/tools
 
 lowest:  ## run the tests with the oldest versions that pyproject.toml allows (needs uv)
 	rm -rf .venv/lowest && uv venv --quiet .venv/lowest

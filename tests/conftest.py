@@ -25,6 +25,18 @@ READY = 30.0
 TRIALS, LIVED = "trials", "lived"
 """The property under which a test reports its trials; how one ended in which nobody was killed."""
 
+VAULT = "--vault"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take the word that names a real Vault: it is written to, so no variable alone does that."""
+    parser.addoption(
+        VAULT,
+        action="store_true",
+        help="Try the Vault at VAULT_ADDR too, with VAULT_TOKEN. Policies, roles and secrets are "
+        "written there: name none that matters.",
+    )
+
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print how many trials there were: of races, of workers that were killed."""

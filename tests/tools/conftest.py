@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 
 import pytest
+from tests.conftest import VAULT
 
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.devvault import DevelopmentVault
@@ -11,9 +12,14 @@ from bailiwick.tools.provision import ToolScope, VaultOperator, provision, write
 from bailiwick.tools.vault import Vault
 from bailiwick.tools.vault.methods import AppRole
 
-# Not VAULT_ADDR: these tests write policies, and that may name somebody's production.
-ADDRESS, TOKEN = "BAILIWICK_TEST_VAULT_ADDR", "BAILIWICK_TEST_VAULT_TOKEN"
-SERVERS = ["development", *(["real"] if os.environ.get(ADDRESS) else [])]
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what asks for any Vault against a real one too, where `--vault` says so."""
+    if "vault_server" in metafunc.fixturenames:
+        # Who also asks for the development Vault strikes it, or counts what it was asked.
+        is_any = "devvault" not in metafunc.fixturenames and metafunc.config.getoption(VAULT)
+        servers = ["development", "real"] if is_any else ["development"]
+        metafunc.parametrize("vault_server", servers, indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -30,11 +36,11 @@ def devvault(running_devvault: DevelopmentVault) -> DevelopmentVault:
     return running_devvault.start()
 
 
-@pytest.fixture(params=SERVERS)
+@pytest.fixture
 def vault_server(request: pytest.FixtureRequest) -> tuple[str, str]:
     """The address of a Vault and a token that may do everything there."""
     if request.param == "real":
-        return os.environ[ADDRESS], os.environ[TOKEN]
+        return os.environ["VAULT_ADDR"], os.environ["VAULT_TOKEN"]
     devvault: DevelopmentVault = request.getfixturevalue("devvault")
     return devvault.address, devvault.root_token
 

@@ -324,7 +324,7 @@ def test_what_nobody_declares_any_more_is_removed_only_when_told_to(
 
 def test_what_does_not_carry_our_mark_is_never_removed(settled: VaultOperator) -> None:
     """A name like ours is no proof: it may be somebody else's."""
-    theirs = {
+    theirs: dict[str, dict[str, object]] = {
         "sys/policies/acl/bailiwick-theirs": {"policy": 'path "a" { capabilities = ["read"] }'},
         "auth/token/roles/bailiwick-theirs": {"allowed_policies": ["bailiwick-theirs"]},
         "auth/approle/role/bailiwick-theirs": {"token_policies": ["bailiwick-theirs"]},

@@ -34,12 +34,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def connect(devvault: DevelopmentVault, clock: Clock) -> Iterator[Connect]:
+def connect(vault_server: tuple[str, str], clock: Clock) -> Iterator[Connect]:
     """Give what opens connections by that clock; they are closed at the end."""
     with ExitStack() as opened:
 
         def open_vault(methods: Mapping[str, LoginMethod]) -> Vault:
-            vault = Vault(devvault.address, approles=methods, timeout=(0.5, 0.5), clock=clock)
+            vault = Vault(vault_server[0], approles=methods, timeout=(0.5, 0.5), clock=clock)
             return opened.enter_context(vault)
 
         yield open_vault

@@ -34,13 +34,11 @@ REGISTRY = Registry(
 
 
 @pytest.fixture
-def operator(devvault: DevelopmentVault) -> Iterator[VaultOperator]:
+def operator(vault_operator: VaultOperator) -> VaultOperator:
     """An operator who has set Vault up for production."""
-    operator = VaultOperator(devvault.address, devvault.root_token)
-    make_plan(operator, REGISTRY).apply(operator)
-    write_secret(operator, REFUND, {"key": "refund-secret-7f3a"})
-    yield operator
-    operator.close()
+    make_plan(vault_operator, REGISTRY, loosen=True).apply(vault_operator)
+    write_secret(vault_operator, REFUND, {"key": "refund-secret-7f3a"})
+    return vault_operator
 
 
 def wrapped(operator: VaultOperator) -> WrappedSecretId:
