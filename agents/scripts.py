@@ -79,6 +79,8 @@ def _task(specialist: Specialist, request: Request, turn: Sequence[BaseMessage])
     match specialist:
         case "orders":
             return f"Look up order {request.order_id}."
+        case "returns" if request.aim == "return":
+            return f"Register the return of order {request.order_id}."
         case "returns":
             return f"Check the return window of order {request.order_id}."
         case "billing":
@@ -98,11 +100,9 @@ def _outcome(request: Request, reports: Mapping[str, str]) -> str:
     order = f"order {request.order_id}"
     if (left := _left_to_refund(reports.get("orders", ""))) is None:
         return f"I could not find out about {order}."
-    if request.aim == "return":
-        is_on = "is registered" in reports.get("returns", "")
-        return f"The return of {order} is registered." if is_on else f"No return of {order} is on."
     if request.aim != "refund":
-        return f"This is how {order} stands."
+        is_on = "is registered" in reports.get("returns", "")
+        return f"The return of {order} is registered." if is_on else f"This is how {order} stands."
     if left == 0:
         return f"No refund on {order}: everything that was paid has been paid back already."
     if not _OPEN.search(reports.get("returns", "")):

@@ -3,7 +3,7 @@
 import json
 import shlex
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,7 +46,8 @@ def list_calls(*, thread: str | None, in_doubt: bool, as_json: bool) -> None:
         LedgerError: If the ledger cannot be read.
     """
     with open_ledger(read_settings()) as ledger:
-        found = Calls(ledger).list(thread=thread, in_doubt=in_doubt)
+        calls = Calls(ledger).list(thread=thread)
+        found = Calls(ledger).list(thread=thread, in_doubt=True) if in_doubt else calls
     if as_json:
         _print_json([_plain(call) for call in found])
         return
@@ -55,12 +56,22 @@ def list_calls(*, thread: str | None, in_doubt: bool, as_json: bool) -> None:
         console.print(_heading(call, SHORT), facts(_outline(call)), "", sep="\n")
     if not found:
         console.print("No call is in doubt." if in_doubt else "No call is on record.")
-    elif in_doubt:
+    if in_doubt:
+        _tell_what_to_do(console, found, [each for each in calls if each.state == "under_way"])
+
+
+def _tell_what_to_do(
+    console: Console, found: Sequence[CallRecord], under_way: Sequence[CallRecord]
+) -> None:
+    if under_way:
+        until = rfc3339(max(each.until for each in under_way))
+        still = f"{len(under_way)} may still be under way, until {until} at the latest."
+        console.print(still, style="dim")
+    if found:
         first = found[0].key[:SHORT]
         console.print(f"Ask the system itself: bailiwick calls reconcile {first}", style="dim")
-        console.print(
-            f"Or find out and say so: bailiwick calls settle {first} succeeded", style="dim"
-        )
+        settle = f"bailiwick calls settle {first} succeeded|failed|retry"
+        console.print(f"Or find out and say so: {settle}", style="dim")
 
 
 def show_call(beginning: str, *, as_json: bool) -> None:
@@ -105,7 +116,10 @@ def retry_call(beginning: str, reason: str) -> None:
     with _opened(settings) as (desk, app):
         call = _reconciled(desk, desk.guard.calls.find(beginning))
         if call.reason == "reconcile":
-            raise CallError(f"nothing is to be tried again: {call.content}")
+            raise CallError(
+                f"the system was asked and knows what came of it: {call.content} Should it be done "
+                "all the same, have the agent ask for it anew"
+            )
         proposal = desk.proposals.retry(
             app, call.key, by=approver(settings), requester=requester(settings), reason=reason
         )
