@@ -14,6 +14,7 @@ _LIMITS = frozenset(
         "secret_id_ttl",
         "token_explicit_max_ttl",
         "token_max_ttl",
+        "token_num_uses",
         "token_ttl",
     }
 )
@@ -78,13 +79,10 @@ class Role:
         """Return what must be done for it."""
         found = operator.fields(self.path)
         held = {name: _plain((found or {}).get(name)) for name in self.fields}
-        differing = [name for name, wanted in self.fields.items() if held[name] != _plain(wanted)]
+        differing = self._differing(held, is_there=found is not None)
+        kept = found is not None and not loosen
         stricter = [
-            name
-            for name in differing
-            if found is not None
-            and not loosen
-            and _is_stricter(name, held[name], self.fields[name])
+            name for name in differing if kept and _is_stricter(name, held[name], self.fields[name])
         ]
         changed = [name for name in differing if name not in stricter]
         body = {**self.fields, **{name: held[name] for name in stricter}}
@@ -103,6 +101,14 @@ class Role:
             ),
             run=lambda operator: _write(operator, self.path, body),
         )
+
+    def _differing(self, held: Mapping[str, object], *, is_there: bool) -> list[str]:
+        return [
+            name
+            for name, wanted in self.fields.items()
+            # What is not set, Vault leaves out or calls null.
+            if held[name] != _plain(wanted) and (held[name] is not None or wanted or not is_there)
+        ]
 
 
 def _write(operator: VaultOperator, path: str, body: Mapping[str, object]) -> None:

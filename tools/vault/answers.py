@@ -15,7 +15,7 @@ from bailiwick.policies.errors import SettingsError, VaultError
 OK, EMPTY = 200, 204
 INVALID, FORBIDDEN, MISSING, FAILED = 400, 403, 404, 500
 STANDBY, PERFORMANCE_STANDBY = 429, 473
-LIMITED, BROKEN = 429, 500
+LIMITED = 429
 
 Refusals = Mapping[int, str]
 _M = TypeVar("_M", bound=BaseModel)
@@ -91,7 +91,7 @@ class Answer:
     @property
     def trouble(self) -> str | None:
         """Why Vault is of no use to anybody now, with the remedy; none of one caller's troubles."""
-        is_of_no_use = self.status == LIMITED or self.status >= BROKEN
+        is_of_no_use = self.status == LIMITED or self.status >= FAILED
         return f"Vault at {self.address} {self._meaning()}" if is_of_no_use else None
 
     def check(self, refusals: Refusals) -> None:

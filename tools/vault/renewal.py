@@ -1,8 +1,12 @@
 """Owns the renewing of logins: one thread that wakes when the next of them is due."""
 
+import logging
 import math
 import threading
 from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+_PAUSE = 60.0
 
 
 class Renewal:
@@ -39,7 +43,12 @@ class Renewal:
         with self._changed:
             due = [agent for agent, at in self._due.items() if at <= self._clock()]
         for agent in due:
-            at = self._renew(agent)
+            try:
+                at = self._renew(agent)
+            except Exception:
+                # The thread is everybody's: one agent's trouble must not end it.
+                logger.exception("the login of agent %r was not renewed", agent)
+                at = self._clock() + _PAUSE
             with self._changed:
                 self._due[agent] = at
 

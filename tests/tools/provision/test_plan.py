@@ -303,6 +303,18 @@ def test_what_is_not_declared_of_a_role_is_left_alone(settled: VaultOperator) ->
     assert fields(settled, APPROLE)["token_bound_cidrs"]
 
 
+def test_what_vault_leaves_out_of_a_role_is_not_set(devvault: DevelopmentVault) -> None:
+    """Servers differ in whether they show a limit of 0; it is no difference."""
+    operator = VaultOperator(devvault.address, devvault.root_token)
+    make_plan(operator, DESK).apply(operator)
+    shown = {name: value for name, value in fields(operator, ROLE).items() if value}
+    answer = json.dumps({"data": shown}).encode()
+    devvault.faults.add(Fault(path=ROLE, method="GET", status=200, body=answer))
+
+    assert pending(make_plan(operator, DESK)) == []
+    operator.close()
+
+
 def test_what_nobody_declares_any_more_is_removed_only_when_told_to(
     settled: VaultOperator,
 ) -> None:

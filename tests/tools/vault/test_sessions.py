@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import re
 import threading
 import time
@@ -26,6 +27,7 @@ from bailiwick.tools.provision import (
 )
 from bailiwick.tools.vault import Vault
 from bailiwick.tools.vault.methods import AppRole
+from bailiwick.tools.vault.renewal import Renewal
 
 LOGIN, RENEW = "auth/approle/login", "auth/token/renew-self"
 TTL = 1200
@@ -299,3 +301,25 @@ def test_an_hour_between_the_clocks_changes_nothing(skew: float) -> None:
         assert 55 < left <= 60
         assert count(devvault, LOGIN) == 1
         assert devvault.live_tokens(role="bailiwick-issue_refund") == []
+
+
+def test_one_agents_trouble_does_not_end_the_thread(clock: Clock) -> None:
+    """Whatever goes wrong with one login, the others are renewed, and it is tried again."""
+    renewed: list[str] = []
+
+    def renew(agent: str) -> float:
+        renewed.append(agent)
+        if agent == "broken":
+            raise RuntimeError(agent)
+        return math.inf
+
+    renewal = Renewal(renew, clock)
+    for agent in ("broken", "billing"):
+        renewal.watch(agent, math.inf)
+        renewal._due[agent] = clock.now  # pyright: ignore[reportPrivateUsage]  # no thread here
+    renewal.renew_due()
+    clock.now += 60
+    renewal.renew_due()
+
+    assert renewed == ["broken", "billing", "broken"]
+    renewal.close()
