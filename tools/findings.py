@@ -43,7 +43,7 @@ class Reconciler:
         takes_key: Whether it takes the idempotency key.
     """
 
-    function: Reconcile
+    function: Callable[..., object]
     parameters: frozenset[str]
     credential: str | None
     takes_key: bool
@@ -87,10 +87,18 @@ class Reconciler:
     def ask(
         self, args: Mapping[str, Any], credential: Credential | None, idempotency_key: str
     ) -> Finding:
-        """Ask about a call with these arguments."""
+        """Ask about a call with these arguments.
+
+        Raises:
+            TypeError: If the function gives no finding.
+        """
         given: dict[str, Any] = {name: args[name] for name in self.parameters}
         if self.credential is not None:
             given[self.credential] = credential
         if self.takes_key:
             given[IDEMPOTENCY_KEY] = idempotency_key
-        return self.function(**given)
+        match self.function(**given):
+            case Finding(state="succeeded" | "failed" | "unknown") as finding:
+                return finding
+            case other:
+                raise TypeError(f"a reconcile returns a Finding, not {type(other).__name__}")

@@ -1,0 +1,159 @@
+"""The words of `bailiwick calls`: what may be in doubt is shown, settled, tried again, undone."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.graphs.cli.conftest import Command
+
+from bailiwick.policies.calls import ToolCall, ToolUse
+from bailiwick.tools.calls import Calls
+from bailiwick.tools.ledger import Ledger
+from bailiwick.tools.results import ToolResult
+
+CANCELLING = ToolCall(
+    id="call-1",
+    thread="thread-1",
+    namespace="#m",
+    requester="customer",
+    chain=("supervisor",),
+    agent="returns",
+    tool=ToolUse(name="cancel_return", version="v1", effect="write"),
+    args={"order_id": "A-1001"},
+)
+
+
+@pytest.fixture
+def ledger(home: Path) -> Iterator[Ledger]:
+    """Give an empty ledger where the commands find it."""
+    with closing(Ledger(f"sqlite:///{home / 'bailiwick.db'}")) as made:
+        yield made
+
+
+def begin(ledger: Ledger, call: ToolCall = CANCELLING, lasts: float = 0, **ended: Any) -> str:  # noqa: ANN401 - a result's fields
+    """Begin a call, and end it if anything is said of its end; return its id."""
+    calls = Calls(ledger)
+    with ledger.transaction() as connection:
+        key = calls.begin(connection, call, "p1", lasts=lasts).key
+        if ended:
+            result = ToolResult(**ended)
+            calls.end(connection, key, result.state, result.dumps())
+    return key
+
+
+def test_an_empty_ledger_has_no_calls(bailiwick: Command, ledger: Ledger) -> None:
+    """Nothing is on record, nothing is in doubt, nothing can be undone."""
+    assert list(ledger.records()) == []
+    assert bailiwick("calls", "ls").out == "No call is on record.\n"
+    assert bailiwick("calls", "ls", "--in-doubt").out == "No call is in doubt.\n"
+    assert json.loads(bailiwick("calls", "ls", "--json").out) == []
+    missing = bailiwick("calls", "show", "abc")
+    assert (missing.status, "there is no call 'abc'" in missing.err) == (1, True)
+    assert "Nothing is left to undo there." in bailiwick("calls", "undo", "thread-1").out
+
+
+def test_what_is_in_doubt_is_listed_with_what_to_do(bailiwick: Command, ledger: Ledger) -> None:
+    """What was called, by whom; what may still run is counted, and not among them."""
+    key = begin(ledger)
+    other = replace(CANCELLING, id="call-2")
+    begin(ledger, other, lasts=60)
+
+    listed = bailiwick("calls", "ls", "--in-doubt").out
+    assert f"{key[:12]}  in doubt  thread thread-1" in listed
+    assert "cancel_return(order_id=A-1001)" in listed
+    assert "supervisor > returns" in listed
+    assert "1 may still be under way" in listed
+    assert f"bailiwick calls settle {key[:12]}" in " ".join(listed.split())
+    assert len(json.loads(bailiwick("calls", "ls", "--json").out)) == 2
+    assert "No call" in bailiwick("calls", "ls", "--thread", "elsewhere").out
+
+
+def test_a_person_settles_a_call(bailiwick: Command, ledger: Ledger) -> None:
+    """The operating system's user, with a manager's role in development; the next one is late."""
+    key = begin(ledger)
+    settled = bailiwick("calls", "settle", key[:8], "succeeded", "--reason", "The courier knows.")
+    assert (settled.status, "took effect" in settled.out) == (0, True)
+
+    shown = json.loads(bailiwick("calls", "show", key[:8], "--json").out)
+    assert (shown["state"], shown["reason"]) == ("succeeded", "The courier knows.")
+    late = bailiwick("calls", "settle", key, "failed")
+    assert late.status == 1
+    assert "was settled as 'succeeded' by" in " ".join(late.err.split())
+    (record,) = ledger.records("thread-1", "call.settled")
+    assert record.body["reason"] == "The courier knows."
+    assert "found out that cancel_return took effect" in bailiwick("audit", "show").out
+
+
+def test_a_call_under_way_is_not_settled(bailiwick: Command, ledger: Ledger) -> None:
+    """It may have its effect yet."""
+    refused = bailiwick("calls", "settle", begin(ledger, lasts=60), "failed")
+    assert refused.status == 1
+    assert "may be under way until" in " ".join(refused.err.split())
+
+
+def test_without_a_role_nobody_settles(
+    bailiwick: Command, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Having a shell is no right to say what is true."""
+    monkeypatch.setenv("BAILIWICK_ROLES", "[]")
+    refused = bailiwick("calls", "settle", begin(ledger), "failed")
+    assert refused.status == 1
+    assert "having no role: set BAILIWICK_ROLES" in " ".join(refused.err.split())
+
+
+def test_a_call_is_tried_again_with_an_approval(bailiwick: Command, ledger: Ledger) -> None:
+    """It waits in a thread of its own, which goes on like any that was approved."""
+    key = begin(ledger)
+    proposed = bailiwick("calls", "settle", key, "retry", "--reason", "The line was bad.")
+    assert proposed.status == 0
+    assert "It waits for an approval: Cancel the return of order A-1001." in proposed.out
+
+    (approval,) = json.loads(bailiwick("approvals", "ls", "--json").out)
+    assert approval["requester"] == "customer"
+    assert bailiwick("approvals", "approve", approval["id"]).status == 0
+    delivered = bailiwick("approvals", "deliver")
+    # The shop of this process knows of no such return: nothing happened, so nobody knows still.
+    assert "Nothing was cancelled." in " ".join(delivered.out.split())
+    assert json.loads(bailiwick("calls", "show", key, "--json").out)["state"] == "in_doubt"
+    shown = bailiwick("audit", "show", "--thread", "thread-1").out
+    assert "wants cancel_return tried again" in shown
+    assert "nothing came of what was proposed" in shown
+
+
+def test_what_the_system_knows_is_asked_first(bailiwick: Command, ledger: Ledger) -> None:
+    """The shop has never heard of the refund: that settles it, and nothing is tried again."""
+    refund = replace(
+        CANCELLING,
+        agent="billing",
+        tool=ToolUse(name="issue_refund", version="v1", effect="destructive"),
+        args={"order_id": "A-1001", "amount": "40"},
+    )
+    key = begin(ledger, refund)
+    refused = bailiwick("calls", "settle", key, "retry")
+    assert refused.status == 1
+    assert "had no effect, as the system it acts on says" in " ".join(refused.err.split())
+    assert json.loads(bailiwick("calls", "show", key, "--json").out)["state"] == "failed"
+    assert "No call is in doubt." in bailiwick("calls", "reconcile").out
+
+
+def test_a_call_nobody_can_ask_about_stays_in_doubt(bailiwick: Command, ledger: Ledger) -> None:
+    """Its tool has no way to ask."""
+    key = begin(ledger)
+    assert "Nobody can tell yet" in bailiwick("calls", "reconcile", key).out
+
+
+def test_a_thread_is_undone(bailiwick: Command, ledger: Ledger) -> None:
+    """What undoes it is proposed once, and waits for a manager."""
+    registering = replace(
+        CANCELLING, tool=ToolUse(name="register_return", version="v1", effect="write")
+    )
+    begin(ledger, registering, content="The return is registered.", outcome="succeeded")
+    for _ in range(2):
+        undone = bailiwick("calls", "undo", "thread-1").out
+        assert "It waits for an approval: Cancel the return of order A-1001." in undone
+    assert len(json.loads(bailiwick("approvals", "ls", "--json").out)) == 1
+    assert "proposed to undo it" in bailiwick("audit", "show", "--thread", "thread-1").out
