@@ -71,6 +71,7 @@ def _ask(console: Console, thread: str) -> None:
     try:
         answer = console.input("Destroy its key? [y/N] ", markup=False)
     except EOFError:
+        console.print()
         answer = ""
     if answer.strip().lower() not in {"y", "yes"}:
         raise CheckpointError("nothing was destroyed: nobody said yes; --yes does not ask")

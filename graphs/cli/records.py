@@ -77,6 +77,11 @@ def _answered(body: Body) -> Text:
     return quoted(f"{ANSWERS[kind]}{': ' if said else ''}{said}")
 
 
+def _refused(body: Body) -> Text:
+    tried = ANSWERS.get(body["answer"]["type"], "answers in no form that there is")
+    return quoted(f"{tried}, and is refused: {body['reason']}", "red")
+
+
 def _revoked(body: Body) -> Text:
     if body["failure"]:
         return quoted(f"lease of {body['path']} not revoked: {body['failure']}", "red")
@@ -129,7 +134,9 @@ _SENTENCES: Mapping[str, Callable[[Body], Text]] = {
     "proposal.dropped": lambda body: quoted(f"nothing came of what was proposed: {body['tool']}"),
     "approval.requested": _requested,
     "approval.answered": _answered,
+    "approval.refused": _refused,
     "approval.expired": lambda _: Text("approval expired", style="red"),
     "approval.cancelled": lambda body: quoted(f"approval withdrawn: {body['reason']}"),
     "approval.consumed": lambda _: Text("approval used up"),
+    "checkpoints.forgotten": lambda _: Text("destroys the key of the checkpoints", style="red"),
 }

@@ -1,0 +1,177 @@
+"""`bailiwick checkpoints`: keys wrapped anew and destroyed, and what is said on the way."""
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tests.graphs.cli.terminals import Outcome
+
+from bailiwick.graphs.approles import write_approles
+from bailiwick.graphs.surroundings import start_surroundings
+from bailiwick.tools.checkpoint_keys import CheckpointKeys
+from bailiwick.tools.devvault import DevelopmentVault
+from bailiwick.tools.devvault.faults import Fault
+from bailiwick.tools.ledger import Ledger
+from bailiwick.tools.services import CHECKPOINT_KEY, CHECKPOINTS
+from bailiwick.tools.transit import Transit
+from bailiwick.tools.vault import Vault
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture
+def devvault(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DevelopmentVault]:
+    """A Vault that the settings name."""
+    with start_surroundings() as started:
+        write_approles(home / "approles.json", started.approles)
+        monkeypatch.setenv("VAULT_ADDR", started.vault_address)
+        monkeypatch.setenv("BAILIWICK_APPROLES", "approles.json")
+        monkeypatch.setenv("BAILIWICK_SHOP_URL", started.shop_address)
+        with Vault(started.vault_address, approles=started.approles) as vault:
+            make_keys(home, vault)
+        assert started.vault is not None
+        yield started.vault
+
+
+def make_keys(home: Path, vault: Vault) -> None:
+    """Put a ledger there with keys of two threads."""
+    with closing(Ledger(f"sqlite:///{home / 'bailiwick.db'}")) as ledger:
+        transit = Transit(vault=vault, name=CHECKPOINT_KEY, identity=CHECKPOINTS.identity)
+        for thread in ("one", "two"):
+            CheckpointKeys(ledger, transit).make(thread)
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Type an answer."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+
+
+@pytest.mark.parametrize("command", [("rekey",), ("forget", "one", "--yes")])
+def test_without_the_vault_that_wrapped_them_nothing_is_done(
+    bailiwick: Command, command: tuple[str, ...]
+) -> None:
+    """A development Vault started for the command knows none of the keys."""
+    outcome = bailiwick("checkpoints", *command)
+    assert outcome.status == 1
+    assert "VAULT_ADDR is not set" in outcome.err
+
+
+@pytest.mark.usefixtures("devvault")
+def test_rekeying_says_how_many_keys_were_wrapped_anew(bailiwick: Command) -> None:
+    """None where nothing is old."""
+    first = bailiwick("checkpoints", "rekey")
+    rotated = bailiwick("checkpoints", "rekey", "--rotate")
+    retired = bailiwick("checkpoints", "rekey", "--rotate", "--retire")
+    assert first.out == "rekeyed: 0 key(s) are now wrapped by version 1\n"
+    assert rotated.out == "rekeyed: 2 key(s) are now wrapped by version 2\n"
+    assert "2 key(s) are now wrapped by version 3" in retired.out
+    assert "back the ledger's database up again" in retired.out.replace("\n", " ")
+
+
+@pytest.mark.usefixtures("devvault")
+@pytest.mark.parametrize("said", ["", "\n", "n\n", "what?\n"], ids=repr)
+def test_a_thread_is_not_forgotten_unless_somebody_says_yes(
+    bailiwick: Command, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    """It cannot be taken back."""
+    answer(monkeypatch, said)
+    outcome = bailiwick("checkpoints", "forget", "one")
+    assert outcome.status == 1
+    assert "can never be read again" in outcome.out
+    assert "nothing was destroyed" in outcome.err
+    assert "2 key(s)" in bailiwick("checkpoints", "rekey", "--rotate").out
+
+
+@pytest.mark.usefixtures("devvault")
+def test_a_thread_is_forgotten_once(bailiwick: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other keys are wrapped anew; the ledger tells of it."""
+    answer(monkeypatch, "yes\n")
+    outcome = bailiwick("checkpoints", "forget", "one")
+    assert outcome.status == 0
+    assert "thread one is forgotten: 1 key(s) destroyed" in outcome.out
+    assert "The other 1 key(s) are wrapped anew" in outcome.out
+    assert "was forgotten before" in bailiwick("checkpoints", "forget", "one", "--yes").err
+    shown = bailiwick("audit", "show", "--thread", "one").out
+    assert "destroys the key of the checkpoints" in shown
+
+
+@pytest.mark.usefixtures("devvault")
+def test_a_thread_without_a_key_is_told(bailiwick: Command) -> None:
+    """It may be misspelt."""
+    outcome = bailiwick("checkpoints", "forget", "three", "--yes")
+    assert outcome.status == 1
+    assert "thread 'three' has no key of its own to destroy" in outcome.err
+
+
+def test_what_is_left_to_do_is_told_where_vault_fails_halfway(
+    bailiwick: Command, devvault: DevelopmentVault
+) -> None:
+    """The key is destroyed here, and still wrapped in backups."""
+    devvault.faults.add(Fault(path="transit/keys/*/rotate", status=500))
+    outcome = bailiwick("checkpoints", "forget", "one", "--yes")
+    assert outcome.status == 1
+    assert "is destroyed here, but backups of the ledger's database still hold it" in outcome.err
+    assert "`bailiwick checkpoints rekey --rotate --retire`" in outcome.err
+    assert bailiwick("checkpoints", "rekey", "--rotate", "--retire").status == 0
+
+
+def test_a_key_that_another_vault_wrapped_is_told(
+    bailiwick: Command, devvault: DevelopmentVault, home: Path
+) -> None:
+    """It is lost, the others are not; and none is retired."""
+    url = f"sqlite:///{home / 'bailiwick.db'}"
+    with closing(Ledger(url)) as ledger, ledger.transaction() as connection:
+        connection.exec_driver_sql(
+            "UPDATE checkpoint_keys SET wrapped = 'vault:v1:AAAA' WHERE thread = 'two'"
+        )
+    assert devvault.address
+    outcome = bailiwick("checkpoints", "rekey", "--rotate")
+    assert outcome.status == 1
+    assert "1 key(s) are now wrapped by version 2" in outcome.out
+    assert "the key of thread two cannot be unwrapped: it is lost" in outcome.out
+    refused = bailiwick("checkpoints", "rekey", "--retire")
+    assert "no version was retired" in refused.err
+
+
+def test_a_sealed_vault_is_told_before_anything_is_asked(
+    bailiwick: Command, devvault: DevelopmentVault
+) -> None:
+    """Nothing was destroyed."""
+    devvault.seal()
+    outcome = bailiwick("checkpoints", "forget", "one")
+    assert outcome.status == 1
+    assert outcome.out == ""
+    assert "is sealed or not active: unseal it" in outcome.err
+    devvault.unseal()
+    assert "2 key(s)" in bailiwick("checkpoints", "rekey", "--rotate").out
+
+
+@pytest.mark.usefixtures("home")
+def test_a_run_with_sealed_checkpoints_needs_no_other_setting(
+    bailiwick: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In development; another run cannot read them, and says why."""
+    monkeypatch.setenv("BAILIWICK_ENCRYPT", "transit")
+    outcome = bailiwick("run", "Where is order A-1001?")
+    assert outcome.status == 0
+    assert "desk lamp" in outcome.out
+    thread = outcome.out.rpartition("--thread ")[2].strip()
+    again = bailiwick("run", "And A-1002?", "--thread", thread)
+    assert "a development Vault forgets its keys when it stops" in again.err
+    monkeypatch.delenv("BAILIWICK_ENCRYPT")
+    opened = bailiwick("run", "And A-1002?", "--thread", thread)
+    assert "these checkpoints are sealed: set BAILIWICK_ENCRYPT=transit" in opened.err
+
+
+def test_a_vault_that_is_not_there_is_told_before_a_run(
+    bailiwick: Command, devvault: DevelopmentVault, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    """And nothing is kept in the clear in its place."""
+    monkeypatch.setenv("BAILIWICK_ENCRYPT", "transit")
+    devvault.seal()
+    outcome = bailiwick("run", "Where is order A-1001?")
+    assert outcome.status == 1
+    assert "is sealed or not active: unseal it" in outcome.err
+    assert not (home / "bailiwick.checkpoints.db").exists()
