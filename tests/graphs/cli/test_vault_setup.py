@@ -1,12 +1,13 @@
 """`bailiwick vault setup` and `bootstrap`: what an operator sees, agrees to, and hands on."""
 
 import json
+import os
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.graphs.cli.terminals import Outcome
+from tests.graphs.cli.terminals import Outcome, Terminal
 
 from bailiwick.graphs.approles import read_approles
 from bailiwick.tools.devvault import DevelopmentVault
@@ -98,6 +99,25 @@ def test_nobody_to_ask_is_no_agreement(operator: VaultOperator, bailiwick: Comma
     assert outcome.status == 1
     assert "nobody is there to be asked: give it --yes, or --dry-run" in outcome.err
     assert operator.list("auth/token/roles") == []
+
+
+@pytest.mark.parametrize(("answer", "roles"), [("n", []), ("y", ["bailiwick-book_parcel"])])
+def test_a_person_at_a_terminal_is_asked(
+    operator: VaultOperator,
+    home: Path,
+    clean_environment: dict[str, str],
+    answer: str,
+    roles: list[str],
+) -> None:
+    """The plan first, then the question; whoever says no has changed nothing."""
+    given = {name: os.environ[name] for name in ("VAULT_ADDR", "VAULT_TOKEN")}
+    with Terminal(("vault", "setup", *OWN), clean_environment | given, home) as terminal:
+        assert "7 to create" in terminal.expect("Do this? [y/N]")
+        terminal.type(answer)
+        assert terminal.end() == 0
+        assert "Traceback" not in terminal.shown
+
+    assert operator.list("auth/token/roles") == roles
 
 
 def test_a_second_run_plans_nothing(operator: VaultOperator, bailiwick: Command) -> None:
