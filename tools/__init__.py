@@ -2,9 +2,11 @@
 
 from bailiwick.tools.approvals import Approvals
 from bailiwick.tools.credentials import Credential
+from bailiwick.tools.findings import Finding
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.ledger import Ledger
 from bailiwick.tools.principals import acting_as
+from bailiwick.tools.retries import TransientError
 from bailiwick.tools.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.vault import Vault
 from bailiwick.tools.vault.methods import AppRole
@@ -13,9 +15,11 @@ __all__ = [
     "AppRole",
     "Approvals",
     "Credential",
+    "Finding",
     "Guard",
     "Ledger",
     "ScopedTool",
+    "TransientError",
     "Vault",
     "acting_as",
     "scoped_tool",
