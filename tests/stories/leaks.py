@@ -2,11 +2,14 @@
 
 import base64
 import json
+import logging
+import textwrap
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import quote
 
 from langchain_core.messages import ToolMessage
+from langgraph.config import get_stream_writer
 
 
 class Told(NamedTuple):
@@ -28,6 +31,38 @@ def fail_twice(key: str) -> NoReturn:
         raise ConnectionError(f"no way with {key}") from error
 
 
+def fail_in_a_group(key: str) -> NoReturn:
+    """Raise several errors as one, with a note."""
+    group = ExceptionGroup(f"with {key}", [ValueError(key), KeyError(key.encode().hex())])
+    group.add_note(f"tried {key}")
+    raise group
+
+
+def log(key: str) -> str:
+    """Log it, as an argument and with an error that has another one as its cause."""
+    for name in ("shop.client", "httpx", "root"):
+        logging.getLogger(name).warning("sent %s", key)
+    try:
+        fail_twice(key)
+    except ConnectionError:
+        logging.getLogger("shop.client").exception("failed with %r", {"key": key})
+    return "Logged."
+
+
+def stream(key: str) -> str:
+    """Write it to the graph's stream."""
+    write = get_stream_writer()
+    write(f"sending {key}")
+    write({"headers": [base64.b64encode(f"user:{key}".encode()).decode()]})
+    return "Streamed."
+
+
+def folded(key: str) -> str:
+    """Return it broken over lines, plain and in base64."""
+    encoded = base64.b64encode(key.encode()).decode()
+    return "\n  ".join(textwrap.wrap(key, 7)) + "\n> ".join(textwrap.wrap(encoded, 11))
+
+
 LEAKS: dict[str, Callable[[str], Any]] = {
     "plain": lambda key: f"Refunded with {key}.",
     "base64": lambda key: base64.b64encode(f"user:{key}".encode()).decode(),
@@ -46,5 +81,9 @@ LEAKS: dict[str, Callable[[str], Any]] = {
     "raised in hex": lambda key: fail(KeyError(key.encode().hex())),
     "raised with notes": lambda key: fail(RuntimeError({"key": key}, [key])),
     "raised from another": fail_twice,
+    "raised in a group": fail_in_a_group,
+    "logged": log,
+    "streamed": stream,
+    "folded": folded,
 }
 """What a tool returns or raises of its credential, by the way it is hidden."""

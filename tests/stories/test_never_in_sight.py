@@ -4,13 +4,12 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from langchain_core.messages import HumanMessage
-from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_stream_writer
 from langgraph.types import Command
 from tests.stories.databases import Place, execute
@@ -21,7 +20,6 @@ from tests.stories.desk import (
     REQUEST,
     Desk,
     Ground,
-    Thread,
     asks,
     decision,
     resume,
@@ -29,8 +27,9 @@ from tests.stories.desk import (
 from tests.stories.engines import MODES
 from tests.stories.leaks import LEAKS
 from tests.stories.search import FORMS, encoded, found
+from tests.stories.watching import Taps, Watched, open_watch
 from tests.stories.wiretap import ShopTap, VaultTap
-from tests.stories.witness import VERSIONS, Witness, listen_to_everything, logged, open_witness
+from tests.stories.witness import VERSIONS
 
 from bailiwick.graphs.approles import write_approles
 from bailiwick.graphs.surroundings import start_surroundings
@@ -44,67 +43,6 @@ from bailiwick.tools.scoped import ScopedTool, scoped_tool
 STREAMS = [f"stream {mode}" for mode in MODES]
 MARKER = "planted ümlaut/+&"
 """No secret: what is planted in every place, to see that the search finds it there."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taps:
-    """Hold what was noted on the wires to Vault and to the shop."""
-
-    vault: VaultTap
-    shop: ShopTap
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
-    """Hold a desk whose runs are watched, and where to look afterwards."""
-
-    desk: Desk
-    place: Place
-    taps: Taps
-    witness: Witness
-    look: Callable[[], dict[str, bytes]]
-    known: frozenset[str]
-
-    def run(self, thread: Thread, given: object, who: Principal, note: str = "") -> None:
-        """Run a graph before the witness's eyes, with a note in the run's metadata."""
-        config: RunnableConfig = {
-            **thread.config,
-            "callbacks": [self.witness.tracer],
-            "metadata": {"note": note},
-        }
-        try:
-            self.desk.engine.watch(thread.as_run(given, who, config), self.witness.saw)
-        except Exception as error:
-            self.witness.caught(error)
-            raise
-
-    def refund(
-        self,
-        tool: ScopedTool | None = None,
-        customer: Principal = CUSTOMER,
-        manager: Principal = MANAGER,
-        note: str = "",
-    ) -> Thread:
-        """Ask for a refund and approve it, made by the shop's own tool or by another."""
-        app = self.desk.app if tool is None else self.desk.deploy(refund=tool)
-        thread = self.desk.thread(app)
-        self.run(thread, {"messages": [HumanMessage(REQUEST)]}, customer, note)
-        self.run(thread, resume(thread.waiting_for_one()), manager, note)
-        return thread
-
-    def leaks(self) -> set[tuple[str, str, str]]:
-        """Return every credential that can be found anywhere: its name, its form, the place."""
-        return found(self.secrets, self.look())
-
-    @property
-    def secrets(self) -> dict[str, str]:
-        """Everything that Vault gave out since the test began, and what outlasts a test."""
-        noted = self.taps.vault.secrets.items()
-        return {
-            name: secret
-            for name, secret in noted
-            if name not in self.known or not name.startswith(("token", "child"))
-        }
 
 
 @pytest.fixture(scope="module")
@@ -140,19 +78,8 @@ def watched(
     capfd: pytest.CaptureFixture[str],
 ) -> Iterator[Watched]:
     """Watch the runs of a desk."""
-    listen_to_everything(caplog)
-    with open_witness() as witness:
-
-        def look() -> dict[str, bytes]:
-            stored = witness.places(place.ledger, place.checkpoints)
-            out, err = capfd.readouterr()
-            printed = {"stdout": out.encode(), "stderr": err.encode()}
-            return {**stored, **printed, "log": logged(caplog)}
-
-        known = frozenset(taps["set"].vault.secrets)
-        yield Watched(
-            desk=desk, place=place, taps=taps["set"], witness=witness, look=look, known=known
-        )
+    with open_watch(desk, place, taps["set"], caplog, capfd) as opened:
+        yield opened
 
 
 def as_refund(leak: Callable[[str], Any]) -> ScopedTool:

@@ -38,6 +38,12 @@ class VaultTap:
     def _note_answer(self, path: str, body: Mapping[str, Any]) -> None:
         if "/auth/token/create" in path:
             self._note("child token", (body.get("auth") or {}).get("client_token"))
+            self._note("wrapping token", (body.get("wrap_info") or {}).get("token"))
+        if "/sys/wrapping/unwrap" in path:
+            self._note("child token", (body.get("auth") or {}).get("client_token"))
+        if "/database/creds/" in path:
+            self._note("database user", (body.get("data") or {}).get("username"))
+            self._note("database password", (body.get("data") or {}).get("password"))
         if "/auth/approle/login" in path:
             self._note("parent token", (body.get("auth") or {}).get("client_token"))
         if "/secret/data/" in path:
