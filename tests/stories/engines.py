@@ -61,6 +61,10 @@ class Engine(ABC):
         """Return every checkpoint of a thread, the newest first."""
 
     @abstractmethod
+    def places(self, config: RunnableConfig) -> list[RunnableConfig]:
+        """Return where every checkpoint of a thread lies, those of its agents too."""
+
+    @abstractmethod
     def update(self, app: App, config: RunnableConfig, values: object, node: str) -> RunnableConfig:
         """Write into a thread's state as if a node had."""
 
@@ -88,6 +92,9 @@ class SyncEngine(Engine):
 
     def history(self, app: App, config: RunnableConfig) -> list[StateSnapshot]:  # noqa: D102 - as above
         return list(app.get_state_history(config))
+
+    def places(self, config: RunnableConfig) -> list[RunnableConfig]:  # noqa: D102 - as above
+        return [each.config for each in self.checkpointer.list(config)]
 
     def update(self, app: App, config: RunnableConfig, values: object, node: str) -> RunnableConfig:  # noqa: D102 - as above
         return app.update_state(config, values, as_node=node)
@@ -130,6 +137,12 @@ class AsyncEngine(Engine):
     def history(self, app: App, config: RunnableConfig) -> list[StateSnapshot]:  # noqa: D102 - as above
         async def collect() -> list[StateSnapshot]:
             return [snapshot async for snapshot in app.aget_state_history(config)]
+
+        return self.loop.run(collect())
+
+    def places(self, config: RunnableConfig) -> list[RunnableConfig]:  # noqa: D102 - as above
+        async def collect() -> list[RunnableConfig]:
+            return [each.config async for each in self.checkpointer.alist(config)]
 
         return self.loop.run(collect())
 

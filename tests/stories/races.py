@@ -19,7 +19,8 @@ from tests.stories.engines import Run
 from tests.stories.kills import Carriers, Trial
 
 from bailiwick.agents.nodes import Requested
-from bailiwick.policies.answers import ANSWERS
+from bailiwick.policies.approvals import Approve
+from bailiwick.policies.principals import Principal
 
 THREADS, PROCESSES = 32, 4
 ONE_REFUND, REJECTED = "one refund", "rejected"
@@ -123,8 +124,7 @@ def finish(thread: Thread) -> None:
     assert thread.is_done()
 
 
-def approve(desk: Desk, interrupt: Interrupt) -> None:
+def approve(desk: Desk, interrupt: Interrupt, by: Principal = MANAGER) -> None:
     """Approve in the database what an interrupt shows, and leave the run to others."""
-    shown = interrupt.value
-    answer = ANSWERS.validate_python({"type": "approve", "action_digest": shown["action_digest"]})
-    desk.guard.approvals.answer(shown["id"], answer, by=MANAGER)
+    request = desk.guard.approvals.get(interrupt.value["id"]).request
+    desk.guard.approvals.answer(request.id, Approve(action_digest=request.digest), by=by)

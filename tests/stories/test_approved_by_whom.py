@@ -9,8 +9,10 @@ from langgraph.types import Command
 from pydantic import ValidationError
 from tests.stories.desk import CLERK, CUSTOMER, MANAGER, SECOND_MANAGER, Desk, decision
 from tests.stories.edits import edited
+from tests.stories.races import approve
 from tests.stories.rules import GATE, changed_policy
 
+from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.principals import Principal
 
 NOBODY = Principal(id="somebody")
@@ -39,6 +41,8 @@ def test_the_requester_approves(desk: Desk) -> None:
         thread.answer(interrupt, MANAGER)
     with pytest.raises(ValidationError, match="may not approve it"):
         thread.answer(interrupt, MANAGER, "edit", **edited("4.00"))
+    with pytest.raises(ApprovalError, match="may not approve it"):
+        approve(desk, interrupt)
     assert desk.refunded == []
 
     thread.answer(interrupt, SECOND_MANAGER)
@@ -64,8 +68,12 @@ def test_one_person_approves_twice_for_a_quorum_of_two(desk: Desk, tmp_path: Pat
     thread.answer(thread.ask())
     assert desk.refunded == []
 
+    question = thread.waiting_for_one()
     with pytest.raises(ValidationError, match="has approved"):
-        thread.answer(thread.waiting_for_one())
+        thread.answer(question)
+    with pytest.raises(ApprovalError, match="has approved"):
+        approve(desk, question)
+    thread.run(None, MANAGER)
     assert desk.refunded == []
 
     thread.answer(thread.waiting_for_one(), SECOND_MANAGER)
