@@ -135,6 +135,7 @@ def answer_type(
     request: "ApprovalRequest",
     *,
     check: Callable[[Answer], object],
+    refused: Callable[[object, Exception], object] = lambda _sent, _why: None,
     args_schema: ArgsSchema | None = None,
 ) -> type[Answer]:
     """Return a type for `interrupt(..., response_schema=...)`: it takes answers to `request` alone.
@@ -146,15 +147,19 @@ def answer_type(
     Args:
         request: What is asked.
         check: Raises `ApprovalError` or `ValueError` where the person who answers may not.
+        refused: Is told what was sent and why it is not taken; it must quote nothing of it.
         args_schema: Which arguments the tool takes; without it an edit may hold any.
     """
 
     def take(value: object) -> Answer:
-        answer = read_answer(value)
         try:
+            answer = read_answer(value)
             _check_action(request, answer, args_schema)
             check(answer)
-        except ApprovalError as error:
+        except (ApprovalError, ValueError) as error:
+            refused(value, error)
+            if isinstance(error, ValueError):
+                raise
             raise ValueError(str(error)) from None
         return answer
 
@@ -172,13 +177,13 @@ def _check_action(
     request: "ApprovalRequest", answer: Answer, args_schema: ArgsSchema | None
 ) -> None:
     if answer.action_digest != request.digest:
-        raise ValueError(
+        raise ApprovalError(
             f"the answer is to another call: give the action_digest of request {request.id!r}"
         )
     if not isinstance(answer, Edit):
         return
     if answer.edited_action.name != request.tool.name:
-        raise ValueError(f"an edit must keep the tool {request.tool.name!r}")
+        raise ApprovalError(f"an edit must keep the tool {request.tool.name!r}")
     if args_schema is not None:
         args_schema.check(answer.edited_action.args)
 

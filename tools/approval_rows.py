@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, TypeAlias
 
@@ -20,13 +20,12 @@ from sqlalchemy import (
 )
 
 from bailiwick.policies.answers import ANSWERS
-from bailiwick.policies.approvals import Answer, Approval, ApprovalRequest, Grant, State
+from bailiwick.policies.approvals import Approval, ApprovalRequest, Grant, State
 from bailiwick.policies.calls import ToolUse
 from bailiwick.policies.decisions import Requirement
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools import tables
 from bailiwick.tools.database import insert_once
-from bailiwick.tools.ledger import Entry
 
 Condition: TypeAlias = ColumnElement[bool]
 
@@ -42,6 +41,10 @@ _STATE = case(
 
 _NOW = select(_clock)
 _THREAD = select(_approvals.thread).where(_approvals.id == bindparam("asked"))
+
+_REQUEST = select(_approvals.request, _approvals.created_at, _approvals.expires_at).where(
+    _approvals.id == bindparam("asked")
+)
 
 _APPROVALS = select(
     _approvals.id,
@@ -130,6 +133,12 @@ def is_overdue() -> Condition:
     return and_(_approvals.state == "pending", _approvals.expires_at <= _clock)
 
 
+def request_of(connection: Connection, request_id: str) -> ApprovalRequest | None:
+    """Return what was asked, if there is such a request; it never changes."""
+    row = connection.execute(_REQUEST, {"asked": request_id}).mappings().one_or_none()
+    return None if row is None else _request(row)
+
+
 def find(connection: Connection, request_id: str) -> Approval | None:
     """Return one approval with its grants, if there is such a request."""
     rows = connection.execute(_APPROVAL, {"request": request_id}).mappings().all()
@@ -191,31 +200,6 @@ def expire(connection: Connection, request_id: str) -> bool:
     return connection.execute(_EXPIRE, {"asked": request_id}).rowcount == 1
 
 
-def requested(request: ApprovalRequest) -> Entry:
-    """Say what was asked, as the people who answer see it."""
-    shown = request.to_interrupt()
-    del shown["type"]
-    body = {
-        **shown,
-        "effect": request.tool.effect,
-        "tool_version": request.tool.version,
-        "policy_version": request.policy_version,
-    }
-    return Entry("approval.requested", body)
-
-
-def answered(after: Approval, answer: Answer, *, by: str, roles: Iterable[str]) -> Entry:
-    """Say who answered what, with which roles, and where the request stands after it."""
-    body = {
-        "id": after.request.id,
-        "by": by,
-        "roles": sorted(roles),
-        "answer": answer.model_dump(),
-        "state": after.state,
-    }
-    return Entry("approval.answered", body)
-
-
 def _with_grants(connection: Connection, rows: Sequence[RowMapping]) -> list[Approval]:
     grants = defaultdict[str, list[Grant]](list)
     if rows:
@@ -227,10 +211,10 @@ def _with_grants(connection: Connection, rows: Sequence[RowMapping]) -> list[App
     return [_approval(row, tuple(grants[row["id"]])) for row in rows]
 
 
-def _approval(row: RowMapping, grants: tuple[Grant, ...]) -> Approval:
+def _request(row: RowMapping) -> ApprovalRequest:
     fields: dict[str, Any] = json.loads(row["request"])
     scope = fields.pop("scope")
-    request = ApprovalRequest(
+    return ApprovalRequest(
         chain=tuple(fields.pop("chain")),
         tool=ToolUse(**fields.pop("tool")),
         requirements=tuple(Requirement(**rule) for rule in fields.pop("requirements")),
@@ -240,8 +224,11 @@ def _approval(row: RowMapping, grants: tuple[Grant, ...]) -> Approval:
         expires_at=row["expires_at"],
         **fields,
     )
+
+
+def _approval(row: RowMapping, grants: tuple[Grant, ...]) -> Approval:
     return Approval(
-        request=request,
+        request=_request(row),
         state=row["state"],
         grants=grants,
         answer=None if row["answer"] is None else ANSWERS.validate_json(row["answer"]),

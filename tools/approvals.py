@@ -9,7 +9,6 @@ from bailiwick.policies.approvals import (
     Approval,
     ApprovalRequest,
     Approve,
-    State,
     approval_id,
     authorise,
 )
@@ -18,15 +17,17 @@ from bailiwick.policies.decisions import Decision
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.principals import Principal
 from bailiwick.policies.scopes import Scope
+from bailiwick.tools import approval_records, deliveries
 from bailiwick.tools import approval_rows as rows
-from bailiwick.tools import deliveries
-from bailiwick.tools.ledger import Entry, Ledger
+from bailiwick.tools.inbox import Inbox
+from bailiwick.tools.ledger import Ledger
+from bailiwick.tools.refusals import Refusals
 from bailiwick.tools.withdrawals import expire, withdraw
 
 __all__ = ["Approval", "Approvals"]
 
 
-class Approvals:
+class Approvals(Inbox):
     """Keep approval requests and their answers in the ledger's database.
 
     Whoever is not in the conversation decides here; `bailiwick.graphs.deliveries.deliver` lets the
@@ -46,8 +47,9 @@ class Approvals:
     """
 
     def __init__(self, ledger: Ledger, *, place: str = "") -> None:
-        self._ledger = ledger
+        super().__init__(ledger)
         self._place = place
+        self._refusals = Refusals(ledger)
 
     def request(
         self, call: ToolCall, decision: Decision, *, scope: Scope | None, description: str
@@ -85,7 +87,7 @@ class Approvals:
             request = replace(request, place=self._place)
             if not rows.add(connection, request):
                 return self._standing(connection, request.id).request
-            self._ledger.append(connection, call.thread, rows.requested(request))
+            self._ledger.append(connection, call.thread, approval_records.requested(request))
             return request
 
     def outbox(self, *, lapse: float = deliveries.LAPSE) -> deliveries.Deliveries:
@@ -96,65 +98,8 @@ class Approvals:
         """
         return deliveries.Deliveries(self._ledger, lapse=lapse, place=self._place)
 
-    def get(self, request_id: str) -> Approval:
-        """Return a request and where it stands.
-
-        Raises:
-            ApprovalError: If there is no such request.
-            LedgerError: If the database fails.
-        """
-        with self._ledger.reading() as connection:
-            return self._standing(connection, request_id)
-
-    def pending(self, thread: str | None = None) -> tuple[Approval, ...]:
-        """Return the requests that wait for an answer, oldest first; of one thread or of all.
-
-        Raises:
-            LedgerError: If the database fails.
-        """
-        return self.list(state="pending", thread=thread)
-
-    def find(self, beginning: str) -> Approval:
-        """Return the one request whose id begins like this, and where it stands.
-
-        Args:
-            beginning: As many of the id's digits as tell it apart, or all of them.
-
-        Raises:
-            ApprovalError: If there is none, or more than one.
-            LedgerError: If the database fails.
-        """
-        with self._ledger.reading() as connection:
-            found = rows.read(connection, rows.begins_with(beginning), limit=2) if beginning else []
-        if len(found) == 1:
-            return found[0]
-        if not found:
-            raise ApprovalError(f"there is no request {beginning!r}: list those that are pending")
-        raise ApprovalError(
-            f"{beginning!r} begins the ids of several requests, {found[0].request.id!r} and "
-            f"{found[1].request.id!r} among them: give more digits"
-        )
-
-    def list(
-        self, *, state: State | None = None, thread: str | None = None, limit: int | None = None
-    ) -> tuple[Approval, ...]:
-        """Return requests, oldest first.
-
-        Args:
-            state: Only those that stand there now.
-            thread: Only those of this thread.
-            limit: At most so many.
-
-        Raises:
-            LedgerError: If the database fails.
-        """
-        in_state = () if state is None else (rows.is_now(state),)
-        of_thread = () if thread is None else (rows.is_of(thread),)
-        with self._ledger.reading() as connection:
-            return tuple(rows.read(connection, *in_state, *of_thread, limit=limit))
-
     def check(self, request_id: str, answer: Answer, *, by: Principal) -> None:
-        """Refuse what `answer` would refuse, without changing anything.
+        """Refuse what `answer` would refuse, without changing the request.
 
         Raises:
             ApprovalError: If the request is not pending any more, or the answer is not this
@@ -162,8 +107,22 @@ class Approvals:
             LedgerError: If the database fails.
         """
         approval = self.get(request_id)
-        approval.check_pending()
-        authorise(approval.request, answer, by, approval.grants)
+        try:
+            approval.check_pending()
+            authorise(approval.request, answer, by, approval.grants)
+        except ApprovalError as error:
+            self.refuse(approval.request, answer, by=by, error=error)
+            raise
+
+    def refuse(
+        self, request: ApprovalRequest, answer: object, *, by: Principal, error: Exception
+    ) -> None:
+        """Record that an answer was not taken; see `bailiwick.tools.refusals.Refusals.record`.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        self._refusals.record(request, answer, by=by, error=error)
 
     def answer(
         self, request_id: str, answer: Answer, *, by: Principal, running: bool = False
@@ -181,9 +140,43 @@ class Approvals:
 
         Raises:
             ApprovalError: If the request is not pending any more (the message says who decided),
-                has expired, or the answer is not this person's to give. What stands is kept.
+                has expired, or the answer is not this person's to give. What stands is kept, and
+                the attempt is recorded.
             LedgerError: If the database fails.
         """
+        try:
+            return self._answer(request_id, answer, by, running=running)
+        except ApprovalError as error:
+            with self._ledger.reading() as connection:
+                request = rows.request_of(connection, request_id)
+            if request is not None:
+                self.refuse(request, answer, by=by, error=error)
+            raise
+
+    def count_edit(self, request_id: str, edited: Approval) -> Approval:
+        """Count an edit as its editor's approval of the call it made; return where that stands.
+
+        Args:
+            request_id: The id of the request for the call that the edit has made.
+            edited: The request that was answered with the edit. Where its editor may not approve
+                the new call, that waits for others.
+
+        Raises:
+            ApprovalError: If there is no such request.
+            LedgerError: If the database fails.
+        """
+        standing = self.get(request_id)
+        if standing.state != "pending" or edited.decided_by is None:
+            return standing
+        editor = Principal(id=edited.decided_by, roles=edited.decided_roles)
+        approve = Approve(action_digest=standing.request.digest)
+        try:
+            return self._answer(request_id, approve, editor, running=True)
+        except ApprovalError:
+            # Nobody tried to give an answer here, so nobody was refused.
+            return self.get(request_id)
+
+    def _answer(self, request_id: str, answer: Answer, by: Principal, *, running: bool) -> Approval:
         with self._ledger.transaction() as connection:
             approval = self._locked(connection, request_id)
             due_at = rows.now(connection) + (deliveries.GRACE if running else 0.0)
@@ -255,14 +248,13 @@ class Approvals:
         Raises:
             LedgerError: If the database fails.
         """
-        thread = rows.thread_of(connection, request_id)
-        if thread is None:
+        request = rows.request_of(connection, request_id)
+        if request is None:
             return False
-        self._ledger.lock(connection, thread)
+        self._ledger.lock(connection, request.thread)
         if not rows.move(connection, request_id, digest, old="approved", new="consumed"):
             return False
-        entry = Entry("approval.consumed", {"id": request_id, "action_digest": digest})
-        self._ledger.append(connection, thread, entry)
+        self._ledger.append(connection, request.thread, approval_records.consumed(request))
         return True
 
     def _decide(
@@ -279,21 +271,14 @@ class Approvals:
         after = approval.after(answer, by=by, roles=roles, at=rows.now(connection))
         if not rows.decide(connection, approval, after):
             raise ApprovalError(self._standing(connection, approval.request.id).ending)
-        self._append(connection, approval, rows.answered(after, answer, by=by.id, roles=roles))
+        entry = approval_records.answered(after, answer, by=by, roles=roles)
+        self._ledger.append(connection, approval.request.thread, entry)
         if after.state != "pending":
             deliveries.add(connection, approval.request, due_at=due_at)
         return after
-
-    def _append(self, connection: Connection, approval: Approval, entry: Entry) -> None:
-        self._ledger.append(connection, approval.request.thread, entry)
 
     def _locked(self, connection: Connection, request_id: str) -> Approval:
         thread = rows.thread_of(connection, request_id)
         if thread is not None:
             self._ledger.lock(connection, thread)
         return self._standing(connection, request_id)
-
-    def _standing(self, connection: Connection, request_id: str) -> Approval:
-        if (approval := rows.find(connection, request_id)) is None:
-            raise ApprovalError(f"there is no request {request_id!r}: list those that are pending")
-        return approval

@@ -22,6 +22,7 @@ Kind: TypeAlias = Literal[
     "decision",
     "approval.requested",
     "approval.answered",
+    "approval.refused",
     "approval.expired",
     "approval.cancelled",
     "approval.consumed",

@@ -3,9 +3,9 @@
 from sqlalchemy import Connection, or_
 
 from bailiwick.policies.approvals import Approval, State
+from bailiwick.tools import approval_records, deliveries
 from bailiwick.tools import approval_rows as rows
-from bailiwick.tools import deliveries
-from bailiwick.tools.ledger import Entry, Ledger
+from bailiwick.tools.ledger import Ledger
 
 WENT_ON = "the conversation went on without it"
 
@@ -29,8 +29,7 @@ def withdraw(ledger: Ledger, connection: Connection, approval: Approval, reason:
         rows.move(connection, asked.id, asked.digest, old=state, new="cancelled") for state in _OPEN
     ):
         return False
-    entry = Entry("approval.cancelled", {"id": asked.id, "reason": reason})
-    ledger.append(connection, asked.thread, entry)
+    ledger.append(connection, asked.thread, approval_records.cancelled(asked, reason))
     deliveries.add(connection, asked, due_at=rows.now(connection))
     return True
 
@@ -61,6 +60,6 @@ def expire(ledger: Ledger, connection: Connection, approval: Approval, *, due_at
     asked = approval.request
     if not rows.expire(connection, asked.id):
         return False
-    ledger.append(connection, asked.thread, Entry("approval.expired", {"id": asked.id}))
+    ledger.append(connection, asked.thread, approval_records.expired(asked))
     deliveries.add(connection, asked, due_at=due_at)
     return True

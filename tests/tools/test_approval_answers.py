@@ -186,7 +186,7 @@ def test_who_may_not_answer_changes_nothing(
         with pytest.raises(ApprovalError, match=why):
             attempt(request.id, approve(request), by=by)
     assert approvals.get(request.id) == Approval(request=request, state="pending")
-    assert kinds(ledger) == ["approval.requested"]
+    assert kinds(ledger) == ["approval.requested", "approval.refused"]
 
 
 def test_a_stale_answer_changes_nothing(ledger: Ledger, approvals: Approvals) -> None:
@@ -196,7 +196,7 @@ def test_a_stale_answer_changes_nothing(ledger: Ledger, approvals: Approvals) ->
     for attempt in (approvals.check, approvals.answer):
         with pytest.raises(ApprovalError, match="to another call"):
             attempt(request.id, stale, by=MANAGER)
-    assert kinds(ledger) == ["approval.requested"]
+    assert kinds(ledger) == ["approval.requested", "approval.refused"]
 
 
 def test_checking_changes_nothing(ledger: Ledger, approvals: Approvals) -> None:
@@ -207,7 +207,7 @@ def test_checking_changes_nothing(ledger: Ledger, approvals: Approvals) -> None:
     approvals.answer(request.id, approve(request), by=MANAGER)
     with pytest.raises(ApprovalError, match="was approved by 'manager'"):
         approvals.check(request.id, approve(request), by=DEPUTY)
-    assert len(kinds(ledger)) == 2
+    assert kinds(ledger)[2:] == ["approval.refused"]
 
 
 def test_an_answer_that_comes_late_is_too_late(ledger: Ledger, approvals: Approvals) -> None:
@@ -221,7 +221,7 @@ def test_an_answer_that_comes_late_is_too_late(ledger: Ledger, approvals: Approv
             approvals.answer(request.id, approve(request), by=MANAGER)
     assert [found.request.id for found in approvals.list(state="expired")] == [request.id]
     assert not consumed(ledger, request)
-    assert kinds(ledger) == ["approval.requested", "approval.expired"]
+    assert kinds(ledger) == ["approval.requested", "approval.expired", "approval.refused"]
 
 
 def test_an_approval_that_was_not_used_in_time_is_void(
@@ -272,7 +272,7 @@ def test_a_request_that_nobody_needs_is_cancelled(ledger: Ledger, approvals: App
         approvals.answer(request.id, approve(request), by=MANAGER)
     with pytest.raises(ApprovalError, match="there is no request"):
         approvals.cancel("nothing", reason="")
-    assert kinds(ledger) == ["approval.requested", "approval.cancelled"]
+    assert kinds(ledger) == ["approval.requested", "approval.cancelled", "approval.refused"]
 
 
 def test_requests_are_listed_oldest_first(approvals: Approvals) -> None:

@@ -127,7 +127,7 @@ def test_one_person_at_many_screens_is_one_approval(ledger: Ledger, approvals: A
         assert sum(pool.map(click, range(8))) == 1
     found = approvals.get(request.id)
     assert (found.state, len(found.grants)) == ("pending", 1)
-    assert kinds(ledger) == ["approval.requested", "approval.answered"]
+    assert kinds(ledger) == ["approval.requested", "approval.answered", "approval.refused"]
 
 
 def test_a_loser_learns_who_decided(approvals: Approvals) -> None:

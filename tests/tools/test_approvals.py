@@ -10,6 +10,7 @@ from bailiwick.policies.approvals import (
     Approval,
     ApprovalRequest,
     Approve,
+    rfc3339,
 )
 from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.decisions import Decision, Requirement
@@ -86,6 +87,20 @@ def consumed(ledger: Ledger, request: ApprovalRequest) -> bool:
         return Approvals(ledger).consume(connection, request.id, request.digest)
 
 
+def about(request: ApprovalRequest) -> dict[str, object]:
+    """Return what every record of a request says of it."""
+    return {
+        "id": request.id,
+        "action_digest": request.digest,
+        "tool_call_id": "call-1",
+        "requester": "clerk",
+        "chain": ["supervisor"],
+        "agent": "billing",
+        "tool": "issue_refund",
+        "rules": list(request.rules),
+    }
+
+
 def kinds(ledger: Ledger) -> list[str]:
     """Return what the ledger has recorded, which must be sound."""
     assert ledger.verify().is_sound
@@ -138,9 +153,12 @@ def test_a_request_says_all_and_is_recorded(ledger: Ledger, approvals: Approvals
     (record,) = ledger.records("thread-1")
     assert record.kind == "approval.requested"
     shown = request.to_interrupt()
-    del shown["type"]
+    asked = ("args", "description", "reason", "credential", "expires_at")
     assert record.body == {
-        **shown,
+        **about(request),
+        **{name: shown[name] for name in asked},
+        "requirements": shown["rules"],
+        "asked_at": rfc3339(request.created_at),
         "effect": "destructive",
         "tool_version": "v1",
         "policy_version": "p1",
@@ -156,7 +174,7 @@ def test_a_request_is_made_once(ledger: Ledger, approvals: Approvals) -> None:
     approvals.answer(first.id, approve(first), by=MANAGER)
     assert ask(approvals) == first
     assert approvals.get(first.id).state == "approved"
-    assert kinds(ledger) == ["approval.requested", "approval.answered"]
+    assert kinds(ledger) == ["approval.requested", "approval.refused", "approval.answered"]
 
 
 def test_other_calls_are_other_requests(approvals: Approvals) -> None:
@@ -192,7 +210,7 @@ def test_an_approval_releases_the_call_once(ledger: Ledger, approvals: Approvals
     assert kinds(ledger) == ["approval.requested", "approval.answered", "approval.consumed"]
     answer = next(ledger.records(kind="approval.answered")).body
     assert answer == {
-        "id": request.id,
+        **about(request),
         "by": "manager",
         "roles": ["manager"],
         "answer": {"type": "approve", "action_digest": request.digest},

@@ -262,14 +262,23 @@ BAD_ANSWERS: dict[str, tuple[dict[str, Any], Principal, str]] = {
 
 @pytest.mark.parametrize(("answer", "by", "message"), BAD_ANSWERS.values(), ids=BAD_ANSWERS.keys())
 def test_an_answer_that_will_not_do_leaves_the_question_open(
-    desk: Desk, answer: dict[str, Any], by: Principal, message: str
+    desk: Desk, guard: Guard, answer: dict[str, Any], by: Principal, message: str
 ) -> None:
-    """It is refused with the reason, nothing of it is kept, and the right one still counts."""
+    """It is refused with the reason, nothing of it is kept, and the right one still counts.
+
+    Who tried is on the record, once.
+    """
     question = asked(desk)
 
-    with pytest.raises(ValueError, match=message):
-        desk.answer(question, by, **answer)
+    for _ in range(2):
+        with pytest.raises(ValueError, match=message):
+            desk.answer(question, by, **answer)
     assert desk.states() == ["pending"]
+    (refused,) = guard.ledger.records("t", "approval.refused")
+    assert (refused.body["by"], refused.body["tool_call_id"]) == (
+        by.id,
+        question.value["tool_call_id"],
+    )
     assert desk.answer(question, type="approve") is None
     assert desk.states() == ["approved"]
 

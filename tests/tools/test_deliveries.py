@@ -167,9 +167,8 @@ def test_an_expired_request_is_due_when_it_was_swept(
     let_expire(ledger, other)
     assert approvals.expire("thread-1") == 1
     assert approvals.expire("thread-1") == 0
-    assert [record.body for record in ledger.records(kind="approval.expired")] == [
-        {"id": request.id}
-    ]
+    (expired,) = ledger.records(kind="approval.expired")
+    assert (expired.body["id"], expired.body["tool"]) == (request.id, "issue_refund")
     assert ids(claimed(outbox)) == [request.id]
     assert approvals.expire() == 1
     assert ids(claimed(outbox)) == [other.id]

@@ -151,6 +151,16 @@ def test_what_a_model_says_beside_a_call_is_told() -> None:
         ("approval.cancelled", {"id": "1", "reason": "new input"}, "approval withdrawn: new input"),
         ("approval.answered", {"by": "m", "answer": {"type": "approve"}}, "approves"),
         (
+            "approval.refused",
+            {"by": "m", "answer": {"type": "approve"}, "reason": "no role"},
+            "approves, and is refused: no role",
+        ),
+        (
+            "approval.refused",
+            {"by": "m", "answer": {"type": ""}, "reason": "no form"},
+            "answers in no form that there is, and is refused: no form",
+        ),
+        (
             "approval.answered",
             {"by": "m", "answer": {"type": "reject", "message": "no"}},
             "rejects: no",
