@@ -34,12 +34,17 @@ def lines(step: Step) -> Iterator[str]:
     for change in step.changes:
         if change.field == "policy":
             yield from _policy(change)
-        elif step.action == "create":
+        elif step.action == "create" and _is_said(change.after):
             yield f"+ {change.field} = {json.dumps(change.after)}"
-        else:
+        elif step.action != "create":
             yield f"- {change.field} = {json.dumps(change.before)}"
             yield f"+ {change.field} = {json.dumps(change.after)}"
     yield from (f"! {note}" for note in step.notes)
+
+
+def _is_said(value: object) -> bool:
+    # No limit and no name is what a new thing has anyway.
+    return bool(value) or value is False
 
 
 def _policy(change: Change) -> Iterator[str]:

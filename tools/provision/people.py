@@ -10,6 +10,10 @@ from bailiwick.tools.provision.operator import VaultOperator
 from bailiwick.tools.provision.steps import Action, Change, Step
 
 MARK = {"managed-by": "bailiwick"}
+_NOTED = {
+    "disabled": "it is disabled, and stays so",
+    "group_ids": "it is in a group, and what it leases has that group's policies too: look at them",
+}
 _LONGEST = 512
 """Bytes that Vault takes as one value of an entity's metadata."""
 
@@ -39,7 +43,7 @@ class Entity:
             # A child inherits its entity's policies, past its tool's own.
             if (held.get(name) or type(value)()) != value
         )
-        notes = ("it is disabled, and stays so",) if held.get("disabled") else ()
+        notes = tuple(note for name, note in _NOTED.items() if held.get(name))
         action: Action = "create" if found is None else "change" if changes else "keep"
         return Step(
             action=action,

@@ -116,12 +116,15 @@ def _of_tool(tool: ToolScope) -> Iterator[Resource]:
         name=name,
         path=f"auth/token/roles/{name}",
         fields={
+            "allowed_entity_aliases": [],
             "allowed_policies": [policy],
+            "allowed_policies_glob": [],
             "orphan": False,
             "renewable": False,
             "token_explicit_max_ttl": tool.scope.ttl,
             "token_no_default_policy": True,
             "token_num_uses": tool.scope.uses,
+            "token_period": 0,
             "token_type": "service",
         },
     )
@@ -163,6 +166,7 @@ def _login(
             "secret_id_ttl": terms.secret_id_ttl,
             "token_max_ttl": terms.token_max_ttl,
             "token_no_default_policy": True,
+            "token_period": 0,
             "token_policies": [policy],
             "token_ttl": terms.token_ttl,
             "token_type": "service",

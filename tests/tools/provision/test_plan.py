@@ -160,6 +160,17 @@ def test_who_was_disabled_stays_so(settled: VaultOperator) -> None:
     assert step(plan, "entity", "bailiwick-billing").notes == ("it is disabled, and stays so",)
 
 
+def test_a_group_that_an_entity_is_in_is_told(settled: VaultOperator) -> None:
+    """Its policies reach every child, and the group is somebody else's."""
+    path = "identity/group/name/bailiwick-test-group"
+    settled.write(path, member_entity_ids=[fields(settled, ENTITY)["id"]])
+
+    (note,) = step(make_plan(settled, DESK), "entity", "bailiwick-billing").notes
+
+    assert "that group's policies too" in note
+    settled.delete(path)
+
+
 def test_policies_that_somebody_gave_an_entity_are_taken_away(settled: VaultOperator) -> None:
     """Every child would inherit them, past its tool's own."""
     settled.write(ENTITY, policies=["default"])
@@ -274,10 +285,13 @@ def test_a_stricter_role_is_kept_and_told(
     [
         (ROLE, "token_explicit_max_ttl", 0),
         (ROLE, "allowed_policies", ["bailiwick-issue_refund", "default"]),
+        (ROLE, "allowed_policies_glob", ["*"]),
         (ROLE, "renewable", True),
+        (ROLE, "token_period", 3600),
         (APPROLE, "secret_id_num_uses", 0),
         (APPROLE, "token_policies", ["default"]),
         (APPROLE, "bind_secret_id", False),
+        (APPROLE, "token_period", 3600),
     ],
 )
 def test_a_looser_role_is_tightened(
