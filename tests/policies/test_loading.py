@@ -158,7 +158,13 @@ def test_the_schemas_list_of_agents_finds_a_misspelled_one(write: Write, schema:
 def test_the_shipped_policy_is_valid() -> None:
     """What comes with the package can be used as it is."""
     policy = Policy.shipped()
-    assert policy.tools == {"look_up_order", "check_return_window", "issue_refund"}
+    assert policy.tools == {
+        "look_up_order",
+        "check_return_window",
+        "register_return",
+        "cancel_return",
+        "issue_refund",
+    }
     assert policy.agents == frozenset({"supervisor", "orders", "returns", "billing"})
 
 

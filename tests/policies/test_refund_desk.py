@@ -15,6 +15,8 @@ AGENTS = ["supervisor", "orders", "returns", "billing"]
 EFFECTS: dict[str, Effect] = {
     "look_up_order": "read",
     "check_return_window": "read",
+    "register_return": "write",
+    "cancel_return": "write",
     "issue_refund": "destructive",
 }
 MANAGER = frozenset({"manager"})
@@ -48,15 +50,27 @@ def test_a_call_without_arguments_is_denied() -> None:
     [
         ("orders", "look_up_order", ("orders-may-look-up",)),
         ("returns", "check_return_window", ("returns-may-check-the-window",)),
+        ("returns", "register_return", ("returns-may-register",)),
     ],
 )
-def test_reading_is_free_for_its_agent_alone(agent: str, tool: str, rules: tuple[str, ...]) -> None:
-    """Each specialist reads with its own tool."""
+def test_what_can_be_undone_is_free_for_its_agent_alone(
+    agent: str, tool: str, rules: tuple[str, ...]
+) -> None:
+    """Each specialist reads with its own tool; a return that is registered can be cancelled."""
     decision = POLICY.decide(call(agent, tool, {"order_id": "1001"}))
     assert (decision.verdict, decision.rules) == ("allow", rules)
     others = [other for other in [*AGENTS, "stranger"] if other != agent]
     for other in others:
         assert POLICY.decide(call(other, tool, {"order_id": "1001"})).verdict == "deny"
+
+
+def test_a_manager_agrees_to_each_cancellation() -> None:
+    """The customer was told that the return is on."""
+    cancelling = call("returns", "cancel_return", {"order_id": "1001"})
+    decision = POLICY.decide(cancelling)
+    assert (decision.verdict, decision.rules) == ("review", ("cancelling-needs-a-manager",))
+    assert POLICY.decide(cancelling, MANAGER).verdict == "allow"
+    assert POLICY.decide(call("billing", "cancel_return", {"order_id": "1"})).verdict == "deny"
 
 
 @pytest.mark.parametrize(
