@@ -99,7 +99,9 @@ class Guard:
         """
         if where.requester is not None:
             return where.requester
-        return self.requests.requester(where.thread, request, self.principal())
+        return self.requests.requester(
+            where.thread, request, self.principal(), is_input=where.is_outermost
+        )
 
     def hand_off(
         self, *, chain: tuple[str, ...], agent: str, to: str, thread: str, requester: str

@@ -28,6 +28,11 @@ class Location:
     agent: str | None
     requester: str | None
 
+    @property
+    def is_outermost(self) -> bool:
+        """Whether the graph is the one that was given the run's input."""
+        return not self.namespace
+
     @classmethod
     def of(cls, config: RunnableConfig) -> "Location":
         """Read the location from a node's config and the current hand-off."""

@@ -25,8 +25,8 @@ class Requests:
     asked. So the requester is written down once, for thread, message id and content: with other
     content it is another message.
 
-    A new message ends what waited in its thread: LangGraph drops the interrupts, and an approval
-    given for what the conversation went past must not be found by a run that goes back there.
+    A new message from outside ends what waited in its thread: LangGraph drops the interrupts, and
+    an approval given for what the conversation went past must not be found by going back.
 
     Args:
         ledger: The ledger whose database holds them.
@@ -36,13 +36,16 @@ class Requests:
         self._ledger = ledger
         self._known: dict[str, str] = {}
 
-    def requester(self, thread: str, key: str, principal: Principal) -> str:
+    def requester(
+        self, thread: str, key: str, principal: Principal, *, is_input: bool = False
+    ) -> str:
         """Return who asked; it is `principal` if nobody has yet.
 
         Args:
             thread: The LangGraph thread.
             key: The message's key, as `request_key` gives it; empty where there is no message.
             principal: Who drives the current run.
+            is_input: Whether the message came from outside, and not from one agent to another.
 
         Raises:
             LedgerError: If the database fails.
@@ -50,7 +53,7 @@ class Requests:
         if not key or thread == UNTHREADED:
             return principal.id
         if (known := self._known.get(key)) is None:
-            known = self._written(key) or self._write(thread, key, principal)
+            known = self._written(key) or self._write(thread, key, principal, is_input=is_input)
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
             self._known[key] = known
@@ -64,14 +67,15 @@ class Requests:
         with self._ledger.reading() as connection:
             return connection.scalar(_REQUESTER, {"asked": key})
 
-    def _write(self, thread: str, key: str, principal: Principal) -> str:
+    def _write(self, thread: str, key: str, principal: Principal, *, is_input: bool) -> str:
         row = {"key": key, "requester": principal.id}
         with self._ledger.transaction() as connection:
             self._ledger.lock(connection, thread)
             if insert_once(connection, tables.requests, row):
                 entry = Entry("request", {"requester": principal.id, "message": key})
                 self._ledger.append(connection, thread, entry)
-                withdraw_all(self._ledger, connection, thread, WENT_ON)
+                if is_input:
+                    withdraw_all(self._ledger, connection, thread, WENT_ON)
                 return principal.id
         return self._written(key) or principal.id
 

@@ -89,13 +89,22 @@ def test_other_threads_go_on_waiting(guard: Guard) -> None:
     assert guard.approvals.get(other.id).state == "pending"
 
 
-def test_a_message_that_was_seen_before_withdraws_nothing(guard: Guard) -> None:
+def test_a_new_message_withdraws_what_waits(guard: Guard) -> None:
     """A run that goes on with a message is no new input; another message is."""
-    guard.requests.requester("t", "first", CLERK)
+    guard.requests.requester("t", "first", CLERK, is_input=True)
     request = ask(guard, 140)
 
-    guard.requests.requester("t", "first", MANAGER)
+    guard.requests.requester("t", "first", MANAGER, is_input=True)
     assert guard.approvals.get(request.id).state == "pending"
-    guard.requests.requester("t", "second", MANAGER)
+    guard.requests.requester("t", "second", MANAGER, is_input=True)
     assert guard.approvals.get(request.id).state == "cancelled"
     assert guard.ledger.verify().is_sound
+
+
+def test_a_message_between_agents_withdraws_nothing(guard: Guard) -> None:
+    """One agent that sets another a task goes past nobody's question."""
+    request = ask(guard, 140)
+
+    guard.requests.requester("t", "task", CLERK)
+
+    assert guard.approvals.get(request.id).state == "pending"
