@@ -24,11 +24,12 @@ def run() -> None:
     print(f"A thread of {TURNS} turns on SQLite")
     print("| each turn | stored | a turn at the hundredth | at the last | ratio |")
     print("|---|---|---|---|---|")
-    for name, build in {"answers": _direct, "hands over once": _handing}.items():
+    for name, build in {"answers": direct, "hands over once": _handing}.items():
         print(f"| {name} | {_row(build)} |", flush=True)
 
 
-def _direct() -> Graph:
+def direct() -> Graph:
+    """Return a supervisor that answers itself."""
     return create_supervisor([], model=InstantModel())
 
 
@@ -46,8 +47,8 @@ def _row(build: Callable[[], Graph]) -> str:
         ):
             early = build().compile(checkpointer=few)
             late = build().compile(checkpointer=many)
-            _turns(early, HUNDREDTH - TIMED // 2)
-            _turns(late, TURNS - TIMED // 2)
+            turns(early, HUNDREDTH - TIMED // 2)
+            turns(late, TURNS - TIMED // 2)
             pairs = [(_timed(early), _timed(late)) for _ in range(TIMED)]
         stored = sum(path.stat().st_size for path in Path(made).glob("old.db*"))
     first, last = (median(each) * 1000 for each in zip(*pairs, strict=True))
@@ -55,7 +56,8 @@ def _row(build: Callable[[], Graph]) -> str:
     return f"{stored / 1e6:.1f} MB | {first:.1f} ms | {last:.1f} ms | {ratio:.2f}"
 
 
-def _turns(app: Any, number: int) -> None:  # noqa: ANN401 - a compiled graph of any schema
+def turns(app: Any, number: int) -> None:  # noqa: ANN401 - a compiled graph of any schema
+    """Run so many turns of one thread."""
     for turn in range(number):
         question = HumanMessage(f"This is a question of usual length, number {turn}.")
         app.invoke({"messages": [question]}, {"configurable": {"thread_id": "one"}})
@@ -64,5 +66,5 @@ def _turns(app: Any, number: int) -> None:  # noqa: ANN401 - a compiled graph of
 def _timed(app: Any) -> float:  # noqa: ANN401 - as above
     gc.collect()
     started = time.perf_counter()
-    _turns(app, 1)
+    turns(app, 1)
     return time.perf_counter() - started
