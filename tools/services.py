@@ -30,6 +30,7 @@ CHECKPOINT_KEYS = Service(
         f"transit/keys/{CHECKPOINT_KEY}/config": UPDATE,
         f"transit/keys/{CHECKPOINT_KEY}/trim": UPDATE,
     },
+    is_apart=True,
 )
 
 LEDGER = Service(
@@ -37,6 +38,7 @@ LEDGER = Service(
     purpose="Signs the ledger.",
     rules={f"transit/sign/{LEDGER_KEY}": UPDATE, f"transit/keys/{LEDGER_KEY}": READ},
     keys=(TransitKey(name=LEDGER_KEY, kind="ed25519"),),
+    is_apart=True,
 )
 
 REVOCATIONS = Service(

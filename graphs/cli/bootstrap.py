@@ -22,7 +22,7 @@ def bootstrap_agents(
         SettingsError: If a setting is missing, or the file cannot be written.
         VaultError: If Vault refuses, is not there or has no such AppRole.
     """
-    identities = agents or find_registry(named).identities
+    identities = agents or find_registry(named).residents
     with closing(open_operator(read_settings())) as operator:
         made = {agent: wrapped_login(operator, agent, ttl=ttl) for agent in identities}
     if approles is None:

@@ -40,7 +40,9 @@ def serve_development(port: int, shop_port: int, approles: Path) -> None:
             ):
                 console.print(f"  export {name}={value}", soft_wrap=True, markup=False)
             if started.vault is not None:
-                console.print("\nAnd for `bailiwick vault setup` and `bootstrap`, an operator's token:")
+                console.print(
+                    "\nAnd for `bailiwick vault setup` and `bootstrap`, an operator's token:"
+                )
                 console.print(
                     f"  export VAULT_TOKEN={started.vault.root_token}", soft_wrap=True, markup=False
                 )

@@ -68,6 +68,8 @@ class Service:
         keys: The keys it uses.
         owner: Who answers for it.
         purpose: What it is for, in a sentence.
+        is_apart: Whether it works in a process of its own, by an operator's command, and has no
+            business where the agents run.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Service:
     keys: tuple[TransitKey, ...] = ()
     owner: str = ""
     purpose: str = ""
+    is_apart: bool = False
 
     @property
     def identity(self) -> str:
@@ -124,6 +127,12 @@ class Registry:
     def identities(self) -> tuple[str, ...]:
         """The names that log in."""
         return (*(a.name for a in self.agents), *(s.identity for s in self.services))
+
+    @property
+    def residents(self) -> tuple[str, ...]:
+        """The names that log in where the agents run."""
+        apart = {service.identity for service in self.services if service.is_apart}
+        return tuple(each for each in self.identities if each not in apart)
 
     def check(self, terms: LoginTerms) -> None:
         """Return if Vault can hold all this apart.

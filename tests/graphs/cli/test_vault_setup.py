@@ -243,6 +243,22 @@ def test_a_bootstrapped_agent_logs_in(
     assert json.loads(path.read_text())["courier"]["wrapping_token"] == ""
 
 
+def test_only_who_works_beside_the_agents_is_let_in_with_them(
+    devvault: DevelopmentVault, bailiwick: Command
+) -> None:
+    """What signs the ledger or turns keys over is an operator's, and is let in by its name."""
+    bailiwick("vault", "setup", "--yes")
+
+    assert devvault.requests
+    assert set(json.loads(bailiwick("vault", "bootstrap").out)) == {
+        *("orders", "returns", "billing"),
+        *("checkpoints.service", "revocations.service"),
+    }
+    assert set(json.loads(bailiwick("vault", "bootstrap", "ledger.service").out)) == {
+        "ledger.service"
+    }
+
+
 def test_a_restart_with_an_opened_file_is_no_alarm(
     devvault: DevelopmentVault, bailiwick: Command, home: Path
 ) -> None:
