@@ -192,18 +192,25 @@ class Execution:
 
     def _lease_credential(self) -> ToolResult | None:
         call, tool, vault = self._call, self._tool, self._guard.vault
+        revocations = self._guard.revocations
         if tool.scope is None:
             return None
-        if vault is None or self._guard.revocations is None:
+        if vault is None or revocations is None:
             return self._without_credential("the guard has no vault: give it one")
         try:
             meta = lease_records.meta(call, self._approvers)
-            self._lease = vault.lease(tool.scope, agent=call.agent, tool=tool.name, meta=meta)
+            self._lease = vault.lease(
+                tool.scope,
+                agent=call.agent,
+                tool=tool.name,
+                meta=meta,
+                left_behind=lambda lease: revocations.take_back(call, lease),
+            )
         except (VaultError, ScopeError) as error:
             return self._without_credential(str(error))
         # Made before the tool runs, which could end the credential itself.
         self._redactor = Redactor(self._lease.credential.values())
-        self._guard.revocations.grant(call, self._lease, self._approvers)
+        revocations.grant(call, self._lease, self._approvers)
         return None
 
     def _without_credential(self, reason: str) -> ToolResult:

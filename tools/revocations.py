@@ -131,6 +131,14 @@ class Revocations:
                 self._held[lease.accessor].due = self._clock()
                 self._wake()
 
+    def take_back(self, call: ToolCall, lease: Lease) -> None:
+        """See to the end of a lease that no call could use; it is told of as any other."""
+        try:
+            self.grant(call, lease)
+        except LedgerError as error:
+            logger.warning("lease %s ends by its time alone: %s", lease.accessor, error)
+        self.release(lease)
+
     def drain(self, seconds: float = DRAIN) -> bool:
         """Wait until every lease that was given back has ended; tell whether they all have."""
         with self._changed:

@@ -22,6 +22,10 @@ class Closable(Protocol):
         ...
 
 
+def _nothing(_: Lease) -> None:
+    """Leave a child to its time."""
+
+
 class Vault:
     """Lease credentials from Vault, one child token for one tool call.
 
@@ -58,7 +62,15 @@ class Vault:
         self._can_sweep = SWEEPER in approles
         self._closables = WeakSet[Closable]()
 
-    def lease(self, scope: Scope, *, agent: str, tool: str, meta: Mapping[str, str]) -> Lease:
+    def lease(
+        self,
+        scope: Scope,
+        *,
+        agent: str,
+        tool: str,
+        meta: Mapping[str, str],
+        left_behind: Callable[[Lease], None] = _nothing,
+    ) -> Lease:
         """Lease what a scope names: two round trips once the agent is logged in.
 
         Args:
@@ -66,15 +78,18 @@ class Vault:
             agent: The agent that calls; its AppRole must be known here.
             tool: The tool that it calls; its token role bounds the child.
             meta: What to write on the child for Vault's audit, beside agent and tool.
+            left_behind: Gets a child that was made, is of no use, and could not be ended at once.
 
         Returns:
-            The lease. Every text field of the secret is in its credential.
+            The lease; what a tool may have of it is in its credential.
 
         Raises:
             ScopeError: If the scope or the tool's name cannot be used in Vault.
-            VaultError: If no credential can be had; then no child is left that could be used.
+            VaultError: If no credential can be had.
         """
-        return self._leasing.lease(scope, agent=agent, tool=tool, meta=meta)
+        return self._leasing.lease(
+            scope, agent=agent, tool=tool, meta=meta, left_behind=left_behind
+        )
 
     def revoke(self, lease: Lease) -> None:
         """End a lease: its credential in any case, its token in Vault.

@@ -11,7 +11,7 @@ from bailiwick.policies.scopes import Scope
 from bailiwick.tools.credentials import Credential
 from bailiwick.tools.leases import REVOKE_SELF, Lease, secret_path, vault_name
 from bailiwick.tools.vault import refusals
-from bailiwick.tools.vault.answers import FORBIDDEN, Answer, Minted, Secret
+from bailiwick.tools.vault.answers import EMPTY, FORBIDDEN, OK, Answer, Minted, Secret
 from bailiwick.tools.vault.ending import Ending
 from bailiwick.tools.vault.secrets import DatabaseUser, Wrapped, secret_fields, user_fields
 from bailiwick.tools.vault.sessions import Sessions
@@ -36,7 +36,15 @@ class Leasing:
         self._clock = clock
         self._ending = Ending(wire, sessions)
 
-    def lease(self, scope: Scope, *, agent: str, tool: str, meta: Mapping[str, str]) -> Lease:
+    def lease(
+        self,
+        scope: Scope,
+        *,
+        agent: str,
+        tool: str,
+        meta: Mapping[str, str],
+        left_behind: Callable[[Lease], None],
+    ) -> Lease:
         """Lease what a scope names; see `Vault.lease`."""
         path, role = secret_path(scope), vault_name("tool", tool)
         started = self._clock()
@@ -69,8 +77,8 @@ class Leasing:
         try:
             return self._filled(lease, scope)
         except BaseException:
-            with suppress(VaultError):
-                self._end(SecretStr(lease.token))
+            if not self._is_ended(lease):
+                left_behind(lease)
             raise
 
     def revoke(self, lease: Lease) -> None:
@@ -134,6 +142,12 @@ class Leasing:
             token="",
             kind=scope.kind,
         )
+
+    def _is_ended(self, lease: Lease) -> bool:
+        with suppress(VaultError):
+            answer = self._end(SecretStr(lease.token))
+            return answer.is_dead_token or answer.status in (OK, EMPTY)
+        return False
 
     def _end(self, token: SecretStr) -> Answer:
         return self._wire.request("POST", REVOKE_SELF, token=token, to="revoke a token")
