@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -48,9 +49,9 @@ def _values(house: House) -> None:
     for name, value in {"bytes": os.urandom(SIZE), "a message's text": [words]}.items():
         sealed = bound.dumps_typed(value)
         took = [
-            _took(lambda value=value: plain.dumps_typed(value)),
-            _took(lambda value=value: bound.dumps_typed(value)),
-            _took(lambda sealed=sealed: bound.loads_typed(sealed)),
+            _took(partial(plain.dumps_typed, value)),
+            _took(partial(bound.dumps_typed, value)),
+            _took(partial(bound.loads_typed, sealed)),
         ]
         print(f"| {name} | {' | '.join(f'{each:.4f} ms' for each in took)} |")
 
