@@ -75,7 +75,9 @@ def setup(  # noqa: PLR0913, PLR0917 - each is an option
 def bootstrap(
     agents: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[AGENT]...", help="Who; if left out, the agents and what works beside them."),
+        typer.Argument(
+            metavar="[AGENT]...", help="Who; if left out, the agents and what works beside them."
+        ),
     ] = None,
     approles: Annotated[
         Path | None, typer.Option(help="Put them into this file; printed as JSON if left out.")
