@@ -38,7 +38,7 @@ def run_demo() -> None:
         settings = _own_settings(Path(folder))
         with (
             open_refund_desk(settings) as desk,
-            open_checkpointer(settings.checkpoints) as checkpointer,
+            open_checkpointer(settings.checkpoints, desk.sealing) as checkpointer,
         ):
             demo = Demo(terminal(), desk, desk.graph.compile(checkpointer=checkpointer))
             demo.open()
