@@ -6,7 +6,13 @@ from typing import Any, cast
 
 from langgraph_sdk import Auth
 
-from bailiwick.graphs.admission import RunRequest, admit, check_answers, check_news
+from bailiwick.graphs.admission import (
+    RunRequest,
+    admit,
+    check_answers,
+    check_news,
+    refuse_answers,
+)
 from bailiwick.graphs.settings import Settings
 from bailiwick.graphs.tokens import DELIVERY, read_delivery_token, read_token
 from bailiwick.policies.errors import ApprovalError, BailiwickError, LedgerError
@@ -149,12 +155,15 @@ class Access:
             requester = Principal(id=ctx.user.identity)
             await asyncio.to_thread(check_news, self._approvals, request, requester)
             return
-        if not self._is_approver(ctx):
-            raise ApprovalError(
-                f"{ctx.user.identity!r} holds no role that approves: an approver must answer"
-            )
         principal = Principal(id=ctx.user.identity, roles=frozenset(ctx.permissions))
-        await asyncio.to_thread(check_answers, self._approvals, request, principal)
+        if self._is_approver(ctx):
+            await asyncio.to_thread(check_answers, self._approvals, request, principal)
+            return
+        error = ApprovalError(
+            f"{principal.id!r} holds no role that approves: an approver must answer"
+        )
+        await asyncio.to_thread(refuse_answers, self._approvals, request, principal, error)
+        raise error
 
     def _is_approver(self, ctx: Auth.types.AuthContext) -> bool:
         return not self._approvers.isdisjoint(ctx.permissions)

@@ -6,13 +6,14 @@ None of it is let in; see https://github.com/langchain-ai/langgraph/issues/8837 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
-from bailiwick.policies.answers import read_answer
+from bailiwick.policies.answers import Answer, read_answer
 from bailiwick.policies.approvals import Approval, ApprovalRequest
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.principals import Principal
@@ -93,25 +94,30 @@ def check_answers(approvals: Approvals, request: RunRequest, principal: Principa
         ValueError: If an answer has not the form of one.
         ApprovalError: If the thread does not wait for it, or it is not this person's to give.
     """
-    asked = {
-        _question(approval).digest: approval.request
-        for approval in approvals.list(thread=request.thread)
-    }
+    asked = _asked(approvals, request)
     for given in (request.resume or {}).values():
         try:
-            answer = read_answer(given)
-        except ValidationError as error:
-            fault = error.errors()[0]
-            where = ".".join(str(part) for part in fault["loc"]) or "answer"
-            raise ValueError(f"that is no answer: {where}: {fault['msg']}") from None
-        if answer.action_digest not in asked:
-            raise ApprovalError(
-                "this thread asks for no approval of that call: read its interrupts again and "
-                "answer with the action_digest that stands there"
-            )
+            answer = _read(given, asked)
+        except (ApprovalError, ValueError) as error:
+            waiting = approvals.pending(request.thread)
+            # Of several, nobody can tell which one was meant.
+            if len(waiting) == 1:
+                approvals.refuse(waiting[0].request, given, by=principal, error=error)
+            raise
         question = asked[answer.action_digest]
         bound = answer.model_copy(update={"action_digest": question.digest})
         approvals.check(question.id, bound, by=principal)
+
+
+def refuse_answers(
+    approvals: Approvals, request: RunRequest, principal: Principal, error: ApprovalError
+) -> None:
+    """Record that none of the answers is taken, for the requests that they name."""
+    asked = _asked(approvals, request)
+    for given in (request.resume or {}).values():
+        with suppress(ValueError):
+            if question := asked.get(read_answer(given).action_digest):
+                approvals.refuse(question, given, by=principal, error=error)
 
 
 def check_news(approvals: Approvals, request: RunRequest, requester: Principal) -> None:
@@ -138,6 +144,31 @@ def check_news(approvals: Approvals, request: RunRequest, requester: Principal) 
             "the outbox lets a thread go on where a request has ended, as whoever asked, and does "
             "nothing else"
         )
+
+
+def _asked(approvals: Approvals, request: RunRequest) -> dict[str, ApprovalRequest]:
+    return {
+        _question(approval).digest: approval.request
+        for approval in approvals.list(thread=request.thread)
+    }
+
+
+def _read(given: object, asked: Collection[str]) -> Answer:
+    try:
+        answer = read_answer(given)
+    except ValidationError as error:
+        raise ValueError(f"that is no answer: {_fault(error)}") from None
+    if answer.action_digest not in asked:
+        raise ApprovalError(
+            "this thread asks for no approval of that call: read its interrupts again and "
+            "answer with the action_digest that stands there"
+        )
+    return answer
+
+
+def _fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    return f"{'.'.join(map(str, fault['loc'])) or 'answer'}: {fault['msg']}"
 
 
 def _question(approval: Approval) -> ApprovalRequest:

@@ -80,7 +80,14 @@ class Server:
 
     def post(self, path: str, body: Json, headers: Mapping[str, str]) -> httpx.Response:
         """Send what no client library would."""
-        return httpx.post(f"{self.address}{path}", json=body, headers=dict(headers), timeout=10)
+        return self.send("POST", path, body, headers)
+
+    def send(
+        self, method: str, path: str, body: Json, headers: Mapping[str, str]
+    ) -> httpx.Response:
+        """Do what `post` does, with any method."""
+        url = f"{self.address}{path}"
+        return httpx.request(method, url, json=body, headers=dict(headers), timeout=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +194,7 @@ def token(
     ttl: timedelta = timedelta(hours=1),
     key: str | bytes = SECRET,
     algorithm: str = "HS256",
-    **claims: object,
+    claims: Mapping[str, object] | None = None,
 ) -> str:
     """Sign a token, also one that does not hold."""
     stated = {
@@ -196,7 +203,7 @@ def token(
         "iss": "bailiwick",
         "aud": "bailiwick",
         "exp": datetime.now(UTC) + ttl,
-        **claims,
+        **(claims or {}),
     }
     return jwt.encode(stated, key, algorithm)
 

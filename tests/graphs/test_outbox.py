@@ -102,22 +102,30 @@ def resume(waiting: Waiting, **changed: str) -> Json:
     return {"assistant_id": GRAPH, "command": waiting.resume(**changed)}
 
 
-def shown(**options: object) -> dict[str, str]:
+def claiming(
+    key: str = SECRET,
+    algorithm: str = "HS256",
+    ttl: timedelta = timedelta(hours=1),
+    **claims: object,
+) -> dict[str, str]:
     """Return a header with a token that claims to be the outbox's."""
-    given = token("clerk", **options)  # type: ignore[arg-type]  # as the table says
+    stated = {"act": {"sub": DELIVERY}, **claims}
+    given = token("clerk", ttl=ttl, key=key, algorithm=algorithm, claims=stated)
     return {"Authorization": f"Bearer {given}"}
 
 
+AUDIENCE = f"bailiwick/{DELIVERY}"
+
 PRETENDERS: Mapping[str, Mapping[str, str]] = {
     "a role of that name": bearer("clerk", DELIVERY),
-    "an actor in a person's token": shown(act={"sub": DELIVERY}, actor=DELIVERY),
+    "an actor in a person's token": claiming(actor=DELIVERY),
     "a user of that name": bearer(DELIVERY),
 }
 FORGERIES: Mapping[str, Mapping[str, str]] = {
-    "the people's key": shown(act={"sub": DELIVERY}, aud=f"bailiwick/{DELIVERY}"),
+    "the people's key": claiming(aud=AUDIENCE),
     "another secret": delivery("clerk", SECRET[::-1]),
-    "no key": shown(act={"sub": DELIVERY}, aud=f"bailiwick/{DELIVERY}", key="", algorithm="none"),
-    "expired": shown(act={"sub": DELIVERY}, aud=f"bailiwick/{DELIVERY}", ttl=timedelta(seconds=-1)),
+    "no key": claiming(aud=AUDIENCE, key="", algorithm="none"),
+    "expired": claiming(aud=AUDIENCE, ttl=timedelta(seconds=-1)),
 }
 
 

@@ -3,7 +3,7 @@
 import json
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from datetime import timedelta
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -26,8 +26,9 @@ from tests.graphs.served import (
     run,
     serve_desk,
     start_server,
-    token,
 )
+
+from bailiwick.tools.ledger import Ledger
 
 PAID, UNPAID = "A-1001", "A-1006"
 """Only one test pays, and only the first of these orders, so that they may run in any order."""
@@ -157,9 +158,18 @@ def test_not_even_a_manager_gets_around_the_question(
 
 
 @pytest.mark.usefixtures("still_waits")
-def test_the_requester_may_not_answer(clerk: SyncLangGraphClient, waiting: Waiting) -> None:
-    """Without a role nobody may."""
+def test_the_requester_may_not_answer(
+    server: Server, clerk: SyncLangGraphClient, waiting: Waiting
+) -> None:
+    """Without a role nobody may, and who tried is on the record."""
     assert "holds no role" in refusal(clerk, waiting, waiting.resume())
+    with closing(Ledger(server.settings["BAILIWICK_DATABASE_URL"])) as ledger:
+        (refused,) = (
+            record.body
+            for record in ledger.records(waiting.thread, "approval.refused")
+            if record.body["by"] == "clerk"
+        )
+    assert (refused["id"], refused["answer"]) == (waiting.value["id"], {"type": "approve"})
 
 
 def _respond(server: Server, waiting: Waiting, response: Json, **beside: Json) -> Json:
@@ -235,40 +245,6 @@ def test_a_run_without_a_thread_is_refused(clerk: SyncLangGraphClient) -> None:
     """Nobody could answer what it asks."""
     with forbidden():
         clerk.runs.wait(None, GRAPH, input=request(UNPAID))
-
-
-def test_nobody_adds_assistants_or_crons(manager: SyncLangGraphClient) -> None:
-    """An assistant would bring a context of its own, a cron the authority of somebody absent."""
-    with forbidden():
-        manager.assistants.create(GRAPH, context={"requester": "manager"})
-    with forbidden():
-        manager.crons.create(GRAPH, schedule="0 0 * * *", input=request(UNPAID))
-    (served,) = manager.assistants.search()
-    assert served["graph_id"] == GRAPH
-
-
-def test_only_the_desk_is_served(server: Server) -> None:
-    """No protocol in which an approval cannot be answered, no store and no pages."""
-    for path in ("/mcp/", "/a2a/refund_desk", "/store/items", "/ui/refund_desk"):
-        assert server.post(path, {}, bearer(*MANAGER)).status_code == 404, path
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        pytest.param({}, id="no token"),
-        pytest.param({"Authorization": "Bearer no-token-at-all"}, id="bad token"),
-        pytest.param(bearer(*MANAGER, ttl=timedelta(hours=-1)), id="expired token"),
-        pytest.param({"x-api-key": token(*MANAGER)}, id="key"),
-        pytest.param({"x-auth-scheme": "langsmith"}, id="studio"),
-    ],
-)
-@pytest.mark.parametrize("path", ["/threads", "/threads/search", "/assistants/search", "/runs"])
-def test_without_a_valid_token_nobody_gets_in(
-    server: Server, headers: Mapping[str, str], path: str
-) -> None:
-    """Nowhere, and Studio's header opens nothing either."""
-    assert server.post(path, {}, headers).status_code == 401
 
 
 def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:

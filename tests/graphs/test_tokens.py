@@ -9,7 +9,15 @@ import pytest
 from pydantic import SecretStr
 
 from bailiwick.graphs.settings import Settings
-from bailiwick.graphs.tokens import create_secret, issue_token, read_token
+from bailiwick.graphs import tokens
+from bailiwick.graphs.tokens import (
+    DELIVERY,
+    create_secret,
+    issue_delivery_token,
+    issue_token,
+    read_delivery_token,
+    read_token,
+)
 from bailiwick.policies.errors import SettingsError
 from bailiwick.policies.principals import Principal
 
@@ -93,6 +101,58 @@ def test_an_expired_token_says_so(settings: Settings) -> None:
     """Its holder can do something about it."""
     with pytest.raises(ValueError, match="expired"):
         read_token(settings, _signed(exp=datetime.now(UTC) - timedelta(seconds=1)))
+
+
+def test_the_outbox_shows_who_asked_and_no_role(settings: Settings) -> None:
+    """For a minute, in production too: it is the deployment's own."""
+    production = settings.model_copy(update={"env": "production"})
+    token = issue_delivery_token(production, "clerk")
+    assert read_delivery_token(settings, token) == Principal(id="clerk")
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert (claims["act"], claims["exp"] - claims["iat"]) == ({"sub": DELIVERY}, 60)
+    assert "roles" not in claims
+
+
+def test_neither_token_is_good_for_the_other(settings: Settings) -> None:
+    """A person is never the outbox, and the outbox never a person."""
+    with pytest.raises(ValueError, match="not valid here"):
+        read_token(settings, issue_delivery_token(settings, "clerk"))
+    with pytest.raises(ValueError, match="not valid here"):
+        read_delivery_token(settings, issue_token(settings, "clerk", [DELIVERY], HOUR))
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        pytest.param({"exp": datetime(2026, 1, 1, tzinfo=UTC)}, "expired", id="expired"),
+        pytest.param({"exp": None}, "not valid here", id="good for ever"),
+        pytest.param({"aud": "bailiwick"}, "not valid here", id="people's audience"),
+        pytest.param({"iss": "elsewhere"}, "not valid here", id="another issuer"),
+        pytest.param({"sub": ""}, "not valid here", id="nobody's"),
+        pytest.param({"act": None}, "not valid here", id="nobody acts"),
+        pytest.param({"act": {"sub": "clerk"}}, "not valid here", id="somebody else acts"),
+        pytest.param(
+            {"act": {"sub": DELIVERY, "act": {"sub": "x"}}}, "not valid here", id="through another"
+        ),
+    ],
+)
+def test_the_outbox_s_token_must_hold_as_a_whole(
+    settings: Settings, changed: dict[str, object], why: str
+) -> None:
+    """Also one that was signed with the right key."""
+    key = tokens._delivery_key(settings)  # pyright: ignore[reportPrivateUsage]
+    token = issue_delivery_token(settings, "clerk")
+    claims = jwt.decode(token, options={"verify_signature": False}) | changed
+    kept = {name: value for name, value in claims.items() if value is not None}
+    with pytest.raises(ValueError, match=why):
+        read_delivery_token(settings, jwt.encode(kept, key, "HS256"))
+
+
+def test_without_a_secret_there_is_no_outbox() -> None:
+    """It could be anybody."""
+    for attempt in (issue_delivery_token, read_delivery_token):
+        with pytest.raises(SettingsError, match="BAILIWICK_AUTH_SECRET"):
+            attempt(Settings(), "clerk")
 
 
 def test_production_issues_no_tokens(settings: Settings) -> None:
