@@ -8,8 +8,8 @@ import jwt
 import pytest
 from pydantic import SecretStr
 
-from bailiwick.graphs.settings import Settings
 from bailiwick.graphs import tokens
+from bailiwick.graphs.settings import Settings
 from bailiwick.graphs.tokens import (
     DELIVERY,
     create_secret,
