@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from importlib.metadata import version
 
-SECTIONS = ("supervisor", "roundtrips", "threads", "approvals", "sealing")
+SECTIONS = ("supervisor", "roundtrips", "threads", "approvals", "leases", "sealing")
 PEERS = ("langgraph", "langchain", "langchain-core", "langgraph-supervisor")
 
 
