@@ -1,5 +1,6 @@
 """Owns the credential that a tool function receives: readable once asked, nowhere by accident."""
 
+import hmac
 from collections.abc import Mapping
 from typing import NoReturn
 
@@ -36,6 +37,19 @@ class Credential:
             names = ", ".join(sorted(self._fields))
             raise ScopeError(f"the credential {self._path!r} has the fields {names}: name one")
         return self._fields[field]
+
+    def matches(self, text: str, field: str | None = None) -> bool:
+        """Tell whether a text is the secret's value, in a time that tells nothing of it.
+
+        Args:
+            text: What is held against it, such as a signature that came in.
+            field: As for `reveal`.
+
+        Raises:
+            ScopeError: As `reveal` does.
+        """
+        given, known = (each.encode(errors="surrogatepass") for each in (text, self.reveal(field)))
+        return hmac.compare_digest(given, known)
 
     def values(self) -> tuple[str, ...]:
         """Return every value, for redaction alone."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager
+from typing import Self
 
 import requests
 from tests.benchmarks.measuring import Timing, measure
@@ -82,7 +83,7 @@ class Bare:
         if end:
             self._session.post(f"{self._url}/auth/token/revoke-self", headers=own, timeout=5)
 
-    def __enter__(self) -> "Bare":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

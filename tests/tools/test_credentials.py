@@ -167,3 +167,37 @@ def test_comparing_tells_nothing(value: str, guess: str) -> None:
     assert all(credential != other for other in others)
     assert credential == credential  # noqa: PLR0124 - identity is all there is
     assert hash(credential) != hash(value)
+
+
+@given(value=st.text(), guess=st.text())
+def test_a_text_is_held_against_the_value(value: str, guess: str) -> None:
+    """As `==` would, but in a time that does not tell how much of it was right."""
+    credential = Credential("bank/pay", {"key": value, "other": "x"})
+
+    assert credential.matches(value, "key")
+    assert credential.matches(guess, "key") == (guess == value)
+
+
+def test_nothing_matches_after_the_call(credential: Credential) -> None:
+    """Neither the value nor anything else."""
+    credential.end()
+
+    with pytest.raises(ScopeError, match="ended with its call"):
+        credential.matches(SECRET)
+
+
+@given(
+    fields=st.dictionaries(st.text(max_size=5), st.text(min_size=6), min_size=1, max_size=3),
+    name=st.text(max_size=5),
+)
+def test_no_error_shows_a_value(fields: dict[str, str], name: str) -> None:
+    """Asked for what it has not, it tells its fields' names alone, its frames' locals included."""
+    credential = Credential("p", {f"f{key}": f"<{value}>" for key, value in fields.items()})
+    try:
+        credential.reveal(f"no such {name}")
+    except ScopeError as error:
+        told = traceback.TracebackException.from_exception(error, capture_locals=True)
+        shown = [line for frame in told.stack for line in (frame.locals or {}).items()]
+        own = [f"{key}={held}" for key, held in shown if key in {"self", "names", "field"}]
+        assert all(f"<{value}>" not in line for value in fields.values() for line in own)
+        assert all(f"<{value}>" not in str(error) for value in fields.values())
