@@ -19,6 +19,7 @@ from bailiwick.tools import call_rows, journal, lease_records, proposal_rows
 from bailiwick.tools.call_rows import Intent
 from bailiwick.tools.calls import LASTS, SLACK
 from bailiwick.tools.credentials import Credential
+from bailiwick.tools.delegation import delegate
 from bailiwick.tools.hushed import hushed, stopped
 from bailiwick.tools.leases import Lease
 from bailiwick.tools.ledger import Entry
@@ -70,7 +71,7 @@ class Execution:
     def run(self) -> Attempt:
         """Run the tool with its credential."""
         try:
-            with self._surroundings:
+            with self._surroundings, self._on_its_behalf:
                 return Attempt.of(
                     lambda: self._tool.call(self._call.args, self._credential, self._key),
                     may_interrupt=not self.holds_lease,
@@ -82,7 +83,7 @@ class Execution:
     async def arun(self) -> Attempt:
         """Do what `run` does, on an event loop."""
         try:
-            with self._surroundings:
+            with self._surroundings, self._on_its_behalf:
                 return await Attempt.aof(
                     lambda: self._tool.acall(self._call.args, self._credential, self._key),
                     may_interrupt=not self.holds_lease,
@@ -120,6 +121,12 @@ class Execution:
 
     def _stopped(self, error: BaseException) -> BaseException:
         return stopped(error, self._redactor) if self.holds_lease else error
+
+    @property
+    def _on_its_behalf(self) -> AbstractContextManager[object]:
+        # A tool may run agents: they act for its agent, and for whoever asked that one.
+        call = self._call
+        return delegate(supervisor=call.agent, agent=call.agent, requester=call.requester)
 
     @property
     def _credential(self) -> Credential | None:

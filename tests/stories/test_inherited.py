@@ -11,7 +11,7 @@ from langchain_core.messages import HumanMessage
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Command
 from langgraph_supervisor import create_handoff_tool
-from tests.stories.desk import MANAGER, ORDER, REQUEST, Desk, Thread, asks, decision
+from tests.stories.desk import CUSTOMER, MANAGER, ORDER, REQUEST, Desk, Thread, asks, decision
 from tests.stories.engines import App
 from tests.stories.leasing import REFUND
 from tests.stories.rules import changed_policy
@@ -88,8 +88,8 @@ def inside_a_foreign_graph(desk: Desk) -> StateGraph[Any, Any, Any, Any]:
 
 Build = Callable[[Desk], StateGraph[Any, Any, Any, Any]]
 PLACES: dict[Build, list[str]] = {
-    inside_a_specialist: [],
-    inside_a_specialist_below_a_supervisor: ["supervisor"],
+    inside_a_specialist: ["orders"],
+    inside_a_specialist_below_a_supervisor: ["supervisor", "orders"],
     below_two_supervisors: ["supervisor", "orders"],
     inside_a_foreign_graph: [],
 }
@@ -120,6 +120,7 @@ def test_a_refund_is_asked_about_wherever_it_arises(
     assert desk.refunded == []
     assert interrupt.value["agent"] == "billing"
     assert interrupt.value["chain"] == PLACES[build]
+    assert interrupt.value["requester"] == CUSTOMER.id
 
     for _ in range(2):
         thread.run(None)
