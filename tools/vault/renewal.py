@@ -3,10 +3,12 @@
 import logging
 import math
 import threading
+import weakref
 from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
 _PAUSE = 60.0
+"""Seconds after which the thread looks whether it is needed, and after a trouble tries again."""
 
 
 class Renewal:
@@ -33,7 +35,10 @@ class Renewal:
                 return
             if self._thread is None:
                 self._thread = threading.Thread(
-                    target=self._run, name="bailiwick-vault-renewal", daemon=True
+                    target=_run,
+                    args=(weakref.ref(self), self._changed),
+                    name="bailiwick-vault-renewal",
+                    daemon=True,
                 )
                 self._thread.start()
             self._changed.notify()
@@ -41,16 +46,13 @@ class Renewal:
     def renew_due(self) -> None:
         """Renew what is due now."""
         with self._changed:
-            due = [agent for agent, at in self._due.items() if at <= self._clock()]
-        for agent in due:
-            try:
-                at = self._renew(agent)
-            except Exception:
-                # The thread is everybody's: one agent's trouble must not end it.
-                logger.exception("the login of agent %r was not renewed", agent)
-                at = self._clock() + _PAUSE
+            due = {agent: at for agent, at in self._due.items() if at <= self._clock()}
+        for agent, was in due.items():
+            at = self._renewed(agent)
             with self._changed:
-                self._due[agent] = at
+                # Where a new login was made meanwhile, it has its own time.
+                if self._due[agent] == was:
+                    self._due[agent] = at
 
     def close(self) -> None:
         """End the thread, and wait until it has ended."""
@@ -61,15 +63,31 @@ class Renewal:
         if thread is not None:
             thread.join()
 
-    def _run(self) -> None:
-        while self._wait():
-            self.renew_due()
+    @property
+    def left(self) -> float:
+        """The seconds until the next login is due; less than none where nothing ever will be."""
+        return -1.0 if self._is_closed else max(0.0, min(self._due.values()) - self._clock())
 
-    def _wait(self) -> bool:
-        with self._changed:
-            while not self._is_closed:
-                left = min(self._due.values()) - self._clock()
-                if left <= 0:
-                    return True
-                self._changed.wait(None if math.isinf(left) else left)
-            return False
+    def _renewed(self, agent: str) -> float:
+        try:
+            return self._renew(agent)
+        except Exception:
+            # The thread is everybody's: one agent's trouble must not end it.
+            logger.exception("the login of agent %r was not renewed", agent)
+            return self._clock() + _PAUSE
+
+
+def _run(held: "weakref.ref[Renewal]", changed: threading.Condition) -> None:
+    # A connection that was dropped and not closed must not be kept, and its logins alive, by the
+    # thread that serves it: between two looks nothing here holds it.
+    while (renewal := held()) is not None:
+        with changed:
+            left = renewal.left
+            if left > 0:
+                del renewal
+                changed.wait(min(left, _PAUSE))
+                continue
+        if left < 0:
+            return
+        renewal.renew_due()
+        del renewal

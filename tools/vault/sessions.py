@@ -2,6 +2,7 @@
 
 import logging
 import math
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
@@ -59,6 +60,7 @@ class Sessions:
         self._methods = dict(methods)
         self._clock = clock
         self._logins = Logins(self._log_in, clock)
+        self._renewing = threading.Lock()
         self.renewal = Renewal(self._renew, clock)
 
     def log_in(self) -> None:
@@ -129,11 +131,17 @@ class Sessions:
         return answer.status == FORBIDDEN
 
     def _lasting(self, agent: str, seconds: float) -> Login:
-        login = self._logins.known(agent)
-        if login is not None and self._clock() + seconds > login.deadline >= self._clock():
-            # Cheaper than a new one, which may not be to be had.
-            self.renewal.watch(agent, self._renew(agent))
+        if self._is_short(agent, seconds):
+            with self._renewing:
+                # Others may have done it while this call waited.
+                if self._is_short(agent, seconds):
+                    # Cheaper than a new one, which may not be to be had.
+                    self.renewal.watch(agent, self._renew(agent))
         return self._logins.get(agent, seconds=seconds)
+
+    def _is_short(self, agent: str, seconds: float) -> bool:
+        login, now = self._logins.known(agent), self._clock()
+        return login is not None and now + seconds > login.deadline > now
 
     def _log_in(self, agent: str) -> Login:
         method = self._methods.get(agent)

@@ -96,8 +96,8 @@ class Wire:
         """
         with self._vetting:
             if not self._is_vetted:
-                # Before anything secret is sent.
-                self.health()
+                # Before anything secret is sent; a standby's 429 is no trouble.
+                self._exchange(lambda: self._send("GET", _HEALTH), to, is_health=True)
                 self._is_vetted = True
         return self._exchange(lambda: self._send(method, path, token, json, wrap_ttl), to)
 
@@ -140,13 +140,15 @@ class Wire:
         sent = client.adapter.request(method.lower(), url, wrap_ttl=wrap_ttl, **body)
         return cast("requests.Response", sent)
 
-    def _exchange(self, call: Callable[[], requests.Response], to: str) -> Answer:
+    def _exchange(
+        self, call: Callable[[], requests.Response], to: str, *, is_health: bool = False
+    ) -> Answer:
         if refusal := self._breaker.admit():
             raise VaultError(refusal)
         trouble: str | None = f"Vault at {self.address} was not waited for: try again"
         try:
             answer = self._attempt(call, to)
-            trouble = answer if isinstance(answer, str) else answer.trouble
+            trouble = answer if isinstance(answer, str) else None if is_health else answer.trouble
         finally:
             self._breaker.report(trouble)
         return self._sound(answer)

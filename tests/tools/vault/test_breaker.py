@@ -198,3 +198,15 @@ def test_its_health_can_be_asked_for_while_it_is_open(
     devvault.unseal()
     assert wire.health().status == 200
     wire.close()
+
+
+def test_a_production_that_finds_no_vault_is_not_kept_waiting(clock: Clock) -> None:
+    """The look at who answers there, before anything secret is sent, counts like a request."""
+    wire = Wire("http://127.0.0.1:1", timeout=(0.5, 0.5), verify=True, production=True, clock=clock)
+    for _ in range(THRESHOLD):
+        with pytest.raises(VaultError, match="does not answer"):
+            ask(wire)
+
+    with pytest.raises(VaultError, match="nothing is sent to it for another 10 s"):
+        ask(wire)
+    wire.close()

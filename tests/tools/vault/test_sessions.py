@@ -1,6 +1,7 @@
 """Sessions: an agent's login is kept alive, replaced where it must be, and shared by all calls."""
 
 import asyncio
+import gc
 import logging
 import math
 import re
@@ -323,3 +324,38 @@ def test_one_agents_trouble_does_not_end_the_thread(clock: Clock) -> None:
 
     assert renewed == ["broken", "billing", "broken"]
     renewal.close()
+
+
+def test_a_connection_that_was_dropped_is_not_kept_by_its_thread(
+    vault_approles: Mapping[str, AppRole], devvault: DevelopmentVault
+) -> None:
+    """A cell of a notebook that runs again leaves no login alive for ever."""
+    vault = Vault(devvault.address, approles=vault_approles)
+    lease_refund(vault)
+    (thread,) = renewing()
+
+    del vault
+    gc.collect()
+    # It looks once a minute; here it is woken.
+    with thread._args[1]:  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]  # its Condition
+        thread._args[1].notify()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]  # as above
+    thread.join(5)
+
+    assert renewing() == []
+
+
+def test_calls_that_find_a_login_short_together_renew_it_once(
+    devvault: DevelopmentVault,
+    clock: Clock,
+    connect: Connect,
+    vault_approles: Mapping[str, AppRole],
+) -> None:
+    """Sixteen calls, one renewal."""
+    vault = connect(vault_approles)
+    lease_refund(vault)
+    move(devvault, clock, TTL - 30)
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lease_refund, [vault] * 16))
+
+    assert (count(devvault, RENEW), count(devvault, LOGIN)) == (1, 1)
