@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from langgraph_sdk.client import SyncLangGraphClient
@@ -109,6 +110,45 @@ def test_a_rejected_refund_is_not_paid(
     waiting = ask(clerk, UNPAID)
     ended = run(manager, waiting, waiting.resume("reject", message="ask the customer first"))
     assert "ask the customer first" in json.dumps(ended["messages"])
+    assert server.shop.refunds(UNPAID) == paid
+
+
+OTHER_FORMS: Mapping[str, Callable[[str], Json | list[Json]]] = {
+    "a batch": lambda digest: {
+        "decisions": [{"type": "reject", "message": "ask the customer first"}],
+        "action_digest": digest,
+    },
+    "an inbox": lambda digest: [
+        {"type": "response", "args": "ask the customer first", "action_digest": digest}
+    ],
+}
+
+
+@pytest.mark.parametrize("form", OTHER_FORMS)
+def test_what_other_interfaces_send_is_taken(
+    clerk: SyncLangGraphClient, manager: SyncLangGraphClient, form: str
+) -> None:
+    """LangChain's batch and Agent Inbox's list, by interrupt id and with the digest."""
+    waiting = ask(clerk, UNPAID)
+    for digest in ("", "0" * 64):
+        stale = {"resume": {waiting.interrupt: OTHER_FORMS[form](digest)}}
+        assert "action_digest" in refusal(manager, waiting, stale)
+    answer = OTHER_FORMS[form](waiting.value["action_digest"])
+    ended = run(manager, waiting, {"resume": {waiting.interrupt: answer}})
+    assert "ask the customer first" in json.dumps(ended["messages"])
+
+
+def test_new_input_withdraws_what_waits(
+    server: Server, clerk: SyncLangGraphClient, manager: SyncLangGraphClient
+) -> None:
+    """The old answer is nobody's any more, and no call is left open in the history."""
+    paid = server.shop.refunds(UNPAID)
+    waiting = ask(clerk, UNPAID)
+    values: Any = clerk.runs.wait(waiting.thread, GRAPH, input=request("A-1004"))
+    assert "nothing is left to answer" in refusal(manager, waiting, waiting.resume())
+    messages = values["messages"]
+    called = {call["id"] for each in messages for call in each.get("tool_calls") or []}
+    assert called == {each["tool_call_id"] for each in messages if each["type"] == "tool"}
     assert server.shop.refunds(UNPAID) == paid
 
 

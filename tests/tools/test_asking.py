@@ -57,6 +57,12 @@ class Desk:
     ) -> Interrupt | None:
         """Answer a question; return the next one, if there is one."""
         given = {"action_digest": question.value["action_digest"], **answer}
+        return self.resume(question, given, by)
+
+    def resume(
+        self, question: Interrupt, given: object, by: Principal = MANAGER
+    ) -> Interrupt | None:
+        """Answer a question with anything; return the next one, if there is one."""
         with acting_as(by):
             return self._question(self.graph.invoke(Command(resume={question.id: given}), THREAD))
 
@@ -239,6 +245,65 @@ def test_an_edit_to_what_is_forbidden_is_left_to_the_guard(desk: Desk) -> None:
 
     assert [type(step) is Next and step.node for step in desk.steps] == ["execute"]
     assert desk.states() == ["cancelled"]
+
+
+OTHER_FORMS: dict[str, tuple[Callable[[str], object], str]] = {
+    "batched approve": (
+        lambda digest: {"decisions": [{"type": "approve"}], "action_digest": digest},
+        "approved",
+    ),
+    "batched reject": (
+        lambda digest: {
+            "decisions": [{"type": "reject", "message": "no"}],
+            "action_digest": digest,
+        },
+        "rejected",
+    ),
+    "batched edit": (
+        lambda digest: {
+            "decisions": [edit(to="shop", amount="40")],
+            "action_digest": digest,
+        },
+        "cancelled",
+    ),
+    "inbox accept": (
+        lambda digest: [{"type": "accept", "args": None, "action_digest": digest}],
+        "approved",
+    ),
+    "inbox ignore": (
+        lambda digest: [{"type": "ignore", "args": None, "action_digest": digest}],
+        "rejected",
+    ),
+    "inbox response": (
+        lambda digest: [{"type": "response", "args": "paid by hand", "action_digest": digest}],
+        "cancelled",
+    ),
+    "inbox edit": (
+        lambda digest: [
+            {
+                "type": "edit",
+                "args": {"action": "pay", "args": {"to": "shop", "amount": "40"}},
+                "action_digest": digest,
+            }
+        ],
+        "cancelled",
+    ),
+}
+
+
+@pytest.mark.parametrize(("form", "state"), OTHER_FORMS.values(), ids=OTHER_FORMS.keys())
+def test_what_other_interfaces_send_is_taken(
+    desk: Desk, form: Callable[[str], object], state: str
+) -> None:
+    """By interrupt id, and bound to the call by its digest; without that it is refused."""
+    question = asked(desk)
+    with pytest.raises(ValueError, match="it does not say which call|to another call|one call"):
+        desk.resume(question, form(""))
+    with pytest.raises(ValueError, match="to another call"):
+        desk.resume(question, form("0" * 64))
+    assert desk.states() == ["pending"]
+    assert desk.resume(question, form(question.value["action_digest"])) is None
+    assert desk.states() == [state]
 
 
 BAD_ANSWERS: dict[str, tuple[dict[str, Any], Principal, str]] = {
