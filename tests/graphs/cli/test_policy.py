@@ -29,8 +29,8 @@ def test_the_shipped_rules_are_valid(bailiwick: Command) -> None:
     outcome = bailiwick("policy", "check")
     assert outcome.status == 0
     assert "refund-needs-a-manager" in outcome.out
-    assert "refund_desk.cedar:39" in outcome.out
-    assert "valid: 7 rules, 3 tools" in outcome.out
+    assert "refund_desk.cedar:61" in outcome.out
+    assert "valid: 10 rules, 5 tools" in outcome.out
 
 
 def test_an_empty_folder_is_no_policy(bailiwick: Command, home: Path) -> None:
