@@ -13,7 +13,7 @@ from bailiwick.graphs.settings import read_settings
 from bailiwick.policies.errors import LedgerError
 from bailiwick.tools.ledger import Ledger, Verification, verify_export
 from bailiwick.tools.ledger_seals import Sealed, verify_seals
-from bailiwick.tools.seals import Seal, from_pem
+from bailiwick.tools.seals import PublicKeys, Seal, from_pem
 
 
 def show(thread: str | None) -> None:
@@ -47,8 +47,7 @@ def verify(
         keys = None if key is None else from_pem(_content(key))
         elsewhere = [] if kept is None else _seals(kept)
         with _ledger(thread) as ledger:
-            _report(ledger.verify(thread))
-            _report_seals(verify_seals(ledger, keys, elsewhere))
+            _check_and_report(ledger, thread, keys, elsewhere)
         return
     if key is not None or kept is not None:
         raise LedgerError(
@@ -76,6 +75,17 @@ def export(thread: str | None) -> None:
     with _ledger(thread) as ledger:
         for line in ledger.export(thread):
             sys.stdout.buffer.write(f"{line}\n".encode())
+
+
+def _check_and_report(
+    ledger: Ledger, thread: str | None, keys: PublicKeys | None, elsewhere: list[Seal]
+) -> None:
+    chains = ledger.verify(thread)
+    # Nothing is called sound before all of it was looked at.
+    sealed = verify_seals(ledger, keys, elsewhere) if chains.is_sound else None
+    _report(chains)
+    if sealed is not None:
+        _report_seals(sealed)
 
 
 def _content(path: Path) -> bytes:
