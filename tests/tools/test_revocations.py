@@ -1,10 +1,13 @@
 """The end of leases: asked for until Vault confirms it, by whatever process is there to ask."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -352,3 +355,52 @@ def test_a_vault_that_closes_waits_for_its_leases(
 
     assert [end.body["end"] for end in ends(ledger)] == ["revoked"]
     assert devvault.live_tokens() == []
+
+
+PROCESS = """
+import sys
+from tests.tools.test_revocations import CALL, SCOPE
+from bailiwick.tools.ledger import Ledger
+from bailiwick.tools.revocations import Revocations
+from bailiwick.tools.vault import Vault
+from bailiwick.tools.vault.methods import AppRole
+
+ledger, address, role_id, secret_id = sys.argv[1:]
+vault = Vault(address, approles={"billing": AppRole(role_id=role_id, secret_id=secret_id)})
+lease = vault.lease(SCOPE, agent="billing", tool="issue_refund", meta={})
+Revocations(Ledger(ledger), vault).grant(CALL, lease)
+print(lease.accessor, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_process_is_killed_while_its_tool_runs(
+    connect: Connect,
+    ledger: Ledger,
+    database_url: str,
+    devvault: DevelopmentVault,
+    approles: Mapping[str, AppRole],
+) -> None:
+    """By a signal that nobody hears: what it held is known, and ended once it is taken for dead."""
+    login = approles["billing"]
+    given = [database_url, devvault.address, login.role_id, login.secret_id]
+    with subprocess.Popen(
+        [sys.executable, "-c", PROCESS, *given],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        accessor = process.stdout.readline().strip()
+        _, revocations = connect()
+        revocations.sweep()
+        assert devvault.live_tokens(accessor=accessor)
+        process.kill()
+
+    let_lapse(ledger)
+    revocations.sweep()
+
+    assert revocations.drain()
+    assert devvault.live_tokens(accessor=accessor) == []
+    assert [end.body["accessor"] for end in ends(ledger)] == [accessor]
