@@ -27,7 +27,7 @@ _THREADS = 4096
 _LOCKS = 32
 
 
-class Unopened(Exception):  # noqa: N818 - it says why, and is told by another
+class Unopened(CheckpointError):  # noqa: N818 - whoever knows which value it was says so
     """Say why a sealed value could not be opened."""
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from blockbuster import blockbuster_ctx
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
@@ -31,7 +32,7 @@ from tests.stories.engines import (
 from typing_extensions import TypedDict
 
 from bailiwick.graphs import create_supervisor
-from bailiwick.graphs.checkpoints import open_checkpointer
+from bailiwick.graphs.checkpoints import open_async_checkpointer, open_checkpointer
 from bailiwick.graphs.sealed_rows import place_of
 from bailiwick.graphs.sealed_saver import SealedSaver
 from bailiwick.graphs.sealing import SealingSerializer
@@ -334,6 +335,37 @@ def test_sealing_waits_for_nobody_on_an_event_loop(house: House) -> None:
         return turns
 
     assert asyncio.run(run()) > 10
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_nothing_blocks_an_event_loop(
+    kind: str, house: House, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """No key is fetched and no database asked there: LangGraph's own detector is on."""
+    url = f"sqlite:///{tmp_path / 'c.db'}"
+    if kind == "postgresql":
+        cluster: Cluster = request.getfixturevalue("postgres_cluster")
+        url = cluster.create_database()
+    async with open_async_checkpointer(url, house.sealing()) as saver:
+        app = graph().compile(checkpointer=saver)
+        with blockbuster_ctx():
+            await app.ainvoke({"text": SECRET}, at("loop"))
+            assert (await app.ainvoke(Command(resume="yes"), at("loop")))["answer"] == "yes"
+            assert [each async for each in app.aget_state_history(at("loop"))]
+    async with open_async_checkpointer(url, house.sealing()) as saver:
+        app = graph().compile(checkpointer=saver)
+        with blockbuster_ctx():
+            assert (await app.aget_state(at("loop"))).values["answer"] == "yes"
+
+
+def test_a_schemas_types_are_allowed_and_still_sealed(house: House) -> None:
+    """LangGraph asks a saver for a copy of itself that may build more."""
+    saver = SealedSaver(InMemorySaver(), house.sealing())
+    wide = saver.with_allowlist([("bailiwick.policies.principals", "Principal")])
+    assert isinstance(wide, SealedSaver)
+    assert wide is not saver
+    graph().compile(checkpointer=wide).invoke({"text": SECRET}, at("wide"))
+    assert graph().compile(checkpointer=saver).get_state(at("wide")).values["count"] == 41
 
 
 def rows_of(url: str, query: str) -> list[tuple[Any, ...]]:
