@@ -1,12 +1,13 @@
 """An answer is taken only in the right form, for one exact call and one tool."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from tests.policies.asked import REQUEST, edit
 
 from bailiwick.policies.answers import ANSWERS
 from bailiwick.policies.approvals import (
@@ -14,49 +15,9 @@ from bailiwick.policies.approvals import (
     ApprovalRequest,
     ArgsSchema,
     Edit,
-    EditedAction,
     answer_type,
 )
-from bailiwick.policies.calls import Effect, ToolCall, ToolUse
-from bailiwick.policies.decisions import Decision, Requirement
 from bailiwick.policies.errors import ApprovalError
-from bailiwick.policies.scopes import Scope
-
-MANAGER_NEEDED = Requirement(rule="refund-needs-a-manager", role="manager", reason="money moves")
-
-
-def request_for(
-    *requirements: Requirement, effect: Effect = "destructive", scope: Scope | None = None
-) -> ApprovalRequest:
-    """Return a clerk's request for a refund."""
-    call = ToolCall(
-        id="call-1",
-        thread="thread-1",
-        namespace="billing",
-        requester="clerk",
-        chain=("supervisor",),
-        agent="billing",
-        tool=ToolUse(name="issue_refund", version="v1", effect=effect),
-        args={"order_id": "A-17", "amount": "40"},
-    )
-    decision = Decision(
-        verdict="review",
-        rules=tuple(rule.rule for rule in requirements),
-        reason="a refund moves money",
-        requirements=requirements or (MANAGER_NEEDED,),
-        policy_version="p1",
-    )
-    return ApprovalRequest.of(
-        call, decision, scope=scope, description="Refund 40 on order A-17", now=1_000_000.0
-    )
-
-
-REQUEST = request_for(MANAGER_NEEDED)
-
-
-def edit(name: str = "issue_refund", **args: Any) -> Edit:  # noqa: ANN401 - arguments of a tool
-    """Return an edit of the request."""
-    return Edit(action_digest=REQUEST.digest, edited_action=EditedAction(name=name, args=args))
 
 
 class Refund(BaseModel):

@@ -1,4 +1,4 @@
-"""Vaults to test against: the development Vault, and a real one where its address is given."""
+"""Vaults to test against, a real one where its address is given; a ledger on each database."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,9 @@ import pytest
 from tests.conftest import VAULT
 
 from bailiwick.policies.scopes import Scope
+from bailiwick.tools.approvals import Approvals
 from bailiwick.tools.devvault import DevelopmentVault
+from bailiwick.tools.ledger import Ledger
 from bailiwick.tools.provision import ToolScope, VaultOperator, provision, write_secret
 from bailiwick.tools.vault import Vault
 from bailiwick.tools.vault.methods import AppRole
@@ -73,3 +75,17 @@ def vault(vault_server: tuple[str, str], vault_approles: Mapping[str, AppRole]) 
     """A client of that Vault for both agents."""
     with Vault(vault_server[0], approles=vault_approles, timeout=(0.5, 0.5)) as connected:
         yield connected
+
+
+@pytest.fixture
+def ledger(database_url: str) -> Iterator[Ledger]:
+    """Give an empty ledger on each kind of database."""
+    opened = Ledger(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def approvals(ledger: Ledger) -> Approvals:
+    """Give the approvals of that ledger."""
+    return Approvals(ledger)

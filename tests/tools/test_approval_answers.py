@@ -1,11 +1,24 @@
 """Answers are taken from the right people, in time, once, and all are recorded."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import bindparam, func, select, update
+from tests.tools.asked import (
+    AUDITOR,
+    CALL,
+    CLERK,
+    DEPUTY,
+    MANAGER,
+    NEEDED,
+    TWO_NEEDED,
+    approve,
+    ask,
+    consumed,
+    kinds,
+)
 
 from bailiwick.policies.approvals import (
     Answer,
@@ -17,80 +30,11 @@ from bailiwick.policies.approvals import (
     Reject,
     Respond,
 )
-from bailiwick.policies.calls import ToolCall, ToolUse
-from bailiwick.policies.decisions import Decision, Requirement
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.principals import Principal
-from bailiwick.policies.scopes import Scope
 from bailiwick.tools import tables
 from bailiwick.tools.approvals import Approvals
 from bailiwick.tools.ledger import Ledger
-
-CLERK = Principal(id="clerk", roles=frozenset({"manager"}))
-
-
-MANAGER = Principal(id="manager", roles=frozenset({"manager"}))
-
-
-DEPUTY = Principal(id="deputy", roles=frozenset({"manager"}))
-
-
-AUDITOR = Principal(id="auditor", roles=frozenset({"audit"}))
-
-
-NEEDED = Requirement(rule="refund-needs-a-manager", role="manager", reason="money moves")
-
-
-TWO_NEEDED = replace(NEEDED, quorum=2)
-
-
-CALL = ToolCall(
-    id="call-1",
-    thread="thread-1",
-    namespace="billing",
-    requester="clerk",
-    chain=("supervisor",),
-    agent="billing",
-    tool=ToolUse(name="issue_refund", version="v1", effect="destructive"),
-    args={"order_id": "A-17", "amount": "40"},
-)
-
-
-@pytest.fixture
-def ledger(database_url: str) -> Iterator[Ledger]:
-    """Give an empty ledger on each kind of database."""
-    opened = Ledger(database_url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def approvals(ledger: Ledger) -> Approvals:
-    """Give the approvals of that ledger."""
-    return Approvals(ledger)
-
-
-def review(*requirements: Requirement) -> Decision:
-    """Return a decision that asks for these approvals."""
-    return Decision(
-        verdict="review",
-        rules=tuple(rule.rule for rule in requirements),
-        reason="a refund moves money",
-        requirements=requirements,
-        policy_version="p1",
-    )
-
-
-def ask(approvals: Approvals, *requirements: Requirement, call: ToolCall = CALL) -> ApprovalRequest:
-    """Request the approvals of a call."""
-    scope = Scope(path="payments/refund", ttl=30)
-    decision = review(*(requirements or (NEEDED,)))
-    return approvals.request(call, decision, scope=scope, description="Refund 40 on order A-17")
-
-
-def approve(request: ApprovalRequest) -> Approve:
-    """Return the answer that lets the call run."""
-    return Approve(action_digest=request.digest)
 
 
 def rejected(request: ApprovalRequest) -> Reject:
@@ -107,18 +51,6 @@ def edited(request: ApprovalRequest) -> Edit:
     """Return the answer that lets another call run."""
     action = EditedAction(name="issue_refund", args={"order_id": "A-17", "amount": "30"})
     return Edit(action_digest=request.digest, edited_action=action)
-
-
-def consumed(ledger: Ledger, request: ApprovalRequest) -> bool:
-    """Use the approval in a transaction of its own."""
-    with ledger.transaction() as connection:
-        return Approvals(ledger).consume(connection, request.id, request.digest)
-
-
-def kinds(ledger: Ledger) -> list[str]:
-    """Return what the ledger has recorded, which must be sound."""
-    assert ledger.verify().is_sound
-    return [record.kind for record in ledger.records()]
 
 
 def let_expire(ledger: Ledger, request: ApprovalRequest) -> None:

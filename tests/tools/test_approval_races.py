@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypedDict
@@ -12,6 +11,17 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import StateGraph
 from langgraph.types import Command, interrupt
 from pydantic import ValidationError
+from tests.tools.asked import (
+    AUDITOR,
+    CALL,
+    CLERK,
+    MANAGER,
+    TWO_NEEDED,
+    approve,
+    ask,
+    consumed,
+    kinds,
+)
 
 from bailiwick.policies.approvals import (
     Answer,
@@ -20,88 +30,10 @@ from bailiwick.policies.approvals import (
     Reject,
     answer_type,
 )
-from bailiwick.policies.calls import ToolCall, ToolUse
-from bailiwick.policies.decisions import Decision, Requirement
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.principals import Principal
-from bailiwick.policies.scopes import Scope
 from bailiwick.tools.approvals import Approvals
 from bailiwick.tools.ledger import Ledger
-
-CLERK = Principal(id="clerk", roles=frozenset({"manager"}))
-
-
-MANAGER = Principal(id="manager", roles=frozenset({"manager"}))
-
-
-AUDITOR = Principal(id="auditor", roles=frozenset({"audit"}))
-
-
-NEEDED = Requirement(rule="refund-needs-a-manager", role="manager", reason="money moves")
-
-
-TWO_NEEDED = replace(NEEDED, quorum=2)
-
-
-CALL = ToolCall(
-    id="call-1",
-    thread="thread-1",
-    namespace="billing",
-    requester="clerk",
-    chain=("supervisor",),
-    agent="billing",
-    tool=ToolUse(name="issue_refund", version="v1", effect="destructive"),
-    args={"order_id": "A-17", "amount": "40"},
-)
-
-
-@pytest.fixture
-def ledger(database_url: str) -> Iterator[Ledger]:
-    """Give an empty ledger on each kind of database."""
-    opened = Ledger(database_url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def approvals(ledger: Ledger) -> Approvals:
-    """Give the approvals of that ledger."""
-    return Approvals(ledger)
-
-
-def review(*requirements: Requirement) -> Decision:
-    """Return a decision that asks for these approvals."""
-    return Decision(
-        verdict="review",
-        rules=tuple(rule.rule for rule in requirements),
-        reason="a refund moves money",
-        requirements=requirements,
-        policy_version="p1",
-    )
-
-
-def ask(approvals: Approvals, *requirements: Requirement, call: ToolCall = CALL) -> ApprovalRequest:
-    """Request the approvals of a call."""
-    scope = Scope(path="payments/refund", ttl=30)
-    decision = review(*(requirements or (NEEDED,)))
-    return approvals.request(call, decision, scope=scope, description="Refund 40 on order A-17")
-
-
-def approve(request: ApprovalRequest) -> Approve:
-    """Return the answer that lets the call run."""
-    return Approve(action_digest=request.digest)
-
-
-def consumed(ledger: Ledger, request: ApprovalRequest) -> bool:
-    """Use the approval in a transaction of its own."""
-    with ledger.transaction() as connection:
-        return Approvals(ledger).consume(connection, request.id, request.digest)
-
-
-def kinds(ledger: Ledger) -> list[str]:
-    """Return what the ledger has recorded, which must be sound."""
-    assert ledger.verify().is_sound
-    return [record.kind for record in ledger.records()]
 
 
 def test_a_request_is_made_once_by_many_at_a_time(ledger: Ledger, approvals: Approvals) -> None:

@@ -1,10 +1,21 @@
 """Approval records are asked once and release one call once, all recorded."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from tests.tools.asked import (
+    CALL,
+    CLERK,
+    MANAGER,
+    NEEDED,
+    TWO_NEEDED,
+    approve,
+    ask,
+    consumed,
+    kinds,
+    review,
+)
 
 from bailiwick.policies.approvals import (
     Approval,
@@ -12,79 +23,10 @@ from bailiwick.policies.approvals import (
     Approve,
     rfc3339,
 )
-from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.decisions import Decision, Requirement
 from bailiwick.policies.errors import ApprovalError
-from bailiwick.policies.principals import Principal
-from bailiwick.policies.scopes import Scope
 from bailiwick.tools.approvals import Approvals
 from bailiwick.tools.ledger import Ledger
-
-CLERK = Principal(id="clerk", roles=frozenset({"manager"}))
-
-
-MANAGER = Principal(id="manager", roles=frozenset({"manager"}))
-
-
-NEEDED = Requirement(rule="refund-needs-a-manager", role="manager", reason="money moves")
-
-
-TWO_NEEDED = replace(NEEDED, quorum=2)
-
-
-CALL = ToolCall(
-    id="call-1",
-    thread="thread-1",
-    namespace="billing",
-    requester="clerk",
-    chain=("supervisor",),
-    agent="billing",
-    tool=ToolUse(name="issue_refund", version="v1", effect="destructive"),
-    args={"order_id": "A-17", "amount": "40"},
-)
-
-
-@pytest.fixture
-def ledger(database_url: str) -> Iterator[Ledger]:
-    """Give an empty ledger on each kind of database."""
-    opened = Ledger(database_url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def approvals(ledger: Ledger) -> Approvals:
-    """Give the approvals of that ledger."""
-    return Approvals(ledger)
-
-
-def review(*requirements: Requirement) -> Decision:
-    """Return a decision that asks for these approvals."""
-    return Decision(
-        verdict="review",
-        rules=tuple(rule.rule for rule in requirements),
-        reason="a refund moves money",
-        requirements=requirements,
-        policy_version="p1",
-    )
-
-
-def ask(approvals: Approvals, *requirements: Requirement, call: ToolCall = CALL) -> ApprovalRequest:
-    """Request the approvals of a call."""
-    scope = Scope(path="payments/refund", ttl=30)
-    decision = review(*(requirements or (NEEDED,)))
-    return approvals.request(call, decision, scope=scope, description="Refund 40 on order A-17")
-
-
-def approve(request: ApprovalRequest) -> Approve:
-    """Return the answer that lets the call run."""
-    return Approve(action_digest=request.digest)
-
-
-def consumed(ledger: Ledger, request: ApprovalRequest) -> bool:
-    """Use the approval in a transaction of its own."""
-    with ledger.transaction() as connection:
-        return Approvals(ledger).consume(connection, request.id, request.digest)
 
 
 def about(request: ApprovalRequest) -> dict[str, object]:
@@ -99,12 +41,6 @@ def about(request: ApprovalRequest) -> dict[str, object]:
         "tool": "issue_refund",
         "rules": list(request.rules),
     }
-
-
-def kinds(ledger: Ledger) -> list[str]:
-    """Return what the ledger has recorded, which must be sound."""
-    assert ledger.verify().is_sound
-    return [record.kind for record in ledger.records()]
 
 
 def test_nothing_is_pending_at_first(approvals: Approvals) -> None:
