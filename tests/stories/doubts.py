@@ -9,6 +9,7 @@ from tests.stories.engines import AsyncEngine
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.calls import CallRecord
 from bailiwick.tools.credentials import Credential
+from bailiwick.tools.findings import Finding
 from bailiwick.tools.proposals import Proposal
 from bailiwick.tools.scoped import ScopedTool, scoped_tool
 
@@ -19,13 +20,11 @@ TRIGGER = "CREATE TRIGGER no_end BEFORE INSERT ON records"
 def losing(desk: Desk, *, effect: bool) -> ScopedTool:
     """Return the refund tool as it is where the answer is lost, after the effect or before it."""
     shipped = desk.tools.issue_refund
-    assert shipped.reconciler is not None
 
-    @scoped_tool(
-        effect="destructive",
-        credential="payments/refund",
-        reconcile=shipped.reconciler.function,
-    )
+    def find_refund(credential: Credential, idempotency_key: str) -> Finding:
+        return shipped.reconcile({}, credential, idempotency_key)
+
+    @scoped_tool(effect="destructive", credential="payments/refund", reconcile=find_refund)
     def issue_refund(
         order_id: str, amount: Decimal, *, credential: Credential, idempotency_key: str
     ) -> str:

@@ -162,7 +162,7 @@ def test_a_users_retry_policy_runs_nothing_twice(desk: Desk, place: Place) -> No
     try:
         (tool,) = desk.guard.bind([desk.tools.issue_refund], agent="billing")
         graph = StateGraph(MessagesState)
-        policy = RetryPolicy(max_attempts=3, initial_interval=0.01, retry_on=lambda _: True)
+        policy = RetryPolicy(max_attempts=3, initial_interval=0.01, retry_on=Exception)
         graph.add_node("tools", ToolNode([tool], handle_tool_errors=False), retry_policy=policy)
         graph.set_entry_point("tools")
         thread = Thread(desk=desk, app=graph.compile(checkpointer=desk.engine.checkpointer))

@@ -112,10 +112,13 @@ def test_one_is_rejected(desk: Desk, thread: Thread) -> None:
 
 def test_many_want_it_undone_at_once(desk: Desk, thread: Thread) -> None:
     """One of them proposes all of it, the others nothing."""
-    propose = desk.proposals.proposals.undo
-    people = [Principal(id=f"clerk {n}") for n in range(8)]
+
+    def propose(n: int) -> int:
+        requester = Principal(id=f"clerk {n}")
+        return len(desk.proposals.proposals.undo(thread.id, requester=requester))
+
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda who: len(propose(thread.id, requester=who)), people))
+        made = list(pool.map(propose, range(8)))
 
     assert sorted(made) == [*[0] * 7, len(ORDERS)]
 

@@ -1,12 +1,11 @@
 """A system is asked what came of a call in doubt, and its answer is believed with care."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain_core.tools import StructuredTool
 from tests.tools.governed import call_of, load_policy
 
 from bailiwick.policies.errors import ScopeError
@@ -162,13 +161,20 @@ def test_a_read_has_nothing_to_reconcile() -> None:
             scoped_tool(look, effect="read", **given)
 
 
+def nothing(_args: Mapping[str, Any], _result: str) -> dict[str, Any]:
+    """Build no arguments."""
+    return {}
+
+
 def test_a_read_undoes_nothing() -> None:
     """An undoing tool has to change something."""
-    look = scoped_tool(
-        StructuredTool.from_function(lambda: "", name="look", description="Look."), effect="read"
-    )
+
+    def look() -> str:
+        """Look."""
+        return ""
+
     with pytest.raises(ScopeError, match="cannot undo 'pay'"):
-        lossy(None, compensate=(look, lambda *_: {}))
+        lossy(None, compensate=(scoped_tool(look, effect="read"), nothing))
 
 
 def test_a_key_is_a_text() -> None:
