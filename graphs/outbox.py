@@ -1,56 +1,6 @@
-"""Owns the outbox as LangGraph Server runs it; `langgraph.json` names its app.
-
-Whoever decides in the database wakes the thread that waits here: the app has no pages, and as long
-as the server lives it carries on what is due, through the server's own API and its rules.
-"""
-
-import asyncio
-import logging
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
-
-import httpx
-from starlette.applications import Starlette
+"""Owns the outbox of the refund desk's server; `langgraph.json` names it."""
 
 from bailiwick.graphs.app import desk, settings
-from bailiwick.graphs.deliveries import keep_delivering
-from bailiwick.graphs.served import open_threads
-from bailiwick.graphs.settings import Settings
-from bailiwick.graphs.tokens import SECRET
-from bailiwick.tools.approvals import Approvals
-from bailiwick.tools.deliveries import LAPSE
-
-logger = logging.getLogger(__name__)
-
-
-def create_outbox(settings: Settings, approvals: Approvals, *, lapse: float = LAPSE) -> Starlette:
-    """Create an app that carries on the threads of the server it is part of, while that lives.
-
-    Args:
-        settings: They hold the secret that its tokens are made of; without one nobody gets in, and
-            nothing is carried on.
-        approvals: What is asked in the server's threads.
-        lapse: Seconds after which another server takes over what this one has left.
-    """
-
-    @asynccontextmanager
-    async def carrying_on(app: Starlette) -> AsyncGenerator[None]:
-        if settings.auth_secret is None:
-            logger.warning("what is answered in the database waits: %s is not set", SECRET)
-            yield
-            return
-        # The client that `get_client()` makes in a server goes past its authentication.
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with open_threads(settings, transport, "http://server") as threads:
-            carrying = asyncio.create_task(keep_delivering(threads, approvals, lapse=lapse))
-            try:
-                yield
-            finally:
-                carrying.cancel()
-                with suppress(asyncio.CancelledError):
-                    await carrying
-
-    return Starlette(lifespan=carrying_on)
-
+from bailiwick.graphs.outboxes import create_outbox
 
 app = create_outbox(settings, desk.guard.approvals)

@@ -36,6 +36,7 @@ class Delivery:
         approval: The request's id.
         thread: The thread that waited for it.
         requester: Who asked, and as whom the thread goes on.
+        place: Where the thread is kept.
         attempts: How many runs were begun for it.
         error: Why the last look or run did not end it, if there was one.
         due_at: When it is due next, in epoch seconds of the database's clock.
@@ -45,6 +46,7 @@ class Delivery:
     approval: str
     thread: str
     requester: str
+    place: str
     attempts: int
     error: str | None
     due_at: float
@@ -250,7 +252,16 @@ _TAKE = (
 )
 _TAKEN = select(_d.approval, _d.attempts).where(_d.claim == bindparam("token"), _is_open)
 _OPEN = (
-    select(_d.approval, _d.thread, _d.requester, _d.attempts, _d.error, _d.due_at, _d.delivered_at)
+    select(
+        _d.approval,
+        _d.thread,
+        _d.requester,
+        _d.place,
+        _d.attempts,
+        _d.error,
+        _d.due_at,
+        _d.delivered_at,
+    )
     .where(_is_open)
     .order_by(_d.due_at, _d.approval)
 )

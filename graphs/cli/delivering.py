@@ -9,7 +9,9 @@ from bailiwick.graphs.deliveries import App, Report, deliver
 from bailiwick.graphs.refund_desk import open_refund_desk
 from bailiwick.graphs.session import Session
 from bailiwick.graphs.settings import read_settings
+from bailiwick.tools.deliveries import SERVER, Deliveries
 from bailiwick.tools.guard import Guard
+from bailiwick.tools.ledger import Ledger
 from bailiwick.tools.loopback import stopped_by_signals
 
 PAUSE = 1.0
@@ -40,6 +42,7 @@ def deliver_due(*, watch: bool) -> None:
             proposals.carry_on_all(proposed)
             delivered = sum(_deliver_one(console, each, guard) for each, guard in parts)
             if not delivered and not watch:
+                _tell_elsewhere(console, desk.guard.ledger)
                 break
             if not delivered:
                 stopped.wait(PAUSE)
@@ -50,6 +53,15 @@ def _deliver_one(console: Console, app: App, guard: Guard) -> int:
     for report in reports:
         _tell(console, app, report)
     return len(reports)
+
+
+def _tell_elsewhere(console: Console, ledger: Ledger) -> None:
+    waiting = {each.thread for each in Deliveries(ledger).list() if each.place == SERVER}
+    if waiting:
+        console.print(
+            f"LangGraph Server keeps {len(waiting)} of the threads that may go on: they do when it "
+            "runs, or with --url."
+        )
 
 
 def _tell(console: Console, app: App, report: Report) -> None:

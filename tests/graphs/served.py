@@ -116,7 +116,12 @@ def serve_desk(folder: Path) -> Generator[Server]:
 
 @contextmanager
 def serve(
-    folder: Path, surroundings: Surroundings, *, ledger: Path | None = None, **changed: Json
+    folder: Path,
+    surroundings: Surroundings,
+    *,
+    ledger: Path | None = None,
+    policy: Path | None = None,
+    **changed: Json,
 ) -> Generator[Server]:
     """Serve the refund desk with a Vault, a shop and a ledger that others may use, too.
 
@@ -124,16 +129,20 @@ def serve(
         folder: Its own.
         surroundings: Where Vault and the shop are.
         ledger: The ledger's file; one of its own where left out.
+        policy: The folder of rules; the shipped ones where left out.
         changed: What is said otherwise in `langgraph.json`.
     """
     assert surroundings.shop is not None
-    write_approles(folder / "approles.json", surroundings.approles)
+    approles = folder / "approles.json"
+    if not approles.exists():
+        write_approles(approles, surroundings.approles)
     settings = {
-        "BAILIWICK_APPROLES": str(folder / "approles.json"),
+        "BAILIWICK_APPROLES": str(approles),
         "BAILIWICK_AUTH_SECRET": SECRET,
         "BAILIWICK_DATABASE_URL": f"sqlite:///{ledger or folder / 'bailiwick.db'}",
         "BAILIWICK_SHOP_URL": surroundings.shop_address,
         "VAULT_ADDR": surroundings.vault_address,
+        **({} if policy is None else {"BAILIWICK_POLICY": str(policy)}),
     }
     port = free_port()
     with start_server(folder, settings, port, **changed) as process:

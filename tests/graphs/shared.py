@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 
 from bailiwick.graphs.app import desk, settings
 from bailiwick.graphs.checkpoints import open_async_checkpointer
-from bailiwick.graphs.outbox import create_outbox
+from bailiwick.graphs.outboxes import create_outbox
 
 LAPSE = 3.0
 

@@ -11,6 +11,7 @@ from tests.graphs.served import Server, ask, environment, free_port, has_ended, 
 from bailiwick.graphs.surroundings import start_surroundings
 from bailiwick.tools.ledger import Ledger
 
+HERE = ("approvals", "deliver")
 NO_OUTBOX = f"{Path(__file__).parents[1] / 'shared.py'}:no_outbox"
 
 
@@ -30,7 +31,8 @@ def test_what_was_answered_is_carried_to_a_server(server: Server) -> None:
     with server.client("clerk") as clerk:
         waiting = ask(clerk, "A-1001")
         server.bailiwick("approvals", "approve", waiting.value["id"])
-        deliver = ("approvals", "deliver", "--url", server.address)
+        assert "LangGraph Server keeps 1 of the threads" in server.bailiwick(*HERE).stdout
+        deliver = (*HERE, "--url", server.address)
         delivered = server.bailiwick(*deliver)
         assert (delivered.returncode, delivered.stderr) == (0, "")
         assert f"thread {waiting.thread} went on" in " ".join(delivered.stdout.split())
