@@ -4,6 +4,8 @@ from collections.abc import Generator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 
+from sqlalchemy import select
+
 from bailiwick.graphs.sealing import SealingSerializer
 from bailiwick.tools.checkpoint_keys import CheckpointKeys
 from bailiwick.tools.devvault import DevelopmentVault
@@ -18,6 +20,7 @@ from bailiwick.tools.services import (
     LEDGER_KEY,
     SERVICES,
 )
+from bailiwick.tools.tables import checkpoint_keys
 from bailiwick.tools.transit import Transit
 from bailiwick.tools.vault import Vault
 
@@ -57,6 +60,12 @@ class House:
     def sealing(self, *, migrating: bool = False, shared: bool = False) -> SealingSerializer:
         """Return what seals checkpoints in a new process."""
         return SealingSerializer(self.keyring(shared=shared), migrating=migrating)
+
+    def count(self) -> int:
+        """Return how many keys there are that were not destroyed."""
+        alive = checkpoint_keys.c.wrapped.is_not(None)
+        with self.ledger.reading() as connection:
+            return len(connection.execute(select(checkpoint_keys).where(alive)).all())
 
     def requests(self) -> int:
         """Return how many requests Vault has answered."""

@@ -1,11 +1,11 @@
 """Owns the wrapped keys that checkpoints are sealed with: one table, a row for each key."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pydantic import SecretStr
-from sqlalchemy import Connection, Select, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, insert, or_, select, update
 
 from bailiwick.policies.errors import CheckpointError
 from bailiwick.tools.database import insert_once
@@ -147,11 +147,9 @@ class CheckpointKeys:
         for page in self._pages():
             old = [key for key in page if version_of(key.wrapped) < newest]
             given = [(key.wrapped, _context(key.thread)) for key in old]
-            for key, wrapped in zip(old, self._transit.rewrap(given), strict=True):
-                if wrapped is None:
-                    lost.append(key.thread)
-                else:
-                    count += self._replace(key, wrapped)
+            pairs = list(zip(old, self._transit.rewrap(given), strict=True))
+            lost += [key.thread for key, wrapped in pairs if wrapped is None]
+            count += self._replace([(key, wrapped) for key, wrapped in pairs if wrapped])
         return Rewrapped(version=newest, keys=count, lost=tuple(lost))
 
     def rotate(self) -> None:
@@ -214,14 +212,6 @@ class CheckpointKeys:
             self._ledger.append(connection, thread, Entry("checkpoints.forgotten", body))
             return destroyed
 
-    def count(self) -> int:
-        """Return how many keys there are.
-
-        Raises:
-            LedgerError: If the database fails.
-        """
-        return sum(len(page) for page in self._pages())
-
     def _pages(self) -> Iterator[list[WrappedKey]]:
         place = ""
         while True:
@@ -233,13 +223,14 @@ class CheckpointKeys:
             yield keys
             place = keys[-1].id
 
-    def _replace(self, key: WrappedKey, wrapped: str) -> int:
+    def _replace(self, pairs: Sequence[tuple[WrappedKey, str]]) -> int:
+        replaced = 0
         with self._ledger.transaction() as connection:
-            return connection.execute(
-                update(checkpoint_keys)
-                .where(_TABLE.id == key.id, _TABLE.wrapped == key.wrapped)
-                .values(wrapped=wrapped)
-            ).rowcount
+            for key, wrapped in pairs:
+                is_same = and_(_TABLE.id == key.id, _TABLE.wrapped == key.wrapped)
+                change = update(checkpoint_keys).where(is_same).values(wrapped=wrapped)
+                replaced += connection.execute(change).rowcount
+        return replaced
 
     def _oldest(self, connection: Connection) -> int:
         name = retired_versions.c.transit_key == self._transit.name

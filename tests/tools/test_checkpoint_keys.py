@@ -56,7 +56,7 @@ def test_a_thread_without_a_key_has_none(house: House) -> None:
     """Nothing is made by looking, and there is nothing to rewrap or to destroy."""
     assert house.keys.of("one") == []
     assert house.keeper.rewrap().keys == 0
-    assert house.keeper.count() == 0
+    assert house.count() == 0
     with pytest.raises(CheckpointError, match="has no key of its own to destroy"):
         house.keeper.forget("one", "clerk")
 

@@ -44,7 +44,7 @@ def test_nothing_is_sealed_or_opened_that_was_not_prepared(house: House, ring: K
 def test_reading_makes_no_key(house: House) -> None:
     """Whoever looks at a thread that is not there leaves nothing behind."""
     house.keyring().prepare("one", sealing=False)
-    assert house.keeper.count() == 0
+    assert house.count() == 0
 
 
 def test_what_was_sealed_is_opened_by_another_process(house: House, ring: Keyring) -> None:
@@ -150,7 +150,7 @@ def test_a_lot_that_runs_low_is_renewed_before_it_is_used_up(house: House, ring:
         ring.seal("one", b"x", b"")
     ring.prepare("one", sealing=True)
     assert ring.seal("one", b"x", b"")[:ID] == first[:ID]
-    assert house.keeper.count() == 1
+    assert house.count() == 1
 
 
 def test_a_shared_key_serves_every_thread(house: House) -> None:
@@ -159,14 +159,14 @@ def test_a_shared_key_serves_every_thread(house: House) -> None:
     for thread in ("one", "two"):
         ring.prepare(thread, sealing=True)
     sealed = ring.seal("one", b"x", b"one")
-    assert house.keeper.count() == 1
+    assert house.count() == 1
     with pytest.raises(Unopened):
         ring.open("two", sealed, b"two")
     # The setting may change: what either wrote is read.
     single = house.keyring()
     single.prepare("one", sealing=True)
     assert single.open("one", sealed, b"one") == b"x"
-    assert house.keeper.count() == 2
+    assert house.count() == 2
     ring = house.keyring(shared=True)
     ring.prepare("one", sealing=False)
     assert ring.open("one", single.seal("one", b"y", b""), b"") == b"y"
