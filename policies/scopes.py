@@ -33,6 +33,8 @@ class Scope:
         url: A database's URL without a user, from which the credential's `url` is made.
         capabilities: What a token may do at its path, such as `update`.
         is_wrapped: Whether the tool gets its token wrapped, to unwrap it itself.
+        lasts: `call`; or `run`, where the reads of one tool in one thread may share a lease for
+            half of its time, as long as nothing differs that was decided on.
 
     Raises:
         ScopeError: If a kind is given what only another one has.
@@ -47,6 +49,7 @@ class Scope:
     url: str = ""
     capabilities: tuple[str, ...] = ()
     is_wrapped: bool = False
+    lasts: Literal["call", "run"] = "call"
 
     def __post_init__(self) -> None:
         # A scope that was stored comes back with lists.
@@ -59,6 +62,7 @@ class Scope:
             ("capabilities", self.capabilities, ("token",)),
             ("is_wrapped", self.is_wrapped, ("token",)),
             ("uses", self.uses, ("kv", "static", "token")),
+            ("lasts", self.lasts == "run", ("kv", "static", "database")),
         ):
             if is_set and self.kind not in kinds:
                 raise ScopeError(self._says(f"has no {name!r}: leave it out"))
@@ -66,6 +70,9 @@ class Scope:
             raise ScopeError(self._says("names no capabilities: say what its token may do"))
         if self.uses < 0 or (self.uses > 1 and self.kind != "token"):
             raise ScopeError(self._says(f"has {self.uses} uses: use 0 for any number, or 1"))
+
+        if self.lasts == "run" and self.uses:
+            raise ScopeError(self._says("lasts for a run, which one use does not: leave one out"))
 
     @property
     def label(self) -> str:

@@ -51,6 +51,16 @@ class Credential:
         given, known = (each.encode(errors="surrogatepass") for each in (text, self.reveal(field)))
         return hmac.compare_digest(given, known)
 
+    def another(self) -> "Credential":
+        """Return a credential of the same value that ends by itself, for a call that shares it.
+
+        Raises:
+            ScopeError: If it has ended.
+        """
+        if self._fields is None:
+            raise ScopeError(f"the credential {self._path!r} ended with its call: lease it again")
+        return Credential(self._path, self._fields)
+
     def values(self) -> tuple[str, ...]:
         """Return every value, for redaction alone."""
         return tuple(self._fields.values()) if self._fields else ()

@@ -107,8 +107,8 @@ class Execution:
     def revoke(self) -> None:
         """Give the credential back, if one is held: it is over now, and Vault hears of it soon."""
         lease, self._lease = self._lease, None
-        if lease is not None and self._guard.revocations is not None:
-            self._guard.revocations.release(lease)
+        if lease is not None and self._guard.leases is not None:
+            self._guard.leases.give_back(lease)
 
     @property
     def holds_lease(self) -> bool:
@@ -198,26 +198,20 @@ class Execution:
         return decision
 
     def _lease_credential(self) -> ToolResult | None:
-        call, tool, vault = self._call, self._tool, self._guard.vault
-        revocations = self._guard.revocations
-        if tool.scope is None:
+        scope, leases = self._tool.scope, self._guard.leases
+        if scope is None:
             return None
-        if vault is None or revocations is None:
+        if leases is None:
             return self._without_credential("the guard has no vault: give it one")
+        version = self._guard.policy.version
         try:
-            meta = lease_records.meta(call, self._approvers)
-            self._lease = vault.lease(
-                tool.scope,
-                agent=call.agent,
-                tool=tool.name,
-                meta=meta,
-                left_behind=lambda lease: revocations.take_back(call, lease),
+            self._lease = leases.take(
+                self._call, scope, approvers=self._approvers, policy_version=version
             )
         except (VaultError, ScopeError) as error:
             return self._without_credential(str(error))
         # Made before the tool runs, which could end the credential itself.
         self._redactor = Redactor(self._lease.credential.values())
-        revocations.grant(call, self._lease, self._approvers)
         return None
 
     def _without_credential(self, reason: str) -> ToolResult:

@@ -12,6 +12,7 @@ from bailiwick.policies.verdicts import deny
 from bailiwick.tools import journal
 from bailiwick.tools.approvals import Approvals
 from bailiwick.tools.bound import BoundTool
+from bailiwick.tools.call_leases import CallLeases
 from bailiwick.tools.calls import Calls
 from bailiwick.tools.executions import Execution, to_its_end
 from bailiwick.tools.ledger import Ledger
@@ -51,6 +52,9 @@ class Guard:
         self.ledger = ledger
         self.vault = vault
         self.revocations = Revocations(ledger, vault) if vault is not None else None
+        self.leases = (
+            CallLeases(ledger, vault, self.revocations) if vault and self.revocations else None
+        )
         self.principal = principal
         self.approvals = Approvals(ledger, place=place)
         self.calls = Calls(ledger)

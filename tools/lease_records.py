@@ -28,6 +28,11 @@ def granted(call: ToolCall, lease: Lease, approvers: tuple[str, ...] = ()) -> En
     )
 
 
+def reused(call: ToolCall, lease: Lease) -> Entry:
+    """Say that a call shares a lease that another call of its run has taken."""
+    return Entry("lease.reused", handles(call, lease))
+
+
 def failed(call: ToolCall, reason: str) -> Entry:
     """Say that a call got no credential."""
     return Entry("lease.failed", {**_who(call), "reason": reason})

@@ -27,6 +27,7 @@ Kind: TypeAlias = Literal[
     "approval.cancelled",
     "approval.consumed",
     "lease.granted",
+    "lease.reused",
     "lease.revoked",
     "lease.failed",
     "call.started",

@@ -4,17 +4,16 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 from bailiwick.policies.calls import ToolCall
-from bailiwick.policies.canonical import Json
 from bailiwick.policies.errors import LedgerError, VaultError
 from bailiwick.tools import lease_records
 from bailiwick.tools import revocation_rows as rows
 from bailiwick.tools.lease_records import End
 from bailiwick.tools.leases import Lease
 from bailiwick.tools.ledger import Ledger
+from bailiwick.tools.pending_ends import PendingEnd
 from bailiwick.tools.vault import Vault
 
 logger = logging.getLogger(__name__)
@@ -38,31 +37,6 @@ _BATCH = 50
 _MOMENT = 1.0
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Held:
-    """Hold a lease whose end this process sees to.
-
-    Attributes:
-        accessor: Its token's handle.
-        lease_id: Vault's lease of what it was given; empty where there is none.
-        thread: The thread of its call.
-        body: Whose it is, as the ledger says it.
-        ends: When Vault ends it by itself, in monotonic seconds.
-        lease: The lease with its token, where it is of this process.
-        due: When to ask for its end next; None while its call is under way.
-        tries: How often its end was asked for.
-    """
-
-    accessor: str
-    lease_id: str
-    thread: str
-    body: Mapping[str, Json]
-    ends: float
-    lease: Lease | None = field(default=None, repr=False)
-    due: float | None = None
-    tries: int = 0
-
-
 class Revocations:
     """End leases when their calls are over, without the calls waiting for it.
 
@@ -84,7 +58,7 @@ class Revocations:
         self._vault = vault
         self._clock = clock
         self._changed = threading.Condition()
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, PendingEnd] = {}
         self._worker: threading.Thread | None = None
         self._is_closed = False
         self._beaten = self._swept = -math.inf
@@ -107,7 +81,7 @@ class Revocations:
             entries.append(lease_records.ended(body, "spent", tries=0))
         else:
             self._hold(
-                _Held(
+                PendingEnd(
                     accessor=lease.accessor,
                     lease_id=lease.lease_id,
                     thread=call.thread,
@@ -123,13 +97,28 @@ class Revocations:
                 rows.hold(connection, body, thread=call.thread, ttl=lease.ttl, seconds=HOLD)
             self._ledger.append(connection, call.thread, *entries)
 
-    def release(self, lease: Lease) -> None:
-        """End a lease's credential now, and have the rest of it ended soon."""
-        lease.credential.end()
+    def release(self, lease: Lease, *, after: float = 0) -> None:
+        """Have a lease ended soon, and its credential now.
+
+        Args:
+            lease: The lease.
+            after: Seconds for which another call may still retain it; its credential stays then.
+        """
+        if after <= 0:
+            lease.credential.end()
         with self._changed:
             if lease.accessor in self._held:
-                self._held[lease.accessor].due = self._clock()
+                self._held[lease.accessor].due = self._clock() + max(after, 0)
                 self._wake()
+
+    def retain(self, lease: Lease) -> bool:
+        """Keep a lease that was to end later; tell whether that came in time."""
+        with self._changed:
+            held = self._held.get(lease.accessor)
+            if held is None or held.is_ending:
+                return False
+            held.due = None
+            return True
 
     def take_back(self, call: ToolCall, lease: Lease) -> None:
         """See to the end of a lease that no call could use; it is told of as any other."""
@@ -142,6 +131,10 @@ class Revocations:
     def drain(self, seconds: float = DRAIN) -> bool:
         """Wait until every lease that was given back has ended; tell whether they all have."""
         with self._changed:
+            now = self._clock()
+            for held in self._held.values():
+                held.due = None if held.due is None else min(held.due, now)
+            self._changed.notify_all()
             return self._changed.wait_for(
                 lambda: all(held.due is None for held in self._held.values()), seconds
             )
@@ -163,7 +156,7 @@ class Revocations:
             claimed = rows.claim(connection, limit=_BATCH, seconds=HOLD)
         for left in claimed:
             self._hold(
-                _Held(
+                PendingEnd(
                     accessor=left.accessor,
                     lease_id=left.lease_id,
                     thread=left.thread,
@@ -185,7 +178,7 @@ class Revocations:
         if worker is not None:
             worker.join(max(seconds, _MOMENT))
 
-    def _hold(self, held: _Held) -> None:
+    def _hold(self, held: PendingEnd) -> None:
         with self._changed:
             # What this process holds already, it need not take over.
             self._held.setdefault(held.accessor, held)
@@ -223,10 +216,13 @@ class Revocations:
                 self._changed.wait(pause)
             return not self._is_closed
 
-    def _due(self) -> list[_Held]:
+    def _due(self) -> list[PendingEnd]:
         now = self._clock()
         with self._changed:
-            return [h for h in self._held.values() if h.due is not None and h.due <= now]
+            due = [h for h in self._held.values() if h.due is not None and h.due <= now]
+            for held in due:
+                held.is_ending = True
+            return due
 
     def _keep(self) -> None:
         if self._clock() < self._beaten + BEAT:
@@ -238,7 +234,7 @@ class Revocations:
             with self._ledger.transaction(flushes=False) as connection:
                 rows.keep(connection, under_way, HOLD)
 
-    def _end(self, held: _Held) -> None:
+    def _end(self, held: PendingEnd) -> None:
         is_over = self._clock() > held.ends
         held.tries += 1
         # Before the try: a ledger that fails must not have Vault asked without a pause.
@@ -255,7 +251,7 @@ class Revocations:
             return
         self._settle(held, end)
 
-    def _ask(self, held: _Held, *, is_over: bool) -> bool:
+    def _ask(self, held: PendingEnd, *, is_over: bool) -> bool:
         if held.lease is None:
             return self._vault.end(held.accessor, held.lease_id)
         try:
@@ -267,7 +263,7 @@ class Revocations:
             self._vault.end(held.accessor, held.lease_id)
         return True
 
-    def _settle(self, held: _Held, end: End, failure: str | None = None) -> None:
+    def _settle(self, held: PendingEnd, end: End, failure: str | None = None) -> None:
         with self._ledger.transaction(flushes=False) as connection:
             self._ledger.lock(connection, held.thread)
             # Somebody else may have seen to it, or it was never recorded.
@@ -278,7 +274,7 @@ class Revocations:
             self._held.pop(held.accessor, None)
             self._changed.notify_all()
 
-    def _postpone(self, held: _Held, failure: str) -> None:
+    def _postpone(self, held: PendingEnd, failure: str) -> None:
         if held.tries == 1:
             logger.warning("lease %s is not revoked yet: %s", held.accessor, failure)
         pause = (held.due or self._clock()) - self._clock()

@@ -248,6 +248,8 @@ def _declare(  # noqa: PLR0913 - one declaration says everything about a tool
     if isinstance(function, ScopedTool):
         raise ScopeError(f"{function.name!r} is a scoped tool already")
     scope = _scope(credential, ttl, mount)
+    if scope is not None and scope.lasts == "run" and effect != "read":
+        raise ScopeError(f"the {effect} scope {scope.label!r} lasts for a run: only reads share")
     fields = fields_of(function, name, scope)
     claims = [effect, repr(scope), *(["idempotent"] if idempotent else [])]
     tool = ScopedTool(

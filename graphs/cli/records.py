@@ -124,6 +124,7 @@ _SENTENCES: Mapping[str, Callable[[Body], Text]] = {
     "decision": _decision,
     "handoff": _handoff,
     "lease.granted": lambda body: quoted(f"leases {body['path']} for {body['ttl']} s"),
+    "lease.reused": lambda body: quoted(f"shares the lease of {body['path']}"),
     "lease.revoked": _revoked,
     "lease.failed": lambda body: quoted(f"got no credential: {body['reason']}", "red"),
     "call.started": lambda body: quoted(f"{body['tool']} starts"),

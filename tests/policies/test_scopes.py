@@ -32,6 +32,11 @@ REFUSED: dict[str, tuple[dict[str, object], str]] = {
     "a wrapped secret": ({"is_wrapped": True}, "has no 'is_wrapped'"),
     "uses of a user": ({"kind": "database", "uses": 1}, "has no 'uses'"),
     "a token for nothing": ({"kind": "token"}, "names no capabilities"),
+    "a token for a run": (
+        {"kind": "token", "capabilities": ("read",), "lasts": "run"},
+        "has no 'lasts'",
+    ),
+    "one use for a run": ({"uses": 1, "lasts": "run"}, "lasts for a run"),
     "two uses of a secret": ({"uses": 2}, "has 2 uses"),
     "fewer than no uses": ({"uses": -1}, "has -1 uses"),
 }
