@@ -20,6 +20,9 @@ GRACE = 60.0
 
 Kind: TypeAlias = Literal["retry", "undo"]
 
+PREFIXES = ("retry-", "undo-")
+"""How the ids of their threads begin; what is proposed there is told by the rows alone."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
@@ -121,6 +124,24 @@ def add(connection: Connection, proposal: Proposal) -> bool:
 def of_call(connection: Connection, call: ToolCall) -> Proposal | None:
     """Return the proposal that a call fulfils, with whichever arguments, if it does."""
     return _of(connection, call.thread, call.id, call.tool.name)
+
+
+def reason(ledger: Ledger, call: ToolCall) -> str:
+    """Return why a call is proposed, in a sentence for who approves it; empty where it is not."""
+    if not call.thread.startswith(PREFIXES):
+        return ""
+    with ledger.reading() as connection:
+        proposal = of_call(connection, call)
+    match proposal:
+        case Proposal(kind="retry", call=other, origin=thread):
+            return (
+                f"It is another try of call {other[:12]} in thread {thread}, whose outcome nobody "
+                "knows: it may have taken effect."
+            )
+        case Proposal(kind="undo", call=other, origin=thread):
+            return f"It undoes call {other[:12]} in thread {thread}."
+        case _:
+            return ""
 
 
 def of_thread(connection: Connection, thread: str) -> list[Proposal]:

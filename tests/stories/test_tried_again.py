@@ -41,6 +41,7 @@ def test_it_takes_an_approval_of_its_own(desk: Desk) -> None:
     assert (call.state, call.settled_by) == ("retried", "manager")
     interrupt = again.waiting_for_one()
     assert interrupt.value["requester"] == CUSTOMER.id
+    assert f"another try of call {call.key[:12]}" in interrupt.value["description"]
     with pytest.raises(ValueError, match="may not"):
         again.answer(interrupt, Principal(id=CUSTOMER.id, roles=MANAGER.roles))
     again.answer(interrupt, SECOND_MANAGER)
