@@ -54,7 +54,13 @@ class Approvals(Inbox):
     def request(
         self, call: ToolCall, decision: Decision, *, scope: Scope | None, description: str
     ) -> ApprovalRequest:
-        """Ask for the approvals a decision names, or return the request that stands already.
+        """Do what `ask` does, and return the request alone."""
+        return self.ask(call, decision, scope=scope, description=description).request
+
+    def ask(
+        self, call: ToolCall, decision: Decision, *, scope: Scope | None, description: str
+    ) -> Approval:
+        """Ask for the approvals a decision names, or tell where the request stands already.
 
         However often it is called for the same call, and by however many workers, there is one
         request and one record of it, with the requester and the expiry of the first time.
@@ -77,7 +83,7 @@ class Approvals(Inbox):
         with self._ledger.reading() as connection:
             standing = rows.find(connection, approval_id(call, decision.policy_version))
         if standing is not None:
-            return standing.request
+            return standing
         with self._ledger.transaction() as connection:
             self._ledger.lock(connection, call.thread)
             now = rows.now(connection)
@@ -86,9 +92,9 @@ class Approvals(Inbox):
             )
             request = replace(request, place=self._place)
             if not rows.add(connection, request):
-                return self._standing(connection, request.id).request
+                return self._standing(connection, request.id)
             self._ledger.append(connection, call.thread, approval_records.requested(request))
-            return request
+            return Approval(request=request, state="pending")
 
     def outbox(self, *, lapse: float = deliveries.LAPSE) -> deliveries.Deliveries:
         """Return the outbox of what was asked here.

@@ -43,8 +43,7 @@ def ask(guard: "Guard", call: ToolCall, tool: ScopedTool) -> Next | ToolResult:
     if call.thread == UNTHREADED:
         reason = "It needs an approval, and a graph without a checkpointer cannot wait for one."
         return guard.refuse(call, reason)
-    request = request_approval(guard, call, tool, decision)
-    approval = guard.approvals.get(request.id)
+    approval = request_approval(guard, call, tool, decision)
     if approval.state == "pending":
         approval = _answered(guard, call, tool, approval)
     return follow(guard, call, tool, approval)

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from bailiwick.policies.approvals import Approval, ApprovalRequest, Approve, Edit, Reject, Respond
+from bailiwick.policies.approvals import Approval, Approve, Edit, Reject, Respond
 from bailiwick.policies.approvals import State as Stand
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.decisions import Decision
+from bailiwick.tools import proposal_rows
 from bailiwick.tools.results import ToolResult
 from bailiwick.tools.scoped import ScopedTool
 
@@ -50,10 +51,12 @@ def follow(
 
 def request_approval(
     guard: "Guard", call: ToolCall, tool: ScopedTool, decision: Decision
-) -> ApprovalRequest:
+) -> Approval:
     """Write down what is asked about a call, in its tool's own words, or find what stands."""
     described = tool.describe(call.args) if tool.describe else _describe(tool, call.args)
-    return guard.approvals.request(call, decision, scope=tool.scope, description=described)
+    if why := proposal_rows.reason(guard.ledger, call):
+        described = f"{described} {why}"
+    return guard.approvals.ask(call, decision, scope=tool.scope, description=described)
 
 
 def _follow_edit(
@@ -91,8 +94,8 @@ def _stand_of(
     decision = guard.decide(edited)
     if decision.verdict != "review":
         return None
-    request = request_approval(guard, edited, tool, decision)
-    return guard.approvals.count_edit(request.id, approval).state
+    asked = request_approval(guard, edited, tool, decision)
+    return guard.approvals.count_edit(asked.request.id, approval).state
 
 
 def _refusal(approval: Approval) -> str:
