@@ -1,5 +1,6 @@
 """Owns the answer to who held what: each lease from its record to its end, joined with Vault's."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -31,6 +32,7 @@ class HeldLease:
         request_ids: Of the requests that made it, as in Vault's audit.
         ttl_asked: Seconds that were asked for.
         ttl: Seconds that were given.
+        calls: How many calls have held it: more than one only where a run's reads share it.
         granted_at: Since when, as RFC 3339 text.
         used_until: When its call had ended, or None.
         ended_at: When its end was known, or None.
@@ -54,6 +56,7 @@ class HeldLease:
     request_ids: tuple[str, ...]
     ttl_asked: int
     ttl: int
+    calls: int
     granted_at: str
     used_until: str | None
     ended_at: str | None
@@ -79,6 +82,7 @@ def lease_history(ledger: Ledger, thread: str | None = None) -> Iterator[HeldLea
     used = {
         (r.thread, str(r.body["tool_call_id"])): r.at for r in ledger.records(thread, "call.ended")
     }
+    shared = Counter(str(r.body["accessor"]) for r in ledger.records(thread, "lease.reused"))
     with ledger.reading() as connection:
         standing = {each.accessor: each for each in revocation_rows.standing(connection)}
     for record in ledger.records(thread, "lease.granted"):
@@ -86,6 +90,7 @@ def lease_history(ledger: Ledger, thread: str | None = None) -> Iterator[HeldLea
         ended = used.get((record.thread, call), "")
         yield HeldLease(
             thread=record.thread,
+            calls=1 + shared[accessor],
             granted_at=record.at,
             # A lease to look what came of a call in doubt is younger than the call.
             used_until=ended if ended >= record.at else None,

@@ -106,7 +106,7 @@ def test_a_lease_in_json_is_joined_to_vaults_audit(
     (line,) = bailiwick("audit", "leases", "--json").out.splitlines()
     told = json.loads(line)
     assert told["accessor"] == lease.accessor
-    assert told["role"] == "bailiwick-issue_refund"
+    assert (told["role"], told["calls"]) == ("bailiwick-issue_refund", 1)
     paths = {each.id: each.path for each in surroundings.vault.requests}
     assert [paths[request] for request in told["request_ids"]] == [
         "auth/token/create/bailiwick-issue_refund",
