@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from langgraph_sdk.client import SyncLangGraphClient
 from pydantic import SecretStr
+from sqlalchemy import update
 from tests.graphs.served import (
     GRAPH,
     SECRET,
@@ -28,6 +29,7 @@ from bailiwick.graphs.settings import Settings
 from bailiwick.graphs.tokens import DELIVERY, issue_delivery_token
 from bailiwick.policies.approvals import Approve
 from bailiwick.policies.principals import Principal
+from bailiwick.tools import tables
 from bailiwick.tools.approvals import Approvals
 from bailiwick.tools.ledger import Ledger
 
@@ -84,6 +86,32 @@ def test_other_answers_reach_the_thread_too(
     assert answered.returncode == 0, answered.stderr
     until(lambda: has_ended(clerk, waiting))
     assert told in said(clerk, waiting)
+    assert server.shop.refunds("A-1006") == paid
+
+
+def test_an_edited_call_is_the_one_that_runs(server: Server, clerk: SyncLangGraphClient) -> None:
+    """Its editor's word counts for it, though the run is the clerk's."""
+    paid = server.shop.refunds("A-1006")
+    waiting = ask(clerk, "A-1006")
+    words = ("edit", waiting.value["id"], "--args", '{"amount": "10.00"}')
+    assert "It is another call now" in server.bailiwick("approvals", *words).stdout
+    until(lambda: has_ended(clerk, waiting))
+    (refund,) = server.shop.refunds("A-1006")[len(paid) :]
+    assert refund.cents == 1000
+
+
+def test_what_nobody_answered_in_time_ends_in_a_refusal(
+    server: Server, clerk: SyncLangGraphClient
+) -> None:
+    """The server finds it by itself, and the thread goes on."""
+    paid = server.shop.refunds("A-1006")
+    waiting = ask(clerk, "A-1006")
+    with closing(Ledger(server.settings["BAILIWICK_DATABASE_URL"])) as ledger:
+        this = tables.approvals.c.id == waiting.value["id"]
+        with ledger.transaction() as connection:
+            connection.execute(update(tables.approvals).where(this).values(expires_at=0.0))
+    until(lambda: has_ended(clerk, waiting))
+    assert "Nobody answered in time" in said(clerk, waiting)
     assert server.shop.refunds("A-1006") == paid
 
 
