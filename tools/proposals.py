@@ -109,14 +109,17 @@ class Proposals:
         """
         found = [(call, undoing) for call in self._done(thread) if (undoing := self._inverse(call))]
         with self._ledger.transaction() as connection:
-            self._ledger.lock(connection, thread)
+            # A thread before the one it goes back to, as where what was proposed ends.
+            for each in [*sorted({call.thread for call, _ in found} - {thread}), thread]:
+                self._ledger.lock(connection, each)
             made = [
-                each
-                for each in _proposals("undo", found, requester.id)
-                if proposal_rows.add(connection, each)
+                proposal
+                for proposal in _proposals("undo", found, requester.id)
+                if proposal_rows.add(connection, proposal)
             ]
-            for each in made:
-                self._ledger.append(connection, each.origin, proposal_rows.made(each))
+            for proposal in made:
+                entry = proposal_rows.made(proposal)
+                self._ledger.append(connection, proposal.origin, entry)
         return made
 
     def tool(self, call: CallRecord) -> ScopedTool | None:
