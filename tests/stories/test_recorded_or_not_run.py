@@ -40,7 +40,6 @@ MOMENTS: dict[str, tuple[str, str, When, list[int]]] = {
     "as it leases": ("vault", "/v1/auth/token/create/*", "before", []),
     "as it has leased": ("vault", "/v1/secret/data/payments/refund", "after", []),
     "as the shop has paid": ("shop", "/refunds", "after", [500]),
-    "as it revokes": ("vault", "/v1/auth/token/revoke-self", "before", [500]),
 }
 """When the ledger fails in the middle of a refund, and what the shop has paid by then."""
 MIDDLE = [
@@ -165,6 +164,33 @@ def test_the_ledger_fails_in_the_middle_of_a_refund(
     assert desk.guard.ledger.verify(thread.id).is_sound
     desk.vault.let_pass(TTL)
     assert desk.live_children() == []
+
+
+@told([way for way in QUICK if "read-only" in way[1] or "sqlite" in way[1]])
+def test_the_ledger_fails_as_a_lease_ends(
+    desk: Desk, ledger: Ledgers, outage: Outage, gated: GatedGround
+) -> None:
+    """The answer is there by then, and nobody waits; the end is recorded once it can be."""
+    strike, _ = outage
+    thread = desk.thread()
+    interrupt = thread.ask()
+    assert len(thread.ended()) == 2
+
+    with ExitStack() as struck:
+        fail = Stop(
+            path="/v1/auth/token/revoke-self",
+            when="before",
+            action=lambda: struck.enter_context(strike(ledger)),
+        )
+        with gated.vault.striking(fail) as stop:
+            thread.answer(interrupt)
+            assert stop.reached.wait(10)
+        assert MADE in thread.said()
+        assert desk.refunded == [500]
+        assert desk.live_children() == []
+
+    assert [each.body["failure"] for each in thread.ended()] == [None] * 3
+    assert desk.guard.ledger.verify(thread.id).is_sound
 
 
 @pytest.mark.parametrize("way", ["sqlite-sync", "sqlite-async"], indirect=True, scope="module")

@@ -20,8 +20,8 @@ from tests.stories.search import everything_in, join
 
 from bailiwick.tools.loopback import serve
 
-VERSIONS = {"table bailiwick_schema", "table checkpoint_migrations"}
-"""Places that hold a number each, and nothing of any run."""
+VERSIONS = {"table bailiwick_schema", "table checkpoint_migrations", "table refusals"}
+"""Places that hold numbers or digests alone, and nothing of any run that could be read."""
 
 _INFO = {"version": "0.14.0"}
 """What a LangSmith server says of itself; without compression, so that payloads can be read."""
