@@ -78,8 +78,8 @@ def _answered(body: Body) -> Text:
 
 
 def _refused(body: Body) -> Text:
-    tried = ANSWERS.get(body["answer"]["type"], "answers in no form that there is")
-    return quoted(f"{tried}, and is refused: {body['reason']}", "red")
+    # Why is a sentence of its own; a line has no room for it, and an export has.
+    return quoted(f"tries to {body['answer']['type'] or 'answer'}: refused", "red")
 
 
 def _revoked(body: Body) -> Text:

@@ -153,12 +153,12 @@ def test_what_a_model_says_beside_a_call_is_told() -> None:
         (
             "approval.refused",
             {"by": "m", "answer": {"type": "approve"}, "reason": "no role"},
-            "approves, and is refused: no role",
+            "tries to approve: refused",
         ),
         (
             "approval.refused",
             {"by": "m", "answer": {"type": ""}, "reason": "no form"},
-            "answers in no form that there is, and is refused: no form",
+            "tries to answer: refused",
         ),
         (
             "approval.answered",
