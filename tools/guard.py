@@ -81,7 +81,9 @@ class Guard:
             attempt = await execution.arun()
             return await to_its_end(lambda: execution.finish(attempt))
         finally:
-            execution.revoke()
+            if execution.holds_lease:
+                # It takes locks and may start the thread that ends leases.
+                await to_its_end(execution.revoke)
 
     def decide(self, call: ToolCall) -> Decision:
         """Say whether a call may run, given no approval."""
