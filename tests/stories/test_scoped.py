@@ -102,8 +102,9 @@ def test_a_spent_secret_id(desk: Desk, ground: Ground, caplog: pytest.LogCapture
         made = root.write("auth/approle/role/bailiwick-billing/secret-id", num_uses=1)
     given = made["data"]
     assert isinstance(given, dict)
-    login = {"role_id": ground.surroundings.approles["billing"].role_id}
-    login["secret_id"] = given["secret_id"]
+    known = ground.surroundings.approles["billing"]
+    assert isinstance(known, AppRole)
+    login = {"role_id": known.role_id, "secret_id": given["secret_id"]}
     address = f"{ground.surroundings.vault_address}/v1/auth/approle/login"
     assert httpx.post(address, json=login, trust_env=False).is_success
     thread = billing(desk)
