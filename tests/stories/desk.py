@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,7 @@ class Desk:
         guard: What governs it.
         ground: The Vault and the shop.
         before: How many refunds the shop had made when the story began.
+        unasked: How many of the shop's refunds nobody asked it for: they were in its stock.
         tools: The shop's tools, for deployments that differ in one.
         proposals: Where calls are proposed anew, or undone.
     """
@@ -95,6 +97,7 @@ class Desk:
     guard: Guard
     ground: Ground
     before: int
+    unasked: int
     tools: ShopTools
     proposals: ProposalDesk
 
@@ -156,7 +159,12 @@ class Desk:
 
     @property
     def refunded(self) -> list[int]:
-        """The refunds that the shop has made since the story began, in cents."""
+        """The refunds that the shop has made since the story began, in cents.
+
+        The shop makes one refund of two requests with one idempotency key. A story must not take
+        the shop's care for ours, so it was asked no more often than it paid.
+        """
+        assert len(self.shop.refunds()) - refund_requests(self.shop) == self.unasked
         return [refund.cents for refund in self.shop.refunds()[self.before :]]
 
     def live_children(self) -> list[str]:
@@ -281,6 +289,14 @@ class Thread:
         return [each.config for each in self.desk.engine.history(self.app, self.config)]
 
 
+def refund_requests(shop: Shop) -> int:
+    """Return how often a shop was asked for a refund and did not refuse."""
+    return sum(
+        (asked.method, asked.path) == ("POST", "/refunds") and asked.status < HTTPStatus.BAD_REQUEST
+        for asked in shop.requests
+    )
+
+
 def decision(interrupt: Interrupt, kind: str = "approve", **fields: object) -> dict[str, Any]:
     """Return an answer to exactly the call that an interrupt shows."""
     return {"type": kind, "action_digest": interrupt.value["action_digest"], **fields}
@@ -322,6 +338,7 @@ def open_desk(
             guard=desk.guard,
             ground=ground,
             before=len(ground.shop.refunds()),
+            unasked=len(ground.shop.refunds()) - refund_requests(ground.shop),
             tools=tools,
             proposals=desk.proposals,
         )

@@ -152,7 +152,7 @@ class Trial:
         refunds = self.desk.shop.refunds()[self.desk.before :]
         started = [r for r in self.thread.records("call.started") if r.body["call"] == call.key]
         assert len(started) == 1
-        assert len(refunds) <= 1
+        assert len(refunds) == len(self.desk.refunded) <= 1
         for refund in refunds:
             assert datetime.fromisoformat(started[0].at) <= refund.refunded_at
         return len(refunds)

@@ -11,7 +11,16 @@ from langchain_core.messages import HumanMessage
 from tests.conftest import Cluster
 from tests.stories import rows
 from tests.stories.databases import Place, copy_thread, execute
-from tests.stories.desk import CUSTOMER, MANAGER, ORDER, REQUEST, Desk, Ground, Thread
+from tests.stories.desk import (
+    CUSTOMER,
+    MANAGER,
+    ORDER,
+    REQUEST,
+    Desk,
+    Ground,
+    Thread,
+    refund_requests,
+)
 from tests.stories.engines import OPENERS
 
 from bailiwick.graphs.checkpoint_sealing import create_sealing
@@ -93,6 +102,7 @@ def shut(way: str, place: Place, ground: Ground) -> Iterator[Shut]:
                 guard=desk.guard,
                 ground=ground,
                 before=len(ground.shop.refunds()),
+                unasked=len(ground.shop.refunds()) - refund_requests(ground.shop),
                 tools=opened.enter_context(create_shop_tools(shop)),
                 proposals=desk.proposals,
             ),
