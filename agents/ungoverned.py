@@ -6,6 +6,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, ToolCall, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
+from langchain_core.utils.pydantic import get_fields
 from langgraph.errors import is_invalid_resume
 from langgraph.prebuilt import ToolNode
 from langgraph.types import Command
@@ -63,9 +64,12 @@ class UngovernedTools(Node):
 
 def _is_plain(tool: BaseTool) -> bool:
     # What the model does not see of a tool's arguments comes from the state or the runtime.
-    if isinstance(tool.args_schema, dict):
-        return True
-    return set(tool.get_input_schema().model_fields) == set(tool.tool_call_schema.model_fields)
+    seen = tool.tool_call_schema
+    return isinstance(seen, dict) or _names(seen) == _names(tool.get_input_schema())
+
+
+def _names(schema: Any) -> set[str]:  # noqa: ANN401 - a model of either pydantic
+    return set(get_fields(schema))
 
 
 def _answer(returned: Any) -> Answer:  # noqa: ANN401 - whatever a tool returns

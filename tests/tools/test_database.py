@@ -63,8 +63,8 @@ def test_only_what_need_not_wait_for_the_disk_does_not(ledger: Ledger) -> None:
         with ledger.transaction(flushes=flushes) as connection:
             ledger.append(connection, "a", Entry("decision", {}))
             if connection.dialect.name == "sqlite":
-                return connection.scalar(text("PRAGMA synchronous")) == FULL
-            return connection.scalar(text("SHOW synchronous_commit")) == "on"
+                return bool(connection.scalar(text("PRAGMA synchronous")) == FULL)
+            return bool(connection.scalar(text("SHOW synchronous_commit")) == "on")
 
     assert waits(flushes=True)
     assert not waits(flushes=False)
