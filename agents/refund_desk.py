@@ -6,10 +6,10 @@ from langchain_core.language_models import BaseChatModel
 
 from bailiwick.agents.specialist import Specialist, create_specialist
 from bailiwick.policies.errors import ScopeError
+from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.provision import AgentIdentity, Registry, ToolScope
-from bailiwick.tools.scoped import ScopedTool
-from bailiwick.tools.services import SERVICES
+from bailiwick.tools.provision.services import SERVICES
 from bailiwick.tools.shop.tools import ShopTools
 
 SUPERVISOR = "supervisor"

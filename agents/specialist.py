@@ -14,8 +14,8 @@ from bailiwick.agents.nodes import ApprovalNode, ExecuteNode, ModelNode
 from bailiwick.agents.state import AgentState
 from bailiwick.agents.ungoverned import UngovernedTools
 from bailiwick.policies.errors import ScopeError
+from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.scoped import ScopedTool
 from bailiwick.tools.toolsets import Toolset
 
 Specialist = CompiledStateGraph[AgentState, None, AgentState, AgentState]

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from bailiwick.graphs.refund_desk import RefundDesk, open_refund_desk
 from bailiwick.graphs.settings import Settings, read_settings
 from bailiwick.policies.errors import BailiwickError
-from bailiwick.tools.deliveries import SERVER
+from bailiwick.tools.people.deliveries import SERVER
 
 
 def _open() -> tuple[Settings, RefundDesk]:

@@ -13,10 +13,10 @@ from langgraph.pregel import Pregel
 from bailiwick.agents.specialist import SpecialistGraph
 from bailiwick.agents.ungoverned import UngovernedTools
 from bailiwick.graphs.own_tools import OwnTools
+from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.locations import Location
-from bailiwick.tools.requests import request_key
-from bailiwick.tools.scoped import ScopedTool
+from bailiwick.tools.people.requests import request_key
 
 
 def refuse_hand_off(

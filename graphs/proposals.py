@@ -10,13 +10,13 @@ from langchain_core.tools import BaseTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import StateSnapshot
 
-from bailiwick.graphs.deliveries import App
+from bailiwick.graphs.outbox.deliveries import App
 from bailiwick.graphs.proposal_graph import create_proposal_graph
 from bailiwick.policies.principals import Principal
+from bailiwick.tools.effects.proposals import Holdings, Proposal, Proposals
 from bailiwick.tools.executions import to_its_end
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.principals import acting_as
-from bailiwick.tools.proposals import Holdings, Proposal, Proposals
+from bailiwick.tools.people.principals import acting_as
 
 logger = logging.getLogger(__name__)
 

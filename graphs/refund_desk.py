@@ -9,15 +9,15 @@ from langgraph.graph import StateGraph
 
 from bailiwick.agents.models import ModelSettings, create_model, explain_choice
 from bailiwick.agents.refund_desk import SUPERVISOR, SUPERVISOR_PROMPT, create_agents, holdings
-from bailiwick.graphs.checkpoint_sealing import create_sealing
+from bailiwick.graphs.checkpoints.checkpoint_sealing import create_sealing
+from bailiwick.graphs.checkpoints.sealing import SealingSerializer
 from bailiwick.graphs.proposals import ProposalDesk
-from bailiwick.graphs.sealing import SealingSerializer
 from bailiwick.graphs.settings import Settings
 from bailiwick.graphs.supervisor import create_supervisor
 from bailiwick.graphs.surroundings import Surroundings, open_surroundings
 from bailiwick.policies import Policy
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.ledger import Ledger
+from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.shop.tools import create_shop_tools
 from bailiwick.tools.vault import Vault
 

@@ -9,7 +9,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, Interrupt
 
 from bailiwick.policies.principals import Principal
-from bailiwick.tools.principals import acting_as
+from bailiwick.tools.people.principals import acting_as
 
 Watch = Callable[[Mapping[str, Any]], None]
 

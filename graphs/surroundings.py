@@ -10,8 +10,8 @@ from bailiwick.graphs.approles import read_approles
 from bailiwick.graphs.settings import Settings
 from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.devvault import DevelopmentVault
-from bailiwick.tools.leases import identity_name
 from bailiwick.tools.provision import VaultOperator, set_up, write_secret
+from bailiwick.tools.secrets.leases import identity_name
 from bailiwick.tools.shop import Shop
 from bailiwick.tools.shop.store import ShopScope
 from bailiwick.tools.shop.tools import create_shop_tools

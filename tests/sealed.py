@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 
-from bailiwick.graphs.sealing import SealingSerializer
-from bailiwick.tools.checkpoint_keys import CheckpointKeys
+from bailiwick.graphs.checkpoints.sealing import SealingSerializer
 from bailiwick.tools.devvault import DevelopmentVault
-from bailiwick.tools.keyring import Keyring
-from bailiwick.tools.ledger import Ledger
+from bailiwick.tools.keys.checkpoint_keys import CheckpointKeys
+from bailiwick.tools.keys.keyring import Keyring
+from bailiwick.tools.keys.transit import Transit
 from bailiwick.tools.provision import Registry, Service, VaultOperator, set_up
-from bailiwick.tools.services import (
+from bailiwick.tools.provision.services import (
     CHECKPOINT_KEY,
     CHECKPOINT_KEYS,
     CHECKPOINTS,
@@ -20,8 +20,8 @@ from bailiwick.tools.services import (
     LEDGER_KEY,
     SERVICES,
 )
-from bailiwick.tools.tables import checkpoint_keys
-from bailiwick.tools.transit import Transit
+from bailiwick.tools.records.ledger import Ledger
+from bailiwick.tools.records.tables import checkpoint_keys
 from bailiwick.tools.vault import Vault
 
 

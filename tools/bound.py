@@ -10,7 +10,7 @@ from langchain_core.tools import BaseTool
 from pydantic import ConfigDict, PrivateAttr
 
 from bailiwick.policies.errors import ScopeError
-from bailiwick.tools.asking import Next
+from bailiwick.tools.people.asking import Next
 from bailiwick.tools.results import ToolResult
 from bailiwick.tools.toolsets import Prepared, Toolset
 

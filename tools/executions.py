@@ -15,18 +15,20 @@ from bailiwick.policies.decisions import Decision
 from bailiwick.policies.errors import ScopeError, VaultError
 from bailiwick.policies.redaction import Redactor
 from bailiwick.policies.verdicts import deny
-from bailiwick.tools import call_rows, journal, lease_records, proposal_rows
-from bailiwick.tools.call_rows import Intent
-from bailiwick.tools.calls import LASTS, SLACK
-from bailiwick.tools.credentials import Credential
+from bailiwick.tools import journal
+from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.delegation import delegate
+from bailiwick.tools.effects import call_rows, proposal_rows
+from bailiwick.tools.effects.call_rows import Intent
+from bailiwick.tools.effects.calls import LASTS, SLACK
+from bailiwick.tools.effects.proposal_rows import Proposal
+from bailiwick.tools.effects.reconciliations import reconcile
 from bailiwick.tools.hushed import hushed, stopped
-from bailiwick.tools.leases import Lease
-from bailiwick.tools.ledger import Entry
-from bailiwick.tools.proposal_rows import Proposal
-from bailiwick.tools.reconciliations import reconcile
+from bailiwick.tools.records.ledger import Entry
 from bailiwick.tools.results import Attempt, ToolResult
-from bailiwick.tools.scoped import ScopedTool
+from bailiwick.tools.secrets import lease_records
+from bailiwick.tools.secrets.credentials import Credential
+from bailiwick.tools.secrets.leases import Lease
 
 if TYPE_CHECKING:
     from bailiwick.tools.guard import Guard

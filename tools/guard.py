@@ -10,18 +10,18 @@ from bailiwick.policies.policy import Policy
 from bailiwick.policies.principals import Principal
 from bailiwick.policies.verdicts import deny
 from bailiwick.tools import journal
-from bailiwick.tools.approvals import Approvals
 from bailiwick.tools.bound import BoundTool
-from bailiwick.tools.call_leases import CallLeases
-from bailiwick.tools.calls import Calls
+from bailiwick.tools.declared.scoped import ScopedTool
+from bailiwick.tools.effects.calls import Calls
 from bailiwick.tools.executions import Execution, to_its_end
-from bailiwick.tools.ledger import Ledger
 from bailiwick.tools.locations import Location
-from bailiwick.tools.principals import current_principal
-from bailiwick.tools.requests import Requests
+from bailiwick.tools.people.approvals import Approvals
+from bailiwick.tools.people.principals import current_principal
+from bailiwick.tools.people.requests import Requests
+from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.results import ToolResult
-from bailiwick.tools.revocations import DRAIN, Revocations
-from bailiwick.tools.scoped import ScopedTool
+from bailiwick.tools.secrets.call_leases import CallLeases
+from bailiwick.tools.secrets.revocations import DRAIN, Revocations
 from bailiwick.tools.vault import Vault
 
 

@@ -5,8 +5,8 @@ from bailiwick.policies.canonical import Json, digest, plain
 from bailiwick.policies.decisions import Decision
 from bailiwick.policies.principals import Principal
 from bailiwick.policies.scopes import Scope
-from bailiwick.tools.call_rows import CallRecord
-from bailiwick.tools.ledger import Entry
+from bailiwick.tools.effects.call_rows import CallRecord
+from bailiwick.tools.records.ledger import Entry
 from bailiwick.tools.results import ToolResult
 
 

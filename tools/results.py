@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.errors import ScopeError
 from bailiwick.policies.redaction import Redactor
-from bailiwick.tools.call_rows import CallRecord, Intent, State
+from bailiwick.tools.effects.call_rows import CallRecord, Intent, State
 
 Content = str | list[str | dict[str, Any]]
 """What a tool message holds: text, or a list of content blocks."""

@@ -14,11 +14,11 @@ from pydantic import ValidationError
 from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.canonical import canonical, plain_record
 from bailiwick.policies.errors import ScopeError
-from bailiwick.tools.asking import Next, ask, withdraw
+from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.locations import Location
-from bailiwick.tools.requests import request_key
+from bailiwick.tools.people.asking import Next, ask, withdraw
+from bailiwick.tools.people.requests import request_key
 from bailiwick.tools.results import ToolResult
-from bailiwick.tools.scoped import ScopedTool
 from bailiwick.tools.tracing import atraced, traced
 
 if TYPE_CHECKING:
@@ -120,13 +120,13 @@ class Toolset:
         return not prepared.problem and self.guard.decide(prepared.call).verdict == "review"
 
     def ask(self, prepared: Prepared) -> Next | ToolResult:
-        """Ask for the approvals a prepared call needs; see `bailiwick.tools.asking.ask`."""
+        """Ask for the approvals a prepared call needs; see `bailiwick.tools.people.asking.ask`."""
         if prepared.tool is None or prepared.problem:
             return Next(node="execute")
         return ask(self.guard, prepared.call, prepared.tool)
 
     def withdraw(self, prepared: Prepared) -> ToolResult:
-        """End what is open of a prepared call; see `bailiwick.tools.asking.withdraw`."""
+        """End what is open of a prepared call; see `bailiwick.tools.people.asking.withdraw`."""
         return withdraw(self.guard, prepared.call)
 
     def run(self, prepared: Prepared, config: RunnableConfig) -> ToolResult:

@@ -11,9 +11,9 @@ from bailiwick.graphs.cli.records import record_table
 from bailiwick.graphs.cli.terminal import terminal
 from bailiwick.graphs.settings import read_settings
 from bailiwick.policies.errors import LedgerError
-from bailiwick.tools.ledger import Ledger, Verification, verify_export
-from bailiwick.tools.ledger_seals import Sealed, verify_seals
-from bailiwick.tools.seals import PublicKeys, Seal, from_pem
+from bailiwick.tools.records.ledger import Ledger, Verification, verify_export
+from bailiwick.tools.records.ledger_seals import Sealed, verify_seals
+from bailiwick.tools.records.seals import PublicKeys, Seal, from_pem
 
 
 def show(thread: str | None) -> None:

@@ -2,17 +2,17 @@
 
 from rich.console import Console
 
-from bailiwick.graphs.checkpoints import open_checkpointer
+from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
 from bailiwick.graphs.cli.reports import report_line
 from bailiwick.graphs.cli.terminal import quoted, terminal
-from bailiwick.graphs.deliveries import App, Report, deliver
+from bailiwick.graphs.outbox.deliveries import App, Report, deliver
 from bailiwick.graphs.refund_desk import open_refund_desk
 from bailiwick.graphs.session import Session
 from bailiwick.graphs.settings import read_settings
-from bailiwick.tools.deliveries import SERVER, Deliveries
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.ledger import Ledger
 from bailiwick.tools.loopback import stopped_by_signals
+from bailiwick.tools.people.deliveries import SERVER, Deliveries
+from bailiwick.tools.records.ledger import Ledger
 
 PAUSE = 1.0
 """Seconds between two looks at the outbox."""

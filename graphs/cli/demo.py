@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bailiwick.agents.models import SCRIPTED
-from bailiwick.graphs.checkpoints import open_checkpointer
+from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
 from bailiwick.graphs.cli.narration import Narration
 from bailiwick.graphs.cli.records import describe, record_table
 from bailiwick.graphs.cli.terminal import quoted, terminal

@@ -2,7 +2,7 @@
 
 from bailiwick.graphs.cli.terminal import quoted, terminal
 from bailiwick.policies.errors import BailiwickError
-from bailiwick.tools import database_errors
+from bailiwick.tools.records import database_errors
 
 _SERVICE = {
     "AuthenticationError": "refuses the key: set OPENAI_API_KEY to one that it takes",

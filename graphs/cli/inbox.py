@@ -22,8 +22,8 @@ from bailiwick.policies.approvals import Approval, ApprovalRequest, rfc3339, sat
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.principals import Principal
 from bailiwick.policies.questions import spelled
-from bailiwick.tools.approvals import Approvals
-from bailiwick.tools.deliveries import SERVER, Deliveries, Delivery
+from bailiwick.tools.people.approvals import Approvals
+from bailiwick.tools.people.deliveries import SERVER, Deliveries, Delivery
 from bailiwick.tools.shop.tools import create_shop_tools
 
 SHORT = 12

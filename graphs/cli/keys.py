@@ -10,10 +10,10 @@ from bailiwick.graphs.cli.terminal import quoted, terminal, visible
 from bailiwick.graphs.service_vault import open_service_vault
 from bailiwick.graphs.settings import Settings, read_settings
 from bailiwick.policies.errors import BailiwickError, CheckpointError, SettingsError, VaultError
-from bailiwick.tools.checkpoint_keys import CheckpointKeys, Rewrapped
-from bailiwick.tools.principals import system_user
-from bailiwick.tools.services import CHECKPOINT_KEY, CHECKPOINT_KEYS
-from bailiwick.tools.transit import Transit
+from bailiwick.tools.keys.checkpoint_keys import CheckpointKeys, Rewrapped
+from bailiwick.tools.keys.transit import Transit
+from bailiwick.tools.people.principals import system_user
+from bailiwick.tools.provision.services import CHECKPOINT_KEY, CHECKPOINT_KEYS
 
 
 def rekey_all(*, rotate: bool, retire: bool) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bailiwick.graphs.settings import Settings
 from bailiwick.policies.errors import LedgerError
-from bailiwick.tools.ledger import Ledger
+from bailiwick.tools.records.ledger import Ledger
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from bailiwick.graphs.cli.terminal import quoted, visible
 from bailiwick.policies.questions import spelled
-from bailiwick.tools.ledger import Record
+from bailiwick.tools.records.ledger import Record
 
 Body: TypeAlias = Mapping[str, Any]
 

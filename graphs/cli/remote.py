@@ -10,12 +10,12 @@ from rich.console import Console
 from bailiwick.graphs.cli.ledgers import open_ledger
 from bailiwick.graphs.cli.reports import report_line
 from bailiwick.graphs.cli.terminal import terminal
-from bailiwick.graphs.deliveries import Report, adeliver_to, keep_delivering
+from bailiwick.graphs.outbox.deliveries import Report, adeliver_to, keep_delivering
 from bailiwick.graphs.settings import Settings, read_settings
 from bailiwick.policies.errors import SettingsError
-from bailiwick.tools.approvals import Approvals
-from bailiwick.tools.deliveries import SERVER
 from bailiwick.tools.loopback import stopped_by_signals
+from bailiwick.tools.people.approvals import Approvals
+from bailiwick.tools.people.deliveries import SERVER
 
 PATIENCE = 5.0
 """Seconds in which a server that is there answers."""
@@ -44,7 +44,7 @@ async def _deliver(
     url: str, settings: Settings, approvals: Approvals, console: Console, stopped: Event | None
 ) -> None:
     try:
-        from bailiwick.graphs.served import open_threads  # noqa: PLC0415 - an extra
+        from bailiwick.graphs.outbox.served import open_threads  # noqa: PLC0415 - an extra
     except ImportError:
         raise SettingsError(
             'a server needs what talks to it: pip install "bailiwick[server]"'

@@ -3,7 +3,7 @@
 from rich.text import Text
 
 from bailiwick.graphs.cli.terminal import quoted
-from bailiwick.graphs.deliveries import Report
+from bailiwick.graphs.outbox.deliveries import Report
 
 WORDS = {
     "resumed": "went on",

@@ -10,12 +10,12 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from bailiwick.graphs.checkpoints import open_checkpointer
+from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
 from bailiwick.graphs.cli.answers import read_answer
 from bailiwick.graphs.cli.narration import Narration
 from bailiwick.graphs.cli.person import approver, requester
 from bailiwick.graphs.cli.terminal import quoted, terminal, visible
-from bailiwick.graphs.deliveries import deliver
+from bailiwick.graphs.outbox.deliveries import deliver
 from bailiwick.graphs.refund_desk import open_refund_desk
 from bailiwick.graphs.session import Session
 from bailiwick.graphs.settings import Settings, read_settings

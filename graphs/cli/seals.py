@@ -6,9 +6,9 @@ from bailiwick.graphs.cli.ledgers import open_ledger
 from bailiwick.graphs.cli.terminal import quoted, terminal
 from bailiwick.graphs.service_vault import open_service_vault
 from bailiwick.graphs.settings import Settings, read_settings
-from bailiwick.tools.ledger_seals import public_key, seal
-from bailiwick.tools.services import LEDGER, LEDGER_KEY
-from bailiwick.tools.transit import Transit
+from bailiwick.tools.keys.transit import Transit
+from bailiwick.tools.provision.services import LEDGER, LEDGER_KEY
+from bailiwick.tools.records.ledger_seals import public_key, seal
 from bailiwick.tools.vault import Vault
 
 

@@ -10,12 +10,12 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from bailiwick.graphs.checkpoints import open_checkpointer
+from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
 from bailiwick.graphs.cli.ledgers import open_ledger
 from bailiwick.graphs.cli.narration import facts
 from bailiwick.graphs.cli.person import approver, requester
 from bailiwick.graphs.cli.terminal import quoted, terminal, visible
-from bailiwick.graphs.deliveries import App
+from bailiwick.graphs.outbox.deliveries import App
 from bailiwick.graphs.refund_desk import RefundDesk, open_refund_desk
 from bailiwick.graphs.session import Session
 from bailiwick.graphs.settings import Settings, read_settings
@@ -23,9 +23,9 @@ from bailiwick.policies.approvals import rfc3339
 from bailiwick.policies.errors import CallError
 from bailiwick.policies.questions import spelled
 from bailiwick.policies.settlements import Outcome
-from bailiwick.tools.call_rows import CallRecord
-from bailiwick.tools.calls import Calls
-from bailiwick.tools.reconciliations import reconcile
+from bailiwick.tools.effects.call_rows import CallRecord
+from bailiwick.tools.effects.calls import Calls
+from bailiwick.tools.effects.reconciliations import reconcile
 
 SHORT = 12
 """As many digits of an id as are shown where it need not be complete."""

@@ -18,7 +18,7 @@ def issue(user: str, roles: Sequence[str], hours: float, *, init: bool) -> None:
         SettingsError: If there is no secret, no user, or what tokens need is not installed.
     """
     try:
-        from bailiwick.graphs.tokens import create_secret, issue_token  # noqa: PLC0415 - an extra
+        from bailiwick.graphs.server.tokens import create_secret, issue_token  # noqa: PLC0415 - an extra
     except ImportError:
         raise SettingsError(
             'tokens need what the server needs: pip install "bailiwick[server]"'

@@ -10,8 +10,8 @@ from tests.tools.governed import load_policy
 from bailiwick.policies import Scope
 from bailiwick.tools.devvault import DevelopmentVault
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.ledger import Ledger
 from bailiwick.tools.provision import ToolScope, VaultOperator, provision, write_secret
+from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.vault import Vault
 
 

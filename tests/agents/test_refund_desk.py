@@ -13,9 +13,9 @@ from bailiwick.agents.scripted import ScriptedModel
 from bailiwick.agents.specialist import SpecialistGraph
 from bailiwick.policies import Policy, policy
 from bailiwick.policies.errors import ScopeError
+from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.ledger import Ledger
-from bailiwick.tools.scoped import ScopedTool, scoped_tool
+from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.shop.tools import ShopTools, create_shop_tools
 from bailiwick.tools.vault import Vault
 

@@ -13,8 +13,8 @@ from langgraph_supervisor import create_supervisor
 
 from bailiwick.agents.scripted import ScriptedModel, refund_desk_script
 from bailiwick.agents.scripts import Tools
-from bailiwick.tools.credentials import Credential
-from bailiwick.tools.scoped import ScopedTool
+from bailiwick.tools.declared.scoped import ScopedTool
+from bailiwick.tools.secrets.credentials import Credential
 from bailiwick.tools.shop import Shop, create_shop_tools
 
 OutputMode = Literal["last_message", "full_history"]

@@ -35,11 +35,11 @@ from bailiwick.agents.state import AgentState
 from bailiwick.policies import Principal
 from bailiwick.policies.errors import ScopeError
 from bailiwick.policies.redaction import MASK
-from bailiwick.tools.credentials import Credential
+from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.delegation import delegate
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.principals import acting_as
-from bailiwick.tools.scoped import ScopedTool, scoped_tool
+from bailiwick.tools.people.principals import acting_as
+from bailiwick.tools.secrets.credentials import Credential
 from bailiwick.tools.vault import Vault
 
 Graph = CompiledStateGraph[Any, Any, Any, Any]

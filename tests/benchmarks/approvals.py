@@ -15,8 +15,8 @@ from pathlib import Path
 from tests.graphs.till import Book, Till, opened_till
 from tests.tools.governed import load_policy
 
-from bailiwick.graphs.checkpoints import open_checkpointer
-from bailiwick.graphs.deliveries import deliver
+from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
+from bailiwick.graphs.outbox.deliveries import deliver
 
 THREADS = 1000
 

@@ -15,8 +15,8 @@ import requests
 from tests.benchmarks.measuring import Timing, measure
 
 from bailiwick.policies.scopes import Scope
-from bailiwick.tools.leases import Lease
 from bailiwick.tools.provision import ToolScope, VaultOperator, provision, write_secret
+from bailiwick.tools.secrets.leases import Lease
 from bailiwick.tools.vault import Vault
 from bailiwick.tools.vault.methods import AppRole
 

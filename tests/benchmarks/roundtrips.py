@@ -24,7 +24,7 @@ from tests.benchmarks.questions import (
 )
 from tests.benchmarks.savers import async_saver_at, saver_at
 
-from bailiwick.tools.principals import acting_as
+from bailiwick.tools.people.principals import acting_as
 
 ROUNDS = 15
 REQUEST = {"messages": [HumanMessage("Please refund 5.00 of order A-1002.")]}

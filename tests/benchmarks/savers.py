@@ -6,7 +6,7 @@ from typing import Any
 
 from langgraph.checkpoint.memory import InMemorySaver
 
-from bailiwick.graphs.checkpoints import open_async_checkpointer, open_checkpointer
+from bailiwick.graphs.checkpoints.checkpointers import open_async_checkpointer, open_checkpointer
 
 
 @contextmanager

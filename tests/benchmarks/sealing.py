@@ -15,9 +15,9 @@ from tests.benchmarks.tasks import MESSAGES, Graph, request, with_specialists
 from tests.benchmarks.threads import TURNS, direct, turns
 from tests.sealed import House, open_house
 
-from bailiwick.graphs.checkpoints import open_checkpointer
-from bailiwick.graphs.sealing import Place, SealingSerializer
-from bailiwick.graphs.serializer import CompactSerializer
+from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
+from bailiwick.graphs.checkpoints.sealing import Place, SealingSerializer
+from bailiwick.graphs.checkpoints.serializer import CompactSerializer
 from bailiwick.tools.devvault import DevelopmentVault
 
 SIZE, REPEATED, ROUNDS = 10_000, 2_000, 15

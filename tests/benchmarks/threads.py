@@ -14,7 +14,7 @@ from tests.benchmarks.tasks import Graph
 
 from bailiwick.agents import create_specialist
 from bailiwick.graphs import create_supervisor
-from bailiwick.graphs.checkpoints import open_checkpointer
+from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
 
 TURNS, HUNDREDTH, TIMED = 1000, 100, 20
 

@@ -9,8 +9,8 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from starlette.applications import Starlette
 
 from bailiwick.graphs.app import desk, settings
-from bailiwick.graphs.checkpoints import open_async_checkpointer
-from bailiwick.graphs.outboxes import create_outbox
+from bailiwick.graphs.checkpoints.checkpointers import open_async_checkpointer
+from bailiwick.graphs.outbox.service import create_outbox
 
 LAPSE = 3.0
 

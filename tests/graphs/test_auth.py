@@ -11,12 +11,12 @@ from langgraph_sdk import Auth
 from pydantic import SecretStr
 from tests.graphs.served import SECRET, token
 
-from bailiwick.graphs.access import Access, create_auth
-from bailiwick.graphs.admission import admit
+from bailiwick.graphs.server.access import Access, create_auth
+from bailiwick.graphs.server.admission import admit
 from bailiwick.graphs.settings import Settings
 from bailiwick.policies import Policy
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.ledger import Ledger
+from bailiwick.tools.records.ledger import Ledger
 
 THREAD = "0b4d7f1c-5a0e-4d8e-9a56-0d6a3c1f2b11"
 INTERRUPT = "0123456789abcdef0123456789abcdef"

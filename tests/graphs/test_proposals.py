@@ -12,15 +12,15 @@ from langgraph.types import Command, Send
 from sqlalchemy import update
 from tests.tools.governed import CLERK, MANAGER, RULES, call_of, load_policy
 
-from bailiwick.graphs.deliveries import App, deliver
+from bailiwick.graphs.outbox.deliveries import App, deliver
 from bailiwick.graphs.proposals import ProposalDesk
 from bailiwick.policies.approvals import Approve, Reject
 from bailiwick.policies.errors import CallError
-from bailiwick.tools import tables
+from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.ledger import Ledger
-from bailiwick.tools.principals import acting_as
-from bailiwick.tools.scoped import ScopedTool, scoped_tool
+from bailiwick.tools.people.principals import acting_as
+from bailiwick.tools.records import tables
+from bailiwick.tools.records.ledger import Ledger
 
 UNDOING = """
 @id("billing-cancels") permit (

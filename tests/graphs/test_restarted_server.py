@@ -11,8 +11,8 @@ from tests.graphs.served import ask, has_ended, said, serve, until
 from bailiwick.graphs.surroundings import Surroundings, start_surroundings
 from bailiwick.policies.approvals import Approve
 from bailiwick.policies.principals import Principal
-from bailiwick.tools.approvals import Approvals
-from bailiwick.tools.ledger import Ledger
+from bailiwick.tools.people.approvals import Approvals
+from bailiwick.tools.records.ledger import Ledger
 
 MANAGER = Principal(id="manager", roles=frozenset({"manager"}))
 RULES = Path(__file__).parents[2] / "policies"

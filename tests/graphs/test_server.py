@@ -29,7 +29,7 @@ from tests.graphs.served import (
     start_server,
 )
 
-from bailiwick.tools.ledger import Ledger
+from bailiwick.tools.records.ledger import Ledger
 
 PAID, UNPAID = "A-1001", "A-1006"
 """Only one test pays, and only the first of these orders, so that they may run in any order."""

@@ -9,7 +9,7 @@ import pytest
 from langgraph.graph.state import CompiledStateGraph
 from pydantic import ValidationError
 
-from bailiwick.graphs.checkpoints import open_checkpointer
+from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
 from bailiwick.graphs.refund_desk import RefundDesk, open_refund_desk
 from bailiwick.graphs.session import Session
 from bailiwick.graphs.settings import Settings

@@ -13,7 +13,7 @@ from bailiwick.graphs.settings import Settings
 from bailiwick.graphs.surroundings import KEY_SCOPES, open_surroundings, start_surroundings
 from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.provision import VaultOperator
-from bailiwick.tools.services import SERVICES
+from bailiwick.tools.provision.services import SERVICES
 from bailiwick.tools.vault.methods import AppRole, JwtLogin, WrappedAppRole, WrappedSecretId
 
 LOGINS = {"billing": AppRole(role_id="r", secret_id="s")}

@@ -12,9 +12,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.graphs.served import GRAPH, Server, Waiting, ask, has_ended, said, serve, until
 
 from bailiwick.graphs.surroundings import Surroundings, start_surroundings
-from bailiwick.tools.deliveries import Deliveries
-from bailiwick.tools.ledger import Ledger
 from bailiwick.tools.loopback import serve as serve_app
+from bailiwick.tools.people.deliveries import Deliveries
+from bailiwick.tools.records.ledger import Ledger
 
 SHARED = Path(__file__).with_name("shared.py")
 PAID = {"A-1001": 4200, "A-1006": 30000}

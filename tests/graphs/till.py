@@ -22,14 +22,14 @@ from sqlalchemy import update
 
 from bailiwick.agents.specialist import create_specialist
 from bailiwick.agents.state import AgentState
-from bailiwick.graphs.deliveries import deliver
+from bailiwick.graphs.outbox.deliveries import deliver
 from bailiwick.policies import Policy, Principal
 from bailiwick.policies.approvals import Approval, Approve
-from bailiwick.tools import tables
+from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.ledger import Ledger
-from bailiwick.tools.principals import acting_as
-from bailiwick.tools.scoped import ScopedTool, scoped_tool
+from bailiwick.tools.people.principals import acting_as
+from bailiwick.tools.records import tables
+from bailiwick.tools.records.ledger import Ledger
 
 App = CompiledStateGraph[Any, Any, Any, Any]
 

@@ -25,10 +25,10 @@ from bailiwick.graphs.supervisor import create_supervisor
 from bailiwick.graphs.surroundings import Surroundings
 from bailiwick.policies import Policy
 from bailiwick.policies.principals import Principal
-from bailiwick.tools.chain import Record
+from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.devvault import DevelopmentVault
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.scoped import ScopedTool
+from bailiwick.tools.records.chain import Record
 from bailiwick.tools.shop import Shop
 from bailiwick.tools.shop.tools import ShopTools, create_shop_tools
 

@@ -7,11 +7,11 @@ from tests.stories.desk import CUSTOMER, MANAGER, REFUND, Desk, Thread, asks
 from tests.stories.engines import AsyncEngine
 
 from bailiwick.policies.principals import Principal
-from bailiwick.tools.calls import CallRecord
-from bailiwick.tools.credentials import Credential
-from bailiwick.tools.findings import Finding
-from bailiwick.tools.proposals import Proposal
-from bailiwick.tools.scoped import ScopedTool, scoped_tool
+from bailiwick.tools.declared.findings import Finding
+from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
+from bailiwick.tools.effects.calls import CallRecord
+from bailiwick.tools.effects.proposals import Proposal
+from bailiwick.tools.secrets.credentials import Credential
 
 LOST = "the answer was lost"
 TRIGGER = "CREATE TRIGGER no_end BEFORE INSERT ON records"

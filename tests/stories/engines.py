@@ -13,10 +13,10 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StateSnapshot
 
-from bailiwick.graphs.checkpoints import open_async_checkpointer, open_checkpointer
-from bailiwick.graphs.sealing import SealingSerializer
+from bailiwick.graphs.checkpoints.checkpointers import open_async_checkpointer, open_checkpointer
+from bailiwick.graphs.checkpoints.sealing import SealingSerializer
 from bailiwick.policies.principals import Principal
-from bailiwick.tools.principals import acting_as
+from bailiwick.tools.people.principals import acting_as
 
 App = CompiledStateGraph[Any, Any, Any, Any]
 Outcome = dict[str, Any] | BaseException

@@ -15,8 +15,8 @@ from tests.stories.leasing import UNKNOWN
 from tests.stories.nursery import Job, Nursery
 from tests.stories.outages import TTL
 
-from bailiwick.tools.call_rows import CallRecord
-from bailiwick.tools.reconciliations import reconcile
+from bailiwick.tools.effects.call_rows import CallRecord
+from bailiwick.tools.effects.reconciliations import reconcile
 
 REQUEST = f"Please refund 1.00 EUR of order {ORDER}"
 MADE = f"The refund on order {ORDER} is made."

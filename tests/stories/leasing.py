@@ -14,10 +14,10 @@ from tests.stories.engines import AsyncEngine
 from tests.stories.outages import TTL
 
 from bailiwick.policies.scopes import Scope
-from bailiwick.tools.credentials import Credential
+from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.principals import acting_as
-from bailiwick.tools.scoped import ScopedTool, scoped_tool
+from bailiwick.tools.people.principals import acting_as
+from bailiwick.tools.secrets.credentials import Credential
 from bailiwick.tools.vault import Vault
 from bailiwick.tools.vault.methods import AppRole
 

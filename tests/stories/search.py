@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
-from bailiwick.graphs.serializer import COMPRESSED, CompactSerializer
+from bailiwick.graphs.checkpoints.serializer import COMPRESSED, CompactSerializer
 
 FORMS = ("plain", "base64", "hex", "URL-encoded")
 

@@ -7,8 +7,8 @@ from tests.stories.desk import CUSTOMER, MANAGER, Desk, Ground, asks
 from tests.stories.gates import GatedGround, Stop
 from tests.stories.leasing import REFUND
 
-from bailiwick.tools.credentials import Credential
-from bailiwick.tools.scoped import scoped_tool
+from bailiwick.tools.declared.scoped import scoped_tool
+from bailiwick.tools.secrets.credentials import Credential
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from tests.stories.desk import CUSTOMER, MANAGER, Desk
 from tests.stories.races import approve
 from tests.stories.rules import WHOLE_GATE, changed_policy
 
-from bailiwick.tools.credentials import Credential
-from bailiwick.tools.scoped import ScopedTool, scoped_tool
+from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
+from bailiwick.tools.secrets.credentials import Credential
 
 TIGHTER = ("amount > 50000", "amount > 100")
 REWORDED = ("a refund moves money", "refunds move money")

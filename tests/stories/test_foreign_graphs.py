@@ -18,8 +18,8 @@ from tests.stories.engines import App
 from bailiwick.agents.scripted import ScriptedModel
 from bailiwick.agents.scripts import Script
 from bailiwick.graphs import create_supervisor
-from bailiwick.tools.credentials import Credential
-from bailiwick.tools.scoped import scoped_tool
+from bailiwick.tools.declared.scoped import scoped_tool
+from bailiwick.tools.secrets.credentials import Credential
 
 
 def react_agent(model: ScriptedModel, tools: list[BaseTool], **compiled: Any) -> App:  # noqa: ANN401 - as the library has it

@@ -20,8 +20,8 @@ from bailiwick.agents.scripted import ScriptedModel
 from bailiwick.agents.scripts import Script
 from bailiwick.agents.specialist import Specialist, create_specialist
 from bailiwick.graphs import create_supervisor
+from bailiwick.tools.declared.scoped import scoped_tool
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.scoped import scoped_tool
 
 ASKS_BILLING = ("look_up_order", "ask_billing")
 ANYBODY_DELEGATES = (

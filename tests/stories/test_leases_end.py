@@ -12,9 +12,9 @@ from tests.stories.desk import CUSTOMER, Desk, Ground, Thread, asks
 from tests.stories.leasing import billing, connected, operators_log, over, refunds, wait_for
 from tests.stories.outages import REFUND_SECRET, STEPS, TTL
 
-from bailiwick.tools.credentials import Credential
+from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.devvault import Fault
-from bailiwick.tools.scoped import ScopedTool, scoped_tool
+from bailiwick.tools.secrets.credentials import Credential
 from bailiwick.tools.vault import Vault
 
 MANY = 64

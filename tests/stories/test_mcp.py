@@ -17,8 +17,8 @@ from bailiwick.agents import create_specialist
 from bailiwick.agents.scripted import ScriptedModel
 from bailiwick.graphs import create_supervisor
 from bailiwick.policies.errors import ScopeError
-from bailiwick.tools.credentials import Credential
-from bailiwick.tools.scoped import ScopedTool, scoped_tool
+from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
+from bailiwick.tools.secrets.credentials import Credential
 
 ROOT = Path(__file__).parents[2]
 

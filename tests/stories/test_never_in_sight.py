@@ -35,10 +35,10 @@ from bailiwick.graphs.approles import write_approles
 from bailiwick.graphs.surroundings import start_surroundings
 from bailiwick.policies.errors import LedgerError
 from bailiwick.policies.principals import Principal
-from bailiwick.tools.credentials import Credential
+from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.devvault import Fault
 from bailiwick.tools.loopback import serve
-from bailiwick.tools.scoped import ScopedTool, scoped_tool
+from bailiwick.tools.secrets.credentials import Credential
 
 STREAMS = [f"stream {mode}" for mode in MODES]
 MARKER = "planted ümlaut/+&"

@@ -21,12 +21,12 @@ from bailiwick.graphs.approles import write_approles
 from bailiwick.graphs.surroundings import start_surroundings
 from bailiwick.policies.errors import LedgerError
 from bailiwick.policies.scopes import Scope
-from bailiwick.tools.credentials import Credential
+from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.devvault import Fault
 from bailiwick.tools.loopback import serve
 from bailiwick.tools.provision import AgentIdentity, Registry, ToolScope, VaultOperator, set_up
-from bailiwick.tools.scoped import ScopedTool, scoped_tool
-from bailiwick.tools.services import SERVICES
+from bailiwick.tools.provision.services import SERVICES
+from bailiwick.tools.secrets.credentials import Credential
 
 READER = Scope(path="reader", kind="database")
 TOKEN = Scope(path="cubbyhole/note", kind="token", capabilities=("create", "update"))

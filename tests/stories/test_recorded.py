@@ -16,8 +16,8 @@ from tests.stories.desk import CUSTOMER, MANAGER, Desk, Ground, Thread
 from tests.stories.edits import edited
 from tests.stories.outages import operator
 
-from bailiwick.tools.chain import link
-from bailiwick.tools.ledger import Ledger, Record, verify_export
+from bailiwick.tools.records.chain import link
+from bailiwick.tools.records.ledger import Ledger, Record, verify_export
 
 BEFORE = [
     "approval.requested",

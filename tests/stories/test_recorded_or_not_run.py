@@ -19,7 +19,7 @@ from tests.stories.outages import TTL
 
 from bailiwick.policies.errors import LedgerError
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.ledger import Ledger
+from bailiwick.tools.records.ledger import Ledger
 
 Outage = tuple[Strike, str]
 MADE = f"The refund on order {ORDER} is made."

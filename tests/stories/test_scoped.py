@@ -21,8 +21,8 @@ from tests.stories.outages import OUTAGES, REFUND_SECRET, TTL, Outage, operator,
 from bailiwick.graphs.approles import write_approles
 from bailiwick.graphs.surroundings import start_surroundings
 from bailiwick.policies.errors import VaultError
-from bailiwick.tools.credentials import Credential
-from bailiwick.tools.scoped import scoped_tool
+from bailiwick.tools.declared.scoped import scoped_tool
+from bailiwick.tools.secrets.credentials import Credential
 from bailiwick.tools.shop.service import Exchange
 from bailiwick.tools.vault import Vault
 from bailiwick.tools.vault.methods import AppRole

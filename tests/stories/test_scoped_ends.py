@@ -27,8 +27,8 @@ from tests.stories.leasing import (
 from tests.stories.outages import REFUND_SECRET
 
 from bailiwick.policies.errors import ScopeError
-from bailiwick.tools.credentials import Credential
 from bailiwick.tools.devvault import Fault
+from bailiwick.tools.secrets.credentials import Credential
 from bailiwick.tools.vault import Vault
 
 ON_AN_EVENT_LOOP = pytest.mark.parametrize(

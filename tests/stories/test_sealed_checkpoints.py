@@ -23,16 +23,16 @@ from tests.stories.desk import (
 )
 from tests.stories.engines import OPENERS
 
-from bailiwick.graphs.checkpoint_sealing import create_sealing
+from bailiwick.graphs.checkpoints.checkpoint_sealing import create_sealing
 from bailiwick.graphs.refund_desk import open_refund_desk
 from bailiwick.graphs.service_vault import open_service_vault
 from bailiwick.graphs.settings import Settings
 from bailiwick.policies.errors import CheckpointError, VaultError
-from bailiwick.tools.checkpoint_keys import CheckpointKeys
+from bailiwick.tools.keys.checkpoint_keys import CheckpointKeys
+from bailiwick.tools.keys.transit import Transit
 from bailiwick.tools.provision import VaultOperator
-from bailiwick.tools.services import CHECKPOINT_KEY, CHECKPOINT_KEYS
+from bailiwick.tools.provision.services import CHECKPOINT_KEY, CHECKPOINT_KEYS
 from bailiwick.tools.shop.tools import create_shop_tools
-from bailiwick.tools.transit import Transit
 from bailiwick.tools.vault import Vault
 
 SENTENCE = "the lamp from grandmother arrived in pieces"

@@ -13,8 +13,8 @@ from tests.stories.outages import sealed
 from bailiwick.policies.errors import CallError
 from bailiwick.policies.principals import Principal
 from bailiwick.policies.settlements import Outcome
-from bailiwick.tools.credentials import Credential
-from bailiwick.tools.reconciliations import reconcile
+from bailiwick.tools.effects.reconciliations import reconcile
+from bailiwick.tools.secrets.credentials import Credential
 
 NOBODY = Principal(id="passer-by")
 

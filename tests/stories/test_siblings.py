@@ -10,7 +10,7 @@ from langgraph.types import Command
 from tests.stories.desk import CUSTOMER, MANAGER, ORDER, REQUEST, Desk, Thread, decision
 from tests.stories.rules import changed_policy
 
-from bailiwick.tools.scoped import ScopedTool, scoped_tool
+from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
 
 MAY_LOOK_UP = (
     '@id("orders-may-look-up")\npermit (\n    principal == Agent::"orders"',

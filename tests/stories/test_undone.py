@@ -9,7 +9,7 @@ from tests.stories.desk import CUSTOMER, MANAGER, Desk, Thread, asks
 from tests.stories.doubts import proposed, undo
 from tests.stories.engines import AsyncEngine
 
-from bailiwick.graphs.deliveries import adeliver, deliver
+from bailiwick.graphs.outbox.deliveries import adeliver, deliver
 from bailiwick.policies.approvals import Approve
 from bailiwick.policies.principals import Principal
 

@@ -14,7 +14,7 @@ from tests.stories.wiretap import ShopTap, VaultTap
 from tests.stories.witness import Witness, listen_to_everything, logged, open_witness
 
 from bailiwick.policies.principals import Principal
-from bailiwick.tools.scoped import ScopedTool
+from bailiwick.tools.declared.scoped import ScopedTool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.decisions import Decision, Requirement
 from bailiwick.policies.principals import Principal
 from bailiwick.policies.scopes import Scope
-from bailiwick.tools.approvals import Approvals
-from bailiwick.tools.ledger import Ledger
+from bailiwick.tools.people.approvals import Approvals
+from bailiwick.tools.records.ledger import Ledger
 
 CLERK = Principal(id="clerk", roles=frozenset({"manager"}))
 MANAGER = Principal(id="manager", roles=frozenset({"manager"}))

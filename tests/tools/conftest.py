@@ -7,10 +7,10 @@ import pytest
 from tests.conftest import VAULT
 
 from bailiwick.policies.scopes import Scope
-from bailiwick.tools.approvals import Approvals
 from bailiwick.tools.devvault import DevelopmentVault
-from bailiwick.tools.ledger import Ledger
+from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.provision import ToolScope, VaultOperator, provision, write_secret
+from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.vault import Vault
 from bailiwick.tools.vault.methods import AppRole
 

@@ -9,7 +9,7 @@ from langchain_core.messages import ToolCall as RequestedCall
 
 from bailiwick import policies
 from bailiwick.policies import Policy, Principal, ToolCall
-from bailiwick.tools.scoped import ScopedTool, scoped_tool
+from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
 
 RULES = """
 @id("billing-pays") permit (

@@ -25,11 +25,11 @@ from bailiwick.policies import Principal
 from bailiwick.policies.approvals import Approve
 from bailiwick.policies.errors import ScopeError
 from bailiwick.tools.bound import BoundTool
+from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.delegation import delegate
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.ledger import Ledger
-from bailiwick.tools.principals import acting_as
-from bailiwick.tools.scoped import ScopedTool, scoped_tool
+from bailiwick.tools.people.principals import acting_as
+from bailiwick.tools.records.ledger import Ledger
 
 Graph = CompiledStateGraph[Any, Any, Any, Any]
 Paid = list[tuple[str, Decimal]]

@@ -21,13 +21,13 @@ from bailiwick.policies import LedgerError, Principal, Scope, ToolCall
 from bailiwick.policies.approvals import Approve
 from bailiwick.policies.errors import ScopeError
 from bailiwick.policies.redaction import MASK
-from bailiwick.tools.credentials import Credential
+from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.devvault import DevelopmentVault, Fault
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.ledger import Ledger
 from bailiwick.tools.provision import ToolScope, VaultOperator, provision, write_secret
+from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.results import ToolResult
-from bailiwick.tools.scoped import ScopedTool, scoped_tool
+from bailiwick.tools.secrets.credentials import Credential
 from bailiwick.tools.vault import Vault
 
 SECRET = "refund-secret-7f3a"

@@ -20,9 +20,9 @@ from typing_extensions import override
 from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.canonical import digest, plain
 from bailiwick.policies.redaction import MASK, Redactor
-from bailiwick.tools.calls import Intent
-from bailiwick.tools.credentials import Credential
+from bailiwick.tools.effects.calls import Intent
 from bailiwick.tools.results import Attempt, ToolResult
+from bailiwick.tools.secrets.credentials import Credential
 
 SECRET = 'key-"7f3a"\n/end'
 NOTHING = Redactor([])

@@ -12,11 +12,11 @@ from tests.tools.governed import call_of, load_policy
 
 from bailiwick.policies.calls import Effect
 from bailiwick.policies.errors import ScopeError
+from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.ledger import Ledger
+from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.results import ToolResult
 from bailiwick.tools.retries import ATTEMPTS, TransientError
-from bailiwick.tools.scoped import ScopedTool, scoped_tool
 
 Run = Callable[[ScopedTool], ToolResult]
 

@@ -12,12 +12,12 @@ from tests.tools.governed import CLERK, load_policy, pay_tool, request
 
 from bailiwick.policies import ToolUse
 from bailiwick.policies.errors import ScopeError
-from bailiwick.tools.credentials import Credential
+from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.delegation import delegate
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.ledger import Ledger
-from bailiwick.tools.principals import acting_as
-from bailiwick.tools.scoped import ScopedTool, scoped_tool
+from bailiwick.tools.people.principals import acting_as
+from bailiwick.tools.records.ledger import Ledger
+from bailiwick.tools.secrets.credentials import Credential
 from bailiwick.tools.toolsets import Toolset
 
 CONFIG: RunnableConfig = {

@@ -22,8 +22,8 @@ from typing_extensions import override
 
 from bailiwick.policies import ToolCall
 from bailiwick.policies.redaction import Redactor
+from bailiwick.tools.declared.scoped import scoped_tool
 from bailiwick.tools.results import ToolResult
-from bailiwick.tools.scoped import scoped_tool
 from bailiwick.tools.tracing import atraced, traced, unheard
 
 PAY = pay_tool([])

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from bailiwick.policies.errors import ScopeError
 from bailiwick.policies.scopes import Scope
-from bailiwick.tools.leases import vault_name
 from bailiwick.tools.provision.rules import PathRule, tool_rules
+from bailiwick.tools.secrets.leases import vault_name
 
 WEEK = 7 * 24 * 3600
 

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from bailiwick.tools.leases import identity_name, vault_name
 from bailiwick.tools.provision.declarations import (
     AgentIdentity,
     LoginTerms,
@@ -26,6 +25,7 @@ from bailiwick.tools.provision.rules import (
     tool_rules,
 )
 from bailiwick.tools.provision.steps import Resource, Step
+from bailiwick.tools.secrets.leases import identity_name, vault_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

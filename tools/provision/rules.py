@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bailiwick.policies.scopes import Scope
-from bailiwick.tools.leases import REVOKE_ACCESSOR, REVOKE_LEASE, REVOKE_SELF, secret_path
+from bailiwick.tools.secrets.leases import REVOKE_ACCESSOR, REVOKE_LEASE, REVOKE_SELF, secret_path
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Owns the giving out of secret ids: lasting ones for development, wrapped ones for everything."""
 
 from bailiwick.policies.errors import VaultError
-from bailiwick.tools.leases import identity_name
 from bailiwick.tools.provision.operator import VaultOperator
+from bailiwick.tools.secrets.leases import identity_name
 from bailiwick.tools.vault.methods import AppRole, WrappedSecretId
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 
 from bailiwick.policies.scopes import Scope
-from bailiwick.tools.leases import secret_path
 from bailiwick.tools.provision.declarations import (
     LASTING,
     AgentIdentity,
@@ -14,6 +13,7 @@ from bailiwick.tools.provision.declarations import (
 from bailiwick.tools.provision.operator import VaultOperator
 from bailiwick.tools.provision.plan import make_plan
 from bailiwick.tools.provision.secret_ids import lasting_login
+from bailiwick.tools.secrets.leases import secret_path
 from bailiwick.tools.vault.methods import AppRole
 
 

@@ -7,8 +7,8 @@ import httpx
 from langchain_core.tools import ToolException
 
 from bailiwick.policies.errors import BailiwickError, ScopeError
-from bailiwick.tools.credentials import Credential
 from bailiwick.tools.retries import TransientError
+from bailiwick.tools.secrets.credentials import Credential
 from bailiwick.tools.shop.answers import AnswerT, parsed, refusal
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)

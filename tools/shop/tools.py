@@ -8,9 +8,9 @@ from typing import Annotated, Self
 import httpx
 from pydantic import Field
 
-from bailiwick.tools.credentials import Credential
-from bailiwick.tools.findings import Finding
-from bailiwick.tools.scoped import ScopedTool, scoped_tool
+from bailiwick.tools.declared.findings import Finding
+from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
+from bailiwick.tools.secrets.credentials import Credential
 from bailiwick.tools.shop.answers import (
     Answer,
     OrderFacts,

@@ -6,7 +6,7 @@ from typing import Protocol, Self
 from weakref import WeakSet
 
 from bailiwick.policies.scopes import Scope
-from bailiwick.tools.leases import SWEEPER, Lease
+from bailiwick.tools.secrets.leases import SWEEPER, Lease
 from bailiwick.tools.vault.answers import PERFORMANCE_STANDBY, STANDBY, Answer
 from bailiwick.tools.vault.leasing import Leasing
 from bailiwick.tools.vault.methods import LoginMethod

@@ -2,7 +2,7 @@
 
 from pydantic import SecretStr
 
-from bailiwick.tools.leases import (
+from bailiwick.tools.secrets.leases import (
     REVOKE_ACCESSOR,
     REVOKE_LEASE,
     SWEEPER,

@@ -8,8 +8,8 @@ from pydantic import SecretStr
 
 from bailiwick.policies.errors import VaultError
 from bailiwick.policies.scopes import Scope
-from bailiwick.tools.credentials import Credential
-from bailiwick.tools.leases import REVOKE_SELF, Lease, secret_path, vault_name
+from bailiwick.tools.secrets.credentials import Credential
+from bailiwick.tools.secrets.leases import REVOKE_SELF, Lease, secret_path, vault_name
 from bailiwick.tools.vault import refusals
 from bailiwick.tools.vault.answers import EMPTY, FORBIDDEN, OK, Answer, Minted, Secret
 from bailiwick.tools.vault.ending import Ending

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bailiwick.tools.leases import identity_name
+from bailiwick.tools.secrets.leases import identity_name
 from bailiwick.tools.vault.answers import FORBIDDEN, INVALID, MISSING, Refusals
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from bailiwick.policies.errors import VaultError
-from bailiwick.tools.leases import identity_name
+from bailiwick.tools.secrets.leases import identity_name
 from bailiwick.tools.vault import login_refusals as refusals
 from bailiwick.tools.vault.answers import FORBIDDEN, INVALID, MISSING, Minted
 from bailiwick.tools.vault.wire import Wire

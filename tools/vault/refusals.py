@@ -1,7 +1,7 @@
 """Owns the sentences that say why Vault gave no credential, each with its remedy."""
 
 from bailiwick.policies.scopes import Scope
-from bailiwick.tools.leases import SWEEPER, secret_path
+from bailiwick.tools.secrets.leases import SWEEPER, secret_path
 from bailiwick.tools.vault.answers import FAILED, FORBIDDEN, INVALID, MISSING, Refusals
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from bailiwick.policies.errors import VaultError
 from bailiwick.policies.scopes import Scope
-from bailiwick.tools.leases import secret_path
+from bailiwick.tools.secrets.leases import secret_path
 from bailiwick.tools.vault.answers import Secret
 
 

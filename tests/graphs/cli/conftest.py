@@ -10,7 +10,7 @@ import pytest
 from tests.graphs.cli.terminals import Outcome, Terminal
 
 from bailiwick.graphs.cli import main
-from bailiwick.tools.ledger import Entry, Ledger
+from bailiwick.tools.records.ledger import Entry, Ledger
 
 FOREIGN = ("BAILIWICK_", "OPENAI_", "VAULT_", "LANGSMITH_", "LANGCHAIN_", "COLUMNS", "FORCE_COLOR")
 

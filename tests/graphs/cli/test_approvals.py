@@ -17,10 +17,10 @@ from bailiwick.policies.approvals import ApprovalRequest
 from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.decisions import Decision, Requirement
 from bailiwick.policies.scopes import Scope
-from bailiwick.tools import tables
-from bailiwick.tools.approvals import Approvals
-from bailiwick.tools.ledger import Ledger
-from bailiwick.tools.principals import system_user
+from bailiwick.tools.people.approvals import Approvals
+from bailiwick.tools.people.principals import system_user
+from bailiwick.tools.records import tables
+from bailiwick.tools.records.ledger import Ledger
 
 Command = Callable[..., Outcome]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.graphs.cli.terminals import Outcome
 
-from bailiwick.tools.ledger import Entry, Ledger
+from bailiwick.tools.records.ledger import Entry, Ledger
 
 Command = Callable[..., Outcome]
 

@@ -11,8 +11,8 @@ import pytest
 from tests.graphs.cli.conftest import Command
 
 from bailiwick.policies.calls import ToolCall, ToolUse
-from bailiwick.tools.calls import Calls
-from bailiwick.tools.ledger import Ledger
+from bailiwick.tools.effects.calls import Calls
+from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.results import ToolResult
 
 CANCELLING = ToolCall(

@@ -10,12 +10,12 @@ from tests.graphs.cli.terminals import Outcome
 
 from bailiwick.graphs.approles import write_approles
 from bailiwick.graphs.surroundings import start_surroundings
-from bailiwick.tools.checkpoint_keys import CheckpointKeys
 from bailiwick.tools.devvault import DevelopmentVault
 from bailiwick.tools.devvault.faults import Fault
-from bailiwick.tools.ledger import Ledger
-from bailiwick.tools.services import CHECKPOINT_KEY, CHECKPOINTS
-from bailiwick.tools.transit import Transit
+from bailiwick.tools.keys.checkpoint_keys import CheckpointKeys
+from bailiwick.tools.keys.transit import Transit
+from bailiwick.tools.provision.services import CHECKPOINT_KEY, CHECKPOINTS
+from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.vault import Vault
 
 Command = Callable[..., Outcome]

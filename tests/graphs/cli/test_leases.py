@@ -14,9 +14,9 @@ from bailiwick.graphs.approles import write_approles
 from bailiwick.graphs.surroundings import Surroundings, start_surroundings
 from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.scopes import Scope
-from bailiwick.tools.leases import Lease
-from bailiwick.tools.ledger import Entry, Ledger
-from bailiwick.tools.revocations import Revocations
+from bailiwick.tools.records.ledger import Entry, Ledger
+from bailiwick.tools.secrets.leases import Lease
+from bailiwick.tools.secrets.revocations import Revocations
 from bailiwick.tools.vault import Vault
 
 CALL = ToolCall(

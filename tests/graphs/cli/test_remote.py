@@ -9,7 +9,7 @@ from tests.graphs.cli.terminals import Terminal
 from tests.graphs.served import Server, ask, environment, has_ended, said, serve, until
 
 from bailiwick.graphs.surroundings import start_surroundings
-from bailiwick.tools.ledger import Ledger
+from bailiwick.tools.records.ledger import Ledger
 
 HERE = ("approvals", "deliver")
 NO_OUTBOX = f"{Path(__file__).parents[1] / 'shared.py'}:no_outbox"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.graphs.cli.terminals import Outcome
 
-from bailiwick.tools.ledger import Ledger
+from bailiwick.tools.records.ledger import Ledger
 
 Command = Callable[..., Outcome]
 

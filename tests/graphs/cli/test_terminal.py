@@ -14,7 +14,7 @@ from bailiwick.graphs.cli.narration import Narration
 from bailiwick.graphs.cli.records import describe
 from bailiwick.graphs.cli.terminal import quoted, visible
 from bailiwick.policies.canonical import Json, canonical
-from bailiwick.tools.chain import Record
+from bailiwick.tools.records.chain import Record
 
 Show = Callable[..., str]
 

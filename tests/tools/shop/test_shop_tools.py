@@ -14,10 +14,10 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
 from bailiwick.policies.errors import ScopeError
-from bailiwick.tools.credentials import Credential
-from bailiwick.tools.findings import Finding
+from bailiwick.tools.declared.findings import Finding
+from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.retries import ATTEMPTS
-from bailiwick.tools.scoped import ScopedTool
+from bailiwick.tools.secrets.credentials import Credential
 from bailiwick.tools.shop import Shop, ShopTools, create_shop_tools
 from bailiwick.tools.shop.stock import INJECTED_NOTE
 from bailiwick.tools.shop.store import ShopScope

@@ -7,7 +7,7 @@ import pytest
 
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.devvault import DevelopmentVault
-from bailiwick.tools.leases import Lease
+from bailiwick.tools.secrets.leases import Lease
 from bailiwick.tools.vault import Vault
 from bailiwick.tools.vault.methods import LoginMethod
 

@@ -1,0 +1,1 @@
+"""The checkpoints: where they are kept, how they are written, how they are sealed."""

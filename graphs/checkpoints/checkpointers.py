@@ -1,0 +1,193 @@
+"""Owns the checkpoints' database: SQLite or PostgreSQL by URL, with LangGraph's strict types."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+
+from bailiwick.graphs.checkpoints.sealed_saver import SealedSaver
+from bailiwick.graphs.checkpoints.sealing import SealingSerializer
+from bailiwick.graphs.checkpoints.serializer import CompactSerializer
+from bailiwick.policies.errors import SettingsError
+from bailiwick.tools.records.database_errors import sentence
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection, Connection
+    from psycopg.rows import DictRow
+    from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
+POOL_SIZE = 10
+
+WAIT = 5
+"""Seconds to wait for a connection, or for SQLite's one writer."""
+
+_SYNCHRONOUS = "PRAGMA synchronous=NORMAL"
+"""No end of a process loses a checkpoint then; a power failure may set threads back by some steps,
+and what ran in those stands in the ledger, which keeps it from running again."""
+
+
+@contextmanager
+def open_checkpointer(
+    url: str, sealing: SealingSerializer | None = None
+) -> Generator[BaseCheckpointSaver[Any]]:
+    """Open the checkpoints for `invoke` and `stream`, their tables made where they are missing.
+
+    Args:
+        url: `sqlite:///path`, `sqlite://` (in memory) or `postgresql://user:password@host/name`.
+        sealing: Seals them; they are kept in the clear where left out.
+
+    Raises:
+        SettingsError: If the database cannot be opened.
+    """
+    if _is_sqlite(url):
+        from langgraph.checkpoint.sqlite import SqliteSaver  # noqa: PLC0415 - one of two is needed
+
+        with closing(_connect(_path(url))) as connection:
+            saver = SqliteSaver(connection, serde=CompactSerializer())
+            with _plainly(url):
+                saver.setup()
+            yield _sealed(saver, sealing, is_whole=True)
+        return
+    with _plainly(url):
+        from langgraph.checkpoint.postgres import PostgresSaver  # noqa: PLC0415 - as above
+
+        pool = _pool(_plain(url))
+    with pool:
+        postgres = PostgresSaver(pool, serde=CompactSerializer())
+        with _plainly(url):
+            postgres.setup()
+        yield _sealed(postgres, sealing, is_whole=False)
+
+
+@asynccontextmanager
+async def open_async_checkpointer(
+    url: str, sealing: SealingSerializer | None = None
+) -> AsyncGenerator[BaseCheckpointSaver[Any]]:
+    """Open the checkpoints for `ainvoke` and `astream`; see `open_checkpointer`.
+
+    Raises:
+        SettingsError: If the database cannot be opened.
+    """
+    if _is_sqlite(url):
+        import aiosqlite  # noqa: PLC0415 - one of two is needed
+        from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver  # noqa: PLC0415 - as above
+
+        # aiosqlite leaves a thread behind where it cannot connect.
+        await asyncio.to_thread(lambda: _connect(_path(url)).close())
+        connection = await aiosqlite.connect(_path(url), timeout=WAIT)
+        try:
+            await connection.execute(_SYNCHRONOUS)
+            saver = AsyncSqliteSaver(connection, serde=CompactSerializer())
+            with _plainly(url):
+                await saver.setup()
+            yield _sealed(saver, sealing, is_whole=True)
+        finally:
+            await connection.close()
+        return
+    with _plainly(url):
+        from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver  # noqa: PLC0415 - as above
+
+        pool = await _async_pool(_plain(url))
+    async with pool:
+        postgres = AsyncPostgresSaver(pool, serde=CompactSerializer())
+        with _plainly(url):
+            await postgres.setup()
+        yield _sealed(postgres, sealing, is_whole=False)
+
+
+def _sealed(
+    saver: BaseCheckpointSaver[Any], sealing: SealingSerializer | None, *, is_whole: bool
+) -> BaseCheckpointSaver[Any]:
+    return saver if sealing is None else SealedSaver(saver, sealing, is_whole=is_whole)
+
+
+def _is_sqlite(url: str) -> bool:
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite" and (rest == "" or rest.startswith("/")):
+        return True
+    if scheme in {"postgresql", "postgres", "postgresql+psycopg"}:
+        return False
+    # The rest may hold a password.
+    raise SettingsError(
+        f"checkpoints cannot be kept at {scheme!r}: use sqlite:///PATH or "
+        "postgresql://USER:PASSWORD@HOST/DATABASE"
+    )
+
+
+def _path(url: str) -> str:
+    return url.removeprefix("sqlite://").removeprefix("/") or ":memory:"
+
+
+def _plain(url: str) -> str:
+    # The ledger's URL may name its driver; psycopg itself does not know that form.
+    return url.replace("postgresql+psycopg://", "postgresql://", 1)
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    with _plainly(f"sqlite:///{path}"):
+        connection = sqlite3.connect(path, timeout=WAIT, check_same_thread=False)
+        try:
+            # Told now, that it is locked or read-only is one wait: in a run, each write would wait.
+            connection.execute("BEGIN IMMEDIATE")
+            connection.rollback()
+            connection.execute(_SYNCHRONOUS)
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+
+def _pool(url: str) -> "ConnectionPool[Connection[DictRow]]":
+    from psycopg import Connection  # noqa: PLC0415 - only where PostgreSQL is used
+    from psycopg.rows import DictRow  # noqa: PLC0415 - as above
+    from psycopg_pool import ConnectionPool  # noqa: PLC0415 - as above
+
+    options = _connection_options()
+    # A pool would try for long and not say what is wrong.
+    Connection[DictRow].connect(url, **options).close()
+    return ConnectionPool(url, kwargs=options, connection_class=Connection[DictRow], **_SIZE)
+
+
+async def _async_pool(url: str) -> "AsyncConnectionPool[AsyncConnection[DictRow]]":
+    from psycopg import AsyncConnection  # noqa: PLC0415 - only where PostgreSQL is used
+    from psycopg.rows import DictRow  # noqa: PLC0415 - as above
+    from psycopg_pool import AsyncConnectionPool  # noqa: PLC0415 - as above
+
+    options = _connection_options()
+    await (await AsyncConnection[DictRow].connect(url, **options)).close()
+    return AsyncConnectionPool(
+        url, kwargs=options, connection_class=AsyncConnection[DictRow], **_SIZE
+    )
+
+
+_SIZE: dict[str, Any] = {"min_size": 1, "max_size": POOL_SIZE, "timeout": WAIT, "open": False}
+
+
+def _connection_options() -> dict[str, Any]:
+    from psycopg.rows import dict_row  # noqa: PLC0415 - only where PostgreSQL is used
+
+    # What LangGraph's savers ask of their connections.
+    saver = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
+    return {**saver, "connect_timeout": WAIT}
+
+
+@contextmanager
+def _plainly(url: str) -> Generator[None]:
+    """Say in our words what is wrong with the database; theirs may hold parts of its URL."""
+    try:
+        yield
+    except ModuleNotFoundError:
+        raise SettingsError(
+            "checkpoints in PostgreSQL need psycopg: install bailiwick with its extra 'postgres'"
+        ) from None
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in {"sqlite3", "psycopg", "psycopg_pool"}:
+            raise
+        place = repr(_path(url)) if _is_sqlite(url) else "in PostgreSQL"
+        why = "cannot be found at such a URL: use postgresql://USER:PASSWORD@HOST/DATABASE"
+        if type(error).__name__ != "ProgrammingError":
+            why = sentence(error)
+        raise SettingsError(f"the checkpoints' database {place} {why}") from None

@@ -1,6 +1,0 @@
-"""Owns the outbox of the refund desk's server; `langgraph.json` names it."""
-
-from bailiwick.graphs.app import desk, settings
-from bailiwick.graphs.outboxes import create_outbox
-
-app = create_outbox(settings, desk.guard.approvals)

@@ -1,0 +1,1 @@
+"""The way of answers from the database to the threads that wait for them."""

@@ -1,0 +1,291 @@
+"""Owns the way from the outbox to the threads: those that wait go on once the request has ended."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Literal, Self, TypeAlias
+
+from bailiwick.graphs.outbox.threads import (
+    App,
+    AsyncThreads,
+    GraphThreads,
+    Threads,
+    UnderWay,
+    Watch,
+)
+from bailiwick.graphs.outbox.waiting import Move, next_move
+from bailiwick.policies.approvals import Approval
+from bailiwick.policies.errors import BailiwickError, LedgerError
+from bailiwick.tools.executions import to_its_end
+from bailiwick.tools.guard import Guard
+from bailiwick.tools.people.approvals import Approvals
+from bailiwick.tools.people.deliveries import FIRST, LAPSE, LONGEST, Claim, Deliveries, backoff
+
+__all__ = ["App", "Report", "adeliver", "adeliver_to", "deliver", "keep_delivering"]
+
+PAUSE = 1.0
+"""Seconds between two looks at the outbox."""
+
+Outcome: TypeAlias = Literal["resumed", "passed", "postponed", "failed"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Tell what came of one look at a thread.
+
+    Attributes:
+        thread: The thread.
+        approvals: The requests that had ended.
+        outcome: `resumed` (it went on, and ended or waits for something else), `passed` (it had
+            gone on already), `postponed` (to be looked at again) or `failed` (its run broke off; to
+            be tried again).
+        reason: Why it was postponed or failed.
+    """
+
+    thread: str
+    approvals: tuple[Approval, ...]
+    outcome: Outcome
+    reason: str = ""
+
+
+def deliver(  # noqa: PLR0913 - which threads and how, each optional
+    app: App,
+    guard: Guard,
+    *,
+    thread: str | None = None,
+    limit: int | None = None,
+    watch: Watch | None = None,
+    lapse: float = LAPSE,
+) -> list[Report]:
+    """Carry on every thread that waits for a request which has ended: answered, expired, cancelled.
+
+    However many do this at once, in threads or processes, each thread is resumed by one of them.
+    If that one dies, another takes over when its claim has lapsed. A thread goes on as whoever
+    asked, never as whoever answered.
+
+    Args:
+        app: The compiled graph, with the checkpointer that knows the threads.
+        guard: The guard of its tools.
+        thread: Only this thread; left out, every thread of the guard's ledger and place.
+        limit: At most so many threads.
+        watch: Gets each step's update as it comes, those of agents included.
+        lapse: Seconds after which others take over from a deliverer that died.
+
+    Returns:
+        What came of each thread, in order.
+
+    Raises:
+        LedgerError: If the ledger's database fails.
+    """
+    _sweep(guard.approvals, thread)
+    threads, outbox = GraphThreads(app, watch), guard.approvals.outbox(lapse=lapse)
+    reports = list[Report]()
+    while len(reports) != limit and (claim := outbox.claim(thread)):
+        with _given_back(outbox, claim):
+            reports.append(_carry(threads, outbox, claim))
+    return reports
+
+
+async def adeliver(  # noqa: PLR0913 - as above
+    app: App,
+    guard: Guard,
+    *,
+    thread: str | None = None,
+    limit: int | None = None,
+    watch: Watch | None = None,
+    lapse: float = LAPSE,
+) -> list[Report]:
+    """Do what `deliver` does, on an event loop and with an asynchronous checkpointer."""
+    threads = GraphThreads(app, watch)
+    return await adeliver_to(threads, guard.approvals, thread=thread, limit=limit, lapse=lapse)
+
+
+async def adeliver_to(
+    threads: AsyncThreads,
+    approvals: Approvals,
+    *,
+    thread: str | None = None,
+    limit: int | None = None,
+    lapse: float = LAPSE,
+) -> list[Report]:
+    """Do what `deliver` does for threads that are kept elsewhere, such as at a server.
+
+    Args:
+        threads: The threads.
+        approvals: What was asked in them.
+        thread: As there.
+        limit: As there.
+        lapse: As there.
+    """
+    await asyncio.to_thread(_sweep, approvals, thread)
+    outbox, reports = approvals.outbox(lapse=lapse), list[Report]()
+    while len(reports) != limit and (claim := await asyncio.to_thread(outbox.claim, thread)):
+        reports.append(await _acarry(threads, outbox, claim))
+    return reports
+
+
+async def keep_delivering(
+    threads: AsyncThreads,
+    approvals: Approvals,
+    *,
+    at_once: int = 8,
+    lapse: float = LAPSE,
+    tell: Callable[[Report], object] = lambda _: None,
+) -> None:
+    """Carry on threads as soon as what they wait for has ended, until cancelled.
+
+    Args:
+        threads: The threads.
+        approvals: What is asked in them.
+        at_once: How many threads at most, so that a long run keeps no other thread waiting.
+        lapse: Seconds after which others take over from a deliverer that died.
+        tell: Gets what came of each thread.
+    """
+    outbox, slots = approvals.outbox(lapse=lapse), asyncio.Semaphore(at_once)
+
+    async def carry(claim: Claim) -> None:
+        try:
+            tell(await _acarry(threads, outbox, claim))
+        except Exception as error:  # noqa: BLE001 - one thread's trouble must not end the others'
+            logger.warning("thread %s: %s", claim.thread, type(error).__name__)
+        finally:
+            slots.release()
+
+    async with asyncio.TaskGroup() as runs:
+        while True:
+            await slots.acquire()
+            runs.create_task(carry(await _due(outbox, approvals)))
+
+
+async def _due(outbox: Deliveries, approvals: Approvals) -> Claim:
+    while True:
+        try:
+            await asyncio.to_thread(_sweep, approvals, None)
+            if claim := await asyncio.to_thread(outbox.claim):
+                return claim
+        except LedgerError as error:
+            logger.warning("the outbox cannot be read: %s", error)
+        await asyncio.sleep(PAUSE)
+
+
+def _sweep(approvals: Approvals, thread: str | None) -> None:
+    while approvals.expire(thread):
+        pass
+
+
+def _carry(threads: Threads, outbox: Deliveries, claim: Claim) -> Report:
+    attempts = claim.attempts
+    try:
+        move = next_move(threads.look(claim), claim)
+        if move.kind == "run" and outbox.begin(claim):
+            attempts += 1
+            with _Renewal(outbox, claim):
+                threads.run(claim, move.given)
+    except UnderWay as other:
+        move = Move(kind="look", reason=str(other))
+    except Exception as error:  # noqa: BLE001 - whatever a graph raises, the thread is tried again
+        return _failed(outbox, claim, error, attempts)
+    return _done(outbox, claim, move)
+
+
+async def _acarry(threads: AsyncThreads, outbox: Deliveries, claim: Claim) -> Report:
+    attempts = claim.attempts
+    async with _agiven_back(outbox, claim):
+        try:
+            move = next_move(await threads.alook(claim), claim)
+            if move.kind == "run" and await asyncio.to_thread(outbox.begin, claim):
+                attempts += 1
+                async with _Renewal(outbox, claim):
+                    await threads.arun(claim, move.given)
+        except UnderWay as other:
+            move = Move(kind="look", reason=str(other))
+        except Exception as error:  # noqa: BLE001 - as above
+            return await asyncio.to_thread(_failed, outbox, claim, error, attempts)
+        return await asyncio.to_thread(_done, outbox, claim, move)
+
+
+def _done(outbox: Deliveries, claim: Claim, move: Move) -> Report:
+    match move.kind:
+        case "look":
+            # As long again as it has taken until now, and half of that: no count is needed.
+            after = min(LONGEST, max(FIRST, claim.age / 2))
+            outbox.postpone(claim, move.reason, after=after)
+            return _report(claim, "postponed", move.reason)
+        case "run" | "rest":
+            if not outbox.end(claim):
+                return _report(claim, "postponed", "another deliverer has taken over")
+            return _report(claim, "resumed" if move.kind == "run" else "passed")
+
+
+def _failed(outbox: Deliveries, claim: Claim, error: Exception, attempts: int) -> Report:
+    # What a foreign error says may hold values of the conversation, addresses and keys.
+    reason = f"the run broke off ({type(error).__name__})"
+    if isinstance(error, BailiwickError):
+        reason = f"{reason}: {error}"
+    logger.warning("thread %s: %s", claim.thread, reason)
+    outbox.postpone(claim, reason, after=backoff(attempts))
+    return _report(claim, "failed", reason)
+
+
+def _report(claim: Claim, outcome: Outcome, reason: str = "") -> Report:
+    return Report(thread=claim.thread, approvals=claim.approvals, outcome=outcome, reason=reason)
+
+
+def _give_back(outbox: Deliveries, claim: Claim) -> None:
+    outbox.postpone(claim, "its deliverer was stopped", after=0.0)
+
+
+@contextmanager
+def _given_back(outbox: Deliveries, claim: Claim) -> Generator[None]:
+    """Let others have the claim at once where this deliverer is stopped, by Ctrl-C for one."""
+    try:
+        yield
+    except BaseException:
+        _give_back(outbox, claim)
+        raise
+
+
+@asynccontextmanager
+async def _agiven_back(outbox: Deliveries, claim: Claim) -> AsyncGenerator[None]:
+    try:
+        yield
+    except BaseException:
+        await to_its_end(lambda: _give_back(outbox, claim))
+        raise
+
+
+class _Renewal:
+    """Renew a claim from a thread of its own, as long as the run takes."""
+
+    def __init__(self, outbox: Deliveries, claim: Claim) -> None:
+        self._outbox = outbox
+        self._claim = claim
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._renew, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._stopped.set()
+        await asyncio.to_thread(self._thread.join)
+
+    def _renew(self) -> None:
+        while not self._stopped.wait(self._outbox.lapse / 3):
+            try:
+                self._outbox.renew(self._claim)
+            except LedgerError as error:
+                logger.warning("the claim on thread %s: %s", self._claim.thread, error)

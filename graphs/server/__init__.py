@@ -1,0 +1,1 @@
+"""What LangGraph Server lets through: who may do what, and by which token."""

@@ -1,0 +1,180 @@
+"""Deliverers side by side, stopped and killed: each thread ends, and nothing is paid twice."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tests.graphs.till import (
+    CUSTOMER,
+    REQUEST,
+    Book,
+    Teller,
+    Till,
+    config,
+    delivered,
+    let_pass,
+    open_till,
+    opened_till,
+)
+
+from bailiwick.graphs.checkpoints.checkpointers import open_async_checkpointer, open_checkpointer
+from bailiwick.graphs.outbox.deliveries import Report, adeliver, deliver
+from bailiwick.policies import Policy
+from bailiwick.tools.guard import Guard
+from bailiwick.tools.people.deliveries import GRACE, Deliveries
+from bailiwick.tools.people.principals import acting_as
+from bailiwick.tools.records.ledger import Ledger
+
+DELIVERER = Path(__file__).with_name("deliverer.py")
+
+
+def test_a_run_that_is_under_way_is_left_alone(till: Till) -> None:
+    """Its interrupt still shows in the outermost state while the call it released runs."""
+    looks: list[Report] = []
+
+    def look() -> None:
+        let_pass(till.guard.ledger, GRACE)
+        with ThreadPoolExecutor(1) as pool:
+            looks.extend(pool.submit(deliver, till.app, till.guard).result())
+
+    till.ask()
+    till.book.before = look
+    till.answer(type="approve")
+    assert [report.outcome for report in looks] == ["postponed"]
+    assert looks[0].reason == "a run of the thread is under way, or broke off"
+    assert till.book.paid() == [("shop", "140.00")]
+    assert till.is_done()
+
+
+def test_a_run_that_breaks_off_is_tried_again(till: Till) -> None:
+    """With the kind of error kept and nothing of its words, further and further apart."""
+    till.approve(*till.ask())
+    till.model.troubles += [RuntimeError("key sk-123"), RuntimeError("key sk-123")]
+    for attempts in (1, 2):
+        (report,) = deliver(till.app, till.guard)
+        assert (report.outcome, report.reason) == ("failed", "the run broke off (RuntimeError)")
+        (waiting,) = Deliveries(till.guard.ledger).list()
+        assert (waiting.attempts, waiting.error) == (attempts, report.reason)
+        assert delivered(till) == []
+        let_pass(till.guard.ledger, 2**attempts)
+    assert delivered(till) == ["resumed"]
+    assert till.is_done()
+    assert till.book.paid() == [("shop", "140.00")]
+
+
+def test_a_deliverer_that_is_stopped_gives_its_claim_back(till: Till) -> None:
+    """Another goes on from where it broke off; the call that was under way is in doubt."""
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    till.approve(*till.ask())
+    till.book.after = stop
+    with pytest.raises(KeyboardInterrupt):
+        deliver(till.app, till.guard)
+    till.book.after = lambda: None
+    assert delivered(till) == ["resumed"]
+    assert "its outcome is not known" in till.said()[-2]
+    assert till.is_done()
+    assert till.book.paid() == [("shop", "140.00")]
+
+
+def test_many_deliverers_in_threads_resume_each_thread_once(till: Till) -> None:
+    """Six at once on eight threads: counted at the book."""
+    for number in range(8):
+        till.approve(*till.ask(f"t-{number}", f"pay {140 + number} to shop"))
+    ready = threading.Barrier(6)
+
+    def work() -> list[Report]:
+        ready.wait()
+        return deliver(till.app, till.guard)
+
+    with ThreadPoolExecutor(6) as pool:
+        reports = [
+            report for each in [pool.submit(work) for _ in range(6)] for report in each.result()
+        ]
+    assert sorted(report.thread for report in reports) == [f"t-{number}" for number in range(8)]
+    assert {report.outcome for report in reports} == {"resumed"}
+    assert sorted(till.book.paid()) == [("shop", f"{140 + number}.00") for number in range(8)]
+
+
+def test_it_works_on_an_event_loop(
+    database_url: str, checkpoints: str, policy: Policy, tmp_path: Path
+) -> None:
+    """With an asynchronous checkpointer, and deliverers side by side."""
+
+    async def story(ledger: Ledger) -> list[str]:
+        async with open_async_checkpointer(checkpoints) as checkpointer:
+            book, guard = Book(tmp_path / "book.db"), Guard(policy=policy, ledger=ledger)
+            model = Teller()
+            app = open_till(guard, book, checkpointer, model)
+            till = Till(app=app, guard=guard, book=book, model=model)
+            for thread in ("a", "b"):
+                await _aask(till, thread)
+            model.troubles.append(RuntimeError())
+            till.approve(*guard.approvals.pending())
+            both = await asyncio.gather(adeliver(app, guard), adeliver(app, guard))
+            let_pass(ledger, 2)
+            after = await adeliver(app, guard)
+            assert book.paid() == [("shop", "140.00")] * 2
+            return sorted(report.outcome for report in [*both[0], *both[1], *after])
+
+    with closing(Ledger(database_url)) as ledger:
+        assert asyncio.run(story(ledger)) == ["failed", "resumed", "resumed"]
+
+
+async def _aask(till: Till, thread: str) -> None:
+    with acting_as(CUSTOMER):
+        await till.app.ainvoke({"messages": [("user", REQUEST)]}, config(thread))
+
+
+def test_processes_resume_each_thread_once_though_one_is_killed(
+    postgres_url: str, tmp_path: Path, policy: Policy
+) -> None:
+    """Four deliverers; one gets SIGKILL while it pays: all threads end, each was paid for once."""
+    threads = [f"t-{number}" for number in range(12)]
+    book = Book(tmp_path / "book.db")
+    with (
+        open_checkpointer(postgres_url) as checkpointer,
+        opened_till(postgres_url, checkpointer, book, policy) as till,
+    ):
+        for number, thread in enumerate(threads):
+            till.approve(*till.ask(thread, f"pay {140 + number} to shop"))
+        deliverers = [_start(postgres_url, tmp_path, hangs=number == 0) for number in range(4)]
+        try:
+            _until((tmp_path / "hangs").exists)
+            deliverers[0].kill()
+            for each in deliverers[1:]:
+                assert each.wait(60) == 0
+        finally:
+            for each in deliverers:
+                each.kill()
+                each.communicate()
+        assert deliverers[0].returncode == -signal.SIGKILL
+        assert all(till.is_done(thread) for thread in threads)
+    assert sorted(book.paid()) == [("shop", f"{140 + number}.00") for number in range(12)]
+
+
+def _start(url: str, folder: Path, *, hangs: bool) -> "subprocess.Popen[bytes]":
+    root = Path(__file__).parents[3]
+    arguments = [url, str(folder), *(["hangs"] if hangs else [])]
+    paths = os.pathsep.join(path for path in [str(root), *sys.path] if path)
+    return subprocess.Popen(
+        [sys.executable, DELIVERER, *arguments], env={**os.environ, "PYTHONPATH": paths}
+    )
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

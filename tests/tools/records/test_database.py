@@ -1,0 +1,310 @@
+"""The database is opened, shared and left by rules, and says in a sentence what is wrong."""
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, text
+
+from bailiwick.policies.errors import LedgerError
+from bailiwick.tools.records import tables
+from bailiwick.tools.records.ledger import Entry, Ledger
+
+FULL = 2
+"""What SQLite calls waiting for the disk at each commit."""
+
+
+@pytest.fixture
+def ledger(database_url: str) -> Iterator[Ledger]:
+    """Give an empty ledger on each kind of database."""
+    opened = Ledger(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def memory() -> Iterator[Ledger]:
+    """Give an empty ledger in memory."""
+    opened = Ledger("sqlite://")
+    yield opened
+    opened.close()
+
+
+def append(ledger: Ledger, thread: str, *entries: Entry) -> None:
+    """Append in a transaction of its own."""
+    with ledger.transaction() as connection:
+        ledger.append(connection, thread, *entries)
+
+
+def fill(ledger: Ledger, records: int = 5) -> None:
+    """Write two threads of as many records each."""
+    for thread in ("a", "b"):
+        for number in range(records):
+            append(ledger, thread, Entry("decision", {"number": number}))
+
+
+def test_a_thread_that_is_no_text_is_refused(ledger: Ledger) -> None:
+    """Both databases keep Unicode, and PostgreSQL no zero."""
+    with pytest.raises(LedgerError, match="half a character"):
+        append(ledger, "\ud800", Entry("decision", {}))
+    with pytest.raises(LedgerError, match="cannot be recorded"):
+        append(ledger, "a", Entry("decision", {"text": "\ud800"}))
+    assert ledger.verify().records == 0
+
+
+def test_only_what_need_not_wait_for_the_disk_does_not(ledger: Ledger) -> None:
+    """The setting is the transaction's own: the next one on the same connection has its own."""
+
+    def waits(*, flushes: bool) -> bool:
+        with ledger.transaction(flushes=flushes) as connection:
+            ledger.append(connection, "a", Entry("decision", {}))
+            if connection.dialect.name == "sqlite":
+                return bool(connection.scalar(text("PRAGMA synchronous")) == FULL)
+            return bool(connection.scalar(text("SHOW synchronous_commit")) == "on")
+
+    assert waits(flushes=True)
+    assert not waits(flushes=False)
+    assert waits(flushes=True)
+    assert ledger.verify().records == 3
+
+
+# Forked after the imports, which cost more than all the rest.
+WRITERS = """
+import sys
+from multiprocessing import get_context
+from bailiwick.tools.records.ledger import Entry, Ledger
+
+def write(worker):
+    ledger = Ledger(sys.argv[1])
+    for number in range(10):
+        with ledger.transaction() as connection:
+            ledger.append(connection, "a", Entry("decision", {"worker": worker}))
+    ledger.close()
+
+with get_context("fork").Pool(4) as pool:
+    pool.map(write, range(4), chunksize=1)
+"""
+
+
+def test_many_processes_create_and_write_one_ledger(database_url: str) -> None:
+    """Whoever comes first creates the tables; all write one chain."""
+    subprocess.run([sys.executable, "-c", WRITERS, database_url], check=True)
+    ledger = Ledger(database_url)
+    assert ledger.verify().records == 40
+    assert ledger.verify().is_sound
+    ledger.close()
+
+
+def test_a_ledger_in_memory_is_shared_by_threads(memory: Ledger) -> None:
+    """One database, however many threads write and read it."""
+
+    def work(number: int) -> int:
+        append(memory, "a", Entry("decision", {"number": number}))
+        return len(list(memory.records()))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert max(pool.map(work, range(40))) == 40
+    assert memory.verify().records == 40
+
+
+def test_an_opened_ledger_keeps_what_is_there(database_url: str) -> None:
+    """Tables are created only where they are absent."""
+    for number in range(2):
+        ledger = Ledger(database_url)
+        append(ledger, "a", Entry("decision", {"number": number}))
+        ledger.close()
+    ledger = Ledger(database_url)
+    assert [r.body["number"] for r in ledger.records()] == [0, 1]
+    ledger.close()
+
+
+def test_a_newer_schema_is_left_alone(database_url: str) -> None:
+    """An older program cannot know what it would break."""
+    ledger = Ledger(database_url)
+    with ledger.transaction() as connection:
+        connection.execute(tables.schema.insert(), {"version": tables.SCHEMA_VERSION + 1})
+    ledger.close()
+    with pytest.raises(LedgerError, match=r"newer bailiwick .* upgrade"):
+        Ledger(database_url)
+
+
+def test_sqlite_is_set_up_to_survive(sqlite_url: str) -> None:
+    """Write-ahead log, every commit on disk, foreign keys kept."""
+    ledger = Ledger(sqlite_url)
+    pragmas = {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 5000, "foreign_keys": 1}
+    with ledger.reading() as connection:
+        for pragma, value in pragmas.items():
+            assert connection.execute(text(f"PRAGMA {pragma}")).scalar_one() == value
+    ledger.close()
+
+
+def test_a_locked_database_is_told_in_a_sentence(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits for five seconds learns what to do."""
+    monkeypatch.setattr("bailiwick.tools.records.database.WAIT", 0.05)
+    ledger = Ledger(sqlite_url)
+    other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(LedgerError) as caught:
+        append(ledger, "a", Entry("decision", {}))
+
+    path = str(tmp_path / "ledger.db")
+    assert str(caught.value) == (
+        f"the ledger {path!r} is locked by somebody else: "
+        "let them finish or end them, then try again"
+    )
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+    other.execute("ROLLBACK")
+    other.close()
+    append(ledger, "a", Entry("decision", {}))
+    assert ledger.verify().records == 1
+    ledger.close()
+
+
+def test_a_locked_thread_is_told_in_a_sentence(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only its own writers wait; another thread's go on."""
+    monkeypatch.setattr("bailiwick.tools.records.database.WAIT", 0.1)
+    one, two = Ledger(postgres_url), Ledger(postgres_url)
+    with one.transaction() as connection:
+        one.append(connection, "a", Entry("decision", {}))
+        append(two, "b", Entry("decision", {}))
+        with pytest.raises(LedgerError, match="is locked by somebody else"):
+            append(two, "a", Entry("decision", {}))
+    assert [(r.thread, r.seq) for r in two.records()] == [("a", 1), ("b", 1)]
+    one.close()
+    two.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("nonsense", "the ledger's URL cannot be read"),
+        ("mysql://u:secret@h/d", "does not know 'mysql' databases"),
+        ("sqlite:////nowhere/at/all/ledger.db", "cannot be opened: check that its folder exists"),
+        ("postgresql://u:secret@127.0.0.1:1/d", "'d' at '127.0.0.1' cannot be reached"),
+        ("postgres://u:secret@/d?host=/nowhere", "'d' at '/nowhere' cannot be reached"),
+        ("postgresql://u@127.0.0.1:1/d?password=secret", "cannot be reached"),
+        ("postgresql://u:secret@127.0.0.1:x/d", "the ledger's URL cannot be read"),
+    ],
+)
+def test_what_cannot_be_opened_is_told_without_the_password(url: str, sentence: str) -> None:
+    """One sentence with the remedy."""
+    with pytest.raises(LedgerError) as caught:
+        Ledger(url)
+    assert sentence in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
+
+
+def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+    """It is left as it is."""
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database " * 100)
+    with pytest.raises(LedgerError, match="is damaged or no database at all"):
+        Ledger(f"sqlite:///{path}")
+    assert path.read_text() == "not a database " * 100
+
+
+def test_a_read_only_database_can_be_read_and_says_so_when_written(tmp_path: Path) -> None:
+    """An auditor's copy verifies; writing to it is refused in a sentence."""
+    path = tmp_path / "ledger.db"
+    ledger = Ledger(f"sqlite:///{path}")
+    fill(ledger)
+    with ledger.reading() as connection:
+        connection.execute(text("SELECT 1"))
+        copy = Ledger(f"sqlite:///file:{path}?mode=ro&uri=true")
+        assert copy.verify().records == 10
+        with pytest.raises(LedgerError, match="is read-only: allow writing to it"):
+            append(copy, "a", Entry("decision", {}))
+        copy.close()
+    ledger.close()
+
+
+def test_a_full_disk_is_told_and_leaves_the_chain_sound(sqlite_url: str) -> None:
+    """Nothing of the transaction is kept."""
+    ledger = Ledger(sqlite_url)
+    append(ledger, "a", Entry("decision", {}))
+
+    def fill_up(connection: Connection) -> None:
+        connection.execute(text("PRAGMA max_page_count = 1"))
+        for _ in range(100):
+            ledger.append(connection, "a", Entry("decision", {"much": "x" * 10_000}))
+
+    with pytest.raises(LedgerError, match="no space left"), ledger.transaction() as connection:
+        fill_up(connection)
+    assert ledger.verify().records == 1
+    ledger.close()
+
+
+def test_a_database_that_went_away_is_told_and_found_again(postgres_url: str) -> None:
+    """Its server ends our connections; the next transaction makes new ones."""
+    ledger = Ledger(postgres_url)
+    append(ledger, "a", Entry("decision", {}))
+    end = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    other = Ledger(postgres_url)
+    with other.reading() as connection:
+        connection.execute(end)
+    with pytest.raises(LedgerError, match="cannot be reached"):
+        append(ledger, "a", Entry("decision", {}))
+    append(ledger, "a", Entry("decision", {}))
+    assert ledger.verify().records == 2
+    ledger.close()
+    other.close()
+
+
+def test_an_idle_connection_is_tried_before_it_is_used(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that waited for a person for hours does not fail on a connection cut meanwhile."""
+    monkeypatch.setattr("bailiwick.tools.records.database._IDLE", 0.0)
+    ledger, other = Ledger(postgres_url), Ledger(postgres_url)
+    append(ledger, "a", Entry("decision", {}))
+    with other.reading() as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+    append(ledger, "a", Entry("decision", {}))
+    assert ledger.verify().records == 2
+    ledger.close()
+    other.close()
+
+
+def test_foreign_tables_are_told(sqlite_url: str, tmp_path: Path) -> None:
+    """Somebody else's `records` are not written into."""
+    raw = sqlite3.connect(tmp_path / "ledger.db")
+    raw.execute("CREATE TABLE records (artist TEXT)")
+    raw.close()
+    ledger = Ledger(sqlite_url)
+    with pytest.raises(LedgerError, match="a database of its own"):
+        append(ledger, "a", Entry("decision", {}))
+    ledger.close()
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_nested_transactions_end_in_a_sentence(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would wait for themselves."""
+    monkeypatch.setattr("bailiwick.tools.records.database.WAIT", 0.05)
+    ledger = Ledger(url)
+    with (
+        pytest.raises(LedgerError, match="is locked by somebody else"),
+        ledger.transaction(),
+        ledger.transaction(),
+    ):
+        pass
+    append(ledger, "a", Entry("decision", {}))
+    ledger.close()

@@ -1,0 +1,158 @@
+"""Owns what a signature says: which arguments the model gives, and where the secret goes."""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from types import FunctionType, MethodType
+from typing import Any, get_type_hints
+
+from langchain_core.tools import BaseTool, InjectedToolArg, InjectedToolCallId
+from pydantic import BaseModel, ConfigDict, create_model
+from pydantic.errors import PydanticUserError
+from pydantic.fields import FieldInfo
+
+from bailiwick.policies.errors import ScopeError
+from bailiwick.tools.secrets.credentials import Credential
+
+_NOT_INJECTED = (
+    "{!r} wants {!r} injected, which a guard does not do: write a function that does without"
+)
+IDEMPOTENCY_KEY = "idempotency_key"
+"""The parameter that takes what tells a call from every other, for systems that deduplicate."""
+
+_STRICT = ConfigDict(extra="forbid")
+_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+def refuse_odd(declared: object) -> None:
+    """Refuse what is no function or method.
+
+    A `partial` lets the model override what it binds, and a generator runs when its lease is over.
+
+    Raises:
+        ScopeError: If it is something else, or a generator.
+    """
+    kind = type(declared).__name__
+    if isinstance(declared, FunctionType | MethodType):
+        if not inspect.isgeneratorfunction(declared) and not inspect.isasyncgenfunction(declared):
+            return
+        kind = "generator"
+    raise ScopeError(f"a {kind} cannot be scoped: write a function around it, and scope that")
+
+
+def type_hints(function: Callable[..., Any], name: str) -> Mapping[str, Any]:
+    """Return a function's annotations, with what `Annotated` adds.
+
+    Raises:
+        ScopeError: If one names what cannot be found.
+    """
+    try:
+        return get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise ScopeError(
+            f"{name!r} is annotated with {error.name!r}, which cannot be found: define or import "
+            "it at the top of its module"
+        ) from None
+
+
+def credential_parameter(hints: Mapping[str, Any], name: str) -> str | None:
+    """Return the name of the parameter that is annotated `Credential`, if there is one.
+
+    Raises:
+        ScopeError: If there are several.
+    """
+    places = [parameter for parameter, hint in hints.items() if _is_credential(hint)]
+    if len(places) > 1:
+        raise ScopeError(f"{name!r} has {len(places)} credentials: one call leases one")
+    return places[0] if places else None
+
+
+def takes_idempotency_key(hints: Mapping[str, Any], name: str) -> bool:
+    """Tell whether a function takes the key of its call.
+
+    Raises:
+        ScopeError: If the parameter of that name takes something else.
+    """
+    hint = hints.get(IDEMPOTENCY_KEY)
+    if hint not in {None, str}:
+        raise ScopeError(f"{name!r} takes {IDEMPOTENCY_KEY!r}, which is a text: annotate it `str`")
+    return hint is str
+
+
+def arguments(
+    function: Callable[..., Any],
+    hints: Mapping[str, Any],
+    name: str,
+    *,
+    hidden: AbstractSet[str | None],
+) -> type[BaseModel]:
+    """Return the model of the arguments that a language model gives a function.
+
+    Args:
+        function: The function.
+        hints: Its annotations.
+        name: The tool's name.
+        hidden: The parameters that a guard fills.
+
+    Raises:
+        ScopeError: If a parameter cannot be given by name, or its type has no JSON Schema.
+    """
+    parameters = [
+        p for p in inspect.signature(function).parameters.values() if p.name not in hidden
+    ]
+    unnamed = [p.name for p in parameters if p.kind not in _BY_NAME]
+    if unnamed:
+        raise ScopeError(f"{name!r} takes {unnamed[0]!r} without a name: name every parameter")
+    injected = [p.name for p in parameters if _is_injected(hints.get(p.name))]
+    if injected:
+        raise ScopeError(_NOT_INJECTED.format(name, injected[0]))
+    fields: dict[str, Any] = {
+        p.name: (hints.get(p.name, Any), ... if p.default is p.empty else p.default)
+        for p in parameters
+    }
+    try:
+        model: type[BaseModel] = create_model(name, __config__=_STRICT, **fields)
+        model.model_json_schema()
+    except (PydanticUserError, NameError) as error:
+        raise ScopeError(
+            f"{name!r} has a parameter that no language model can fill: use types that JSON has, "
+            "and pydantic's"
+        ) from error
+    return model
+
+
+def arguments_of_tool(tool: BaseTool) -> type[BaseModel] | dict[str, Any]:
+    """Return the arguments that a language model gives a tool, as a model or as JSON Schema.
+
+    Raises:
+        ScopeError: If the tool waits for what only LangGraph's own tool node would inject.
+    """
+    shown = tool.tool_call_schema
+    if isinstance(shown, dict):
+        return shown
+    given = tool.get_input_schema()
+    if not (issubclass(shown, BaseModel) and issubclass(given, BaseModel)):
+        raise ScopeError(f"{tool.name!r} describes its arguments by pydantic 1: use pydantic 2")
+    for name in given.model_fields.keys() - shown.model_fields.keys():
+        if _must_be_injected(given.model_fields[name]):
+            raise ScopeError(_NOT_INJECTED.format(tool.name, name))
+    return type(shown.__name__, (shown,), {"model_config": _STRICT, "__doc__": shown.__doc__})
+
+
+def _must_be_injected(field: FieldInfo) -> bool:
+    # A tool's own `invoke` fills in the id of its call.
+    return field.is_required() and InjectedToolCallId not in _kinds(field.metadata)
+
+
+def _is_injected(hint: object) -> bool:
+    marks = _kinds(getattr(hint, "__metadata__", ()))
+    return any(issubclass(mark, InjectedToolArg) for mark in marks)
+
+
+def _kinds(marks: Iterable[object]) -> list[type]:
+    # An annotation may be marked with a class or with an object of it.
+    return [mark if isinstance(mark, type) else type(mark) for mark in marks]
+
+
+def _is_credential(hint: object) -> bool:
+    return hint is Credential or getattr(hint, "__origin__", None) is Credential

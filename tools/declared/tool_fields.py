@@ -1,0 +1,89 @@
+"""Owns what is read off a function or a tool when it is declared a scoped one."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from langchain_core.tools import BaseTool
+
+from bailiwick.policies.canonical import Json
+from bailiwick.policies.errors import ScopeError
+from bailiwick.policies.scopes import Scope
+from bailiwick.tools.declared.signatures import (
+    IDEMPOTENCY_KEY,
+    arguments,
+    arguments_of_tool,
+    credential_parameter,
+    refuse_odd,
+    takes_idempotency_key,
+    type_hints,
+)
+from bailiwick.tools.declared.versions import version
+
+
+def fields_of_function(
+    function: Callable[..., Any], name: str | None, scope: Scope | None
+) -> dict[str, Any]:
+    """Return a scoped tool's fields as a function's signature and docstring give them.
+
+    Raises:
+        ScopeError: If they do not agree with the declaration, or no model could call it.
+    """
+    refuse_odd(function)
+    name = name or function.__name__
+    hints = type_hints(function, name)
+    parameter = credential_parameter(hints, name)
+    if (parameter is None) != (scope is None):
+        raise ScopeError(
+            f"{name!r} must have a parameter annotated `Credential` exactly where it declares "
+            "credential=...: add the one or the other"
+        )
+    if not (description := inspect.getdoc(function)):
+        raise ScopeError(f"{name!r} needs a docstring: it is what the model knows of the tool")
+    return {
+        "name": name,
+        "description": description,
+        "args_schema": arguments(function, hints, name, hidden={parameter, IDEMPOTENCY_KEY}),
+        "credential_parameter": parameter,
+        "takes_key": takes_idempotency_key(hints, name),
+    }
+
+
+def fields_of_tool(tool: BaseTool, name: str | None, scope: Scope | None) -> dict[str, Any]:
+    """Return a scoped tool's fields as another tool has them.
+
+    Raises:
+        ScopeError: If it cannot be scoped.
+    """
+    if scope is not None:
+        raise ScopeError(
+            f"{tool.name!r} has no place for a credential: write a function with a `Credential` "
+            "parameter that uses it, and scope that"
+        )
+    return {
+        "name": name or tool.name,
+        "description": tool.description,
+        "args_schema": arguments_of_tool(tool),
+        "response_format": tool.response_format,
+        "return_direct": tool.return_direct,
+    }
+
+
+def fields_of(
+    declared: Callable[..., Any] | BaseTool, name: str | None, scope: Scope | None
+) -> dict[str, Any]:
+    """Return a scoped tool's fields as what it was declared on gives them.
+
+    Raises:
+        ScopeError: If that cannot be scoped.
+    """
+    if isinstance(declared, BaseTool):
+        return fields_of_tool(declared, name, scope)
+    return fields_of_function(declared, name, scope)
+
+
+def version_of(fields: Mapping[str, Any], declared: object, *claims: Json) -> str:
+    """Return a tool's version: a hash of what it is and of what its author claims of it."""
+    schema = fields["args_schema"]
+    taken = schema if isinstance(schema, dict) else schema.model_json_schema()
+    return version([fields["name"], fields["description"], taken, *claims], declared)

@@ -1,0 +1,1 @@
+"""The calls that change something: begun, settled, tried again, undone."""

@@ -1,0 +1,235 @@
+"""Owns how proposals are kept: calls that people want made, each in a thread of its own making."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from sqlalchemy import Connection, RowMapping, bindparam, exists, select, update
+
+from bailiwick.policies.calls import ToolCall
+from bailiwick.policies.canonical import Json
+from bailiwick.policies.decisions import Decision
+from bailiwick.tools.effects import call_rows
+from bailiwick.tools.effects.call_rows import CallRecord, State
+from bailiwick.tools.records import tables
+from bailiwick.tools.records.database import insert_once
+from bailiwick.tools.records.ledger import Entry, Ledger
+
+GRACE = 60.0
+"""Seconds after which what was proposed and not begun is taken to be left by its process."""
+
+Kind: TypeAlias = Literal["retry", "undo"]
+
+PREFIXES = ("retry-", "undo-")
+"""How the ids of their threads begin; what is proposed there is told by the rows alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """State a call that a person wants made because of another.
+
+    Attributes:
+        thread: The LangGraph thread it is made in.
+        tool_call_id: The id it has there.
+        position: Its place among those of the thread.
+        kind: Whether it tries the other call again, or undoes it.
+        call: The key of the other call.
+        origin: The thread of the other call.
+        agent: The agent that is to make it.
+        chain: The agents the other call came through, without `agent`.
+        tool: The tool.
+        args: The arguments, as plain values.
+        idempotency_key: That of the call it tries again; empty for its own.
+        requester: The id of the person who wants it.
+        state: `open` until it has succeeded (`done`) or will not any more (`dropped`).
+    """
+
+    thread: str
+    tool_call_id: str
+    position: int
+    kind: Kind
+    call: str
+    origin: str
+    agent: str
+    chain: tuple[str, ...]
+    tool: str
+    args: Mapping[str, Json]
+    idempotency_key: str
+    requester: str
+    state: Literal["open", "done", "dropped"] = "open"
+
+    def refusal(self, decision: Decision) -> str:
+        """Return why its call must not run whatever else is said of it; empty if it may.
+
+        Nobody has agreed to a second try where no rule asks anybody.
+        """
+        if self.state != "open":
+            return "What was proposed is over: propose it anew."
+        if self.kind == "retry" and decision.verdict == "allow":
+            return (
+                "A call in doubt is tried again with an approval alone, and no rule asks for one."
+            )
+        return ""
+
+
+_c = tables.proposals.c
+_PROPOSALS = select(*[column for column in _c if column.name != "proposed_at"]).order_by(
+    _c.thread, _c.position
+)
+_OF_CALL = _PROPOSALS.where(
+    _c.thread == bindparam("of"), _c.tool_call_id == bindparam("id"), _c.tool == bindparam("named")
+)
+_OF_THREAD = _PROPOSALS.where(_c.thread == bindparam("of"))
+_OF_ORIGIN = _PROPOSALS.where(_c.origin == bindparam("of"), _c.state != "dropped")
+_is_open = _c.state == "open"
+_OPEN_OF = select(_c.thread).where(_c.origin == bindparam("of"), _is_open).order_by(_c.proposed_at)
+_UNBEGUN = (
+    select(_c.thread)
+    .where(
+        _is_open,
+        _c.proposed_at < tables.database_clock() - GRACE,
+        ~exists().where(tables.calls.c.thread == _c.thread),
+        ~exists().where(tables.approvals.c.thread == _c.thread),
+    )
+    .order_by(_c.proposed_at)
+)
+_CLOSE = (
+    update(tables.proposals)
+    .where(_c.thread == bindparam("of"), _c.tool_call_id == bindparam("id"), _c.state == "open")
+    .values(state=bindparam("new"))
+)
+
+
+def add(connection: Connection, proposal: Proposal) -> bool:
+    """Insert a proposal unless one stands for the same call; tell whether it was inserted."""
+    row = {
+        "thread": proposal.thread,
+        "tool_call_id": proposal.tool_call_id,
+        "position": proposal.position,
+        "kind": proposal.kind,
+        "call": proposal.call,
+        "origin": proposal.origin,
+        "agent": proposal.agent,
+        "chain": json.dumps(proposal.chain),
+        "tool": proposal.tool,
+        "args": json.dumps(proposal.args),
+        "idempotency_key": proposal.idempotency_key,
+        "requester": proposal.requester,
+        "state": proposal.state,
+        "proposed_at": connection.scalars(select(tables.database_clock())).one(),
+    }
+    return insert_once(connection, tables.proposals, row)
+
+
+def of_call(connection: Connection, call: ToolCall) -> Proposal | None:
+    """Return the proposal that a call fulfils, with whichever arguments, if it does."""
+    return _of(connection, call.thread, call.id, call.tool.name)
+
+
+def reason(ledger: Ledger, call: ToolCall) -> str:
+    """Return why a call is proposed, in a sentence for who approves it; empty where it is not."""
+    if not call.thread.startswith(PREFIXES):
+        return ""
+    with ledger.reading() as connection:
+        proposal = of_call(connection, call)
+    match proposal:
+        case Proposal(kind="retry", call=other, origin=thread):
+            return (
+                f"It is another try of call {other[:12]} in thread {thread}, whose outcome nobody "
+                "knows: it may have taken effect."
+            )
+        case Proposal(kind="undo", call=other, origin=thread):
+            return f"It undoes call {other[:12]} in thread {thread}."
+        case _:
+            return ""
+
+
+def of_thread(connection: Connection, thread: str) -> list[Proposal]:
+    """Return what is proposed in a thread, in order."""
+    return [_proposal(row) for row in connection.execute(_OF_THREAD, {"of": thread}).mappings()]
+
+
+def of_origin(connection: Connection, thread: str) -> list[Proposal]:
+    """Return what stands proposed because of the calls of a thread."""
+    return [_proposal(row) for row in connection.execute(_OF_ORIGIN, {"of": thread}).mappings()]
+
+
+def end(connection: Connection, ledger: Ledger, call: CallRecord, outcome: State) -> None:
+    """Write what came of a proposal whose call has ended, if the call fulfils one.
+
+    Args:
+        connection: The transaction that writes the call's outcome, too.
+        ledger: The ledger.
+        call: The call.
+        outcome: Its outcome.
+    """
+    if proposal := _of(connection, call.thread, call.tool_call_id, call.tool):
+        close(connection, ledger, proposal, outcome)
+
+
+def open_threads(connection: Connection, origin: str | None) -> list[str]:
+    """Return the threads where something is open: of an origin, or what nobody has begun."""
+    found = connection.scalars(_UNBEGUN if origin is None else _OPEN_OF, {"of": origin})
+    return list(dict.fromkeys(found))
+
+
+def close(
+    connection: Connection, ledger: Ledger, proposal: Proposal, outcome: State | None
+) -> None:
+    """Write what came of a proposal; where it is in doubt, it stays open.
+
+    What was to be tried again and was not, or without effect, is in doubt as before.
+
+    Args:
+        connection: The transaction that writes the call's outcome, too.
+        ledger: The ledger.
+        proposal: The proposal.
+        outcome: The outcome of its call; `None` where it was not made and will not be.
+    """
+    place = {"of": proposal.thread, "id": proposal.tool_call_id}
+    match outcome:
+        case "succeeded":
+            connection.execute(_CLOSE, {**place, "new": "done"})
+        case None | "failed":
+            if connection.execute(_CLOSE, {**place, "new": "dropped"}).rowcount != 1:
+                return
+            reopened = proposal.kind == "retry" and call_rows.reopen(connection, proposal.call)
+            ledger.append(connection, proposal.origin, dropped(proposal, reopened=reopened))
+        case _:
+            pass
+
+
+def made(proposal: Proposal) -> Entry:
+    """Say in the other call's thread what was proposed because of it, and where."""
+    return Entry("proposal.made", _body(proposal))
+
+
+def dropped(proposal: Proposal, *, reopened: bool) -> Entry:
+    """Say there that it came to nothing, and whether the other call is in doubt again."""
+    return Entry("proposal.dropped", {**_body(proposal), "in_doubt": reopened})
+
+
+def _body(proposal: Proposal) -> dict[str, Json]:
+    return {
+        "kind": proposal.kind,
+        "call": proposal.call,
+        "thread": proposal.thread,
+        "tool_call_id": proposal.tool_call_id,
+        "requester": proposal.requester,
+        "agent": proposal.agent,
+        "tool": proposal.tool,
+        "args": dict(proposal.args),
+    }
+
+
+def _of(connection: Connection, thread: str, tool_call_id: str, tool: str) -> Proposal | None:
+    place = {"of": thread, "id": tool_call_id, "named": tool}
+    row = connection.execute(_OF_CALL, place).mappings().one_or_none()
+    return None if row is None else _proposal(row)
+
+
+def _proposal(row: RowMapping) -> Proposal:
+    fields: dict[str, Any] = dict(row)
+    chain, args = json.loads(fields.pop("chain")), json.loads(fields.pop("args"))
+    return Proposal(**fields, chain=tuple(chain), args=args)

@@ -1,0 +1,1 @@
+"""Keys that never leave Vault, and those they wrap."""

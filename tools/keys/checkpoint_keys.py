@@ -1,0 +1,277 @@
+"""Owns the wrapped keys that checkpoints are sealed with: one table, a row for each key."""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+from sqlalchemy import Connection, Select, and_, insert, or_, select, update
+
+from bailiwick.policies.errors import CheckpointError
+from bailiwick.tools.keys.transit import DataKey, Transit, version_of
+from bailiwick.tools.records.database import insert_once
+from bailiwick.tools.records.ledger import Entry, Ledger
+from bailiwick.tools.records.tables import checkpoint_keys, database_clock, retired_versions
+
+MOST_USES = 2**32
+"""Values that one key seals at most, by all processes together.
+
+Each is sealed under a random nonce of 96 bits, for which NIST SP 800-38D, section 8.3, allows as
+many: the chance that two are alike then stays below 2**-32.
+"""
+
+LOT = 2**16
+"""Uses that a process takes of a key at once. What it leaves over is lost, and never used twice."""
+
+_LOCK = "bailiwick.checkpoint_keys"
+_BATCH = 200
+_TABLE = checkpoint_keys.c
+
+
+class Forgotten(CheckpointError):  # noqa: N818 - what it says of the thread
+    """Say that a thread's keys were destroyed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrappedKey:
+    """Hold one key as it is stored.
+
+    Attributes:
+        id: 16 hex digits.
+        thread: The thread that it belongs to; None where every thread shares it.
+        wrapped: The key, encrypted by the transit key.
+    """
+
+    id: str
+    thread: str | None
+    wrapped: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewrapped:
+    """Tell what a rewrapping came to.
+
+    Attributes:
+        version: The newest version of the transit key.
+        keys: How many keys it has newly wrapped.
+        lost: The threads whose keys Vault cannot unwrap.
+    """
+
+    version: int
+    keys: int
+    lost: tuple[str | None, ...]
+
+
+class CheckpointKeys:
+    """Keep the keys of checkpoints in the ledger's database, wrapped by a key that is Vault's.
+
+    Args:
+        ledger: Whose database holds them.
+        transit: The key that wraps them: derived, so that each thread's can be unwrapped for that
+            thread alone.
+    """
+
+    def __init__(self, ledger: Ledger, transit: Transit) -> None:
+        self._ledger = ledger
+        self._transit = transit
+
+    def check(self) -> None:
+        """Return if Vault is there and lets us use the key that wraps.
+
+        Raises:
+            VaultError: If not, with the remedy.
+        """
+        self._transit.latest()
+
+    def of(self, thread: str | None) -> list[WrappedKey]:
+        """Return the keys of a thread, or those that every thread shares.
+
+        Raises:
+            Forgotten: If the thread was forgotten.
+            LedgerError: If the database fails.
+        """
+        with self._ledger.reading() as connection:
+            return _alive(connection, thread)
+
+    def unwrap(self, key: WrappedKey) -> SecretStr:
+        """Return a key, in base64.
+
+        Raises:
+            VaultError: If Vault refuses or is not there.
+        """
+        return self._transit.unwrap(key.wrapped, _context(key.thread))
+
+    def take(self, key: WrappedKey) -> bool:
+        """Take a lot of uses of a key, and tell whether there was one left.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        with self._ledger.transaction() as connection:
+            taken = connection.execute(
+                update(checkpoint_keys)
+                .where(_TABLE.id == key.id, _TABLE.wrapped.is_not(None))
+                .where(_TABLE.uses <= MOST_USES - LOT)
+                .values(uses=_TABLE.uses + LOT)
+            )
+            return taken.rowcount == 1
+
+    def make(self, thread: str | None) -> tuple[WrappedKey, SecretStr] | None:
+        """Make a key for a thread, a lot of it taken already.
+
+        Returns:
+            The key as it is stored, and in base64; None where somebody else has made one meanwhile
+            or the version that has wrapped it was just retired: look again.
+
+        Raises:
+            Forgotten: If the thread was forgotten.
+            VaultError: If Vault refuses or is not there.
+            LedgerError: If the database fails.
+        """
+        made = self._transit.make(_context(thread))
+        with self._ledger.transaction() as connection:
+            self._ledger.lock(connection, _LOCK)
+            others = _alive(connection, thread, with_uses=True)
+            if others or version_of(made.wrapped) < self._oldest(connection):
+                return None
+            return _inserted(connection, thread, made), made.plain
+
+    def rewrap(self) -> Rewrapped:
+        """Have every key wrapped by the newest version of Vault's key; no checkpoint is touched.
+
+        Raises:
+            VaultError: If Vault refuses or is not there.
+            LedgerError: If the database fails.
+        """
+        newest, count, lost = self._transit.latest(), 0, list[str | None]()
+        for page in self._pages():
+            old = [key for key in page if version_of(key.wrapped) < newest]
+            given = [(key.wrapped, _context(key.thread)) for key in old]
+            pairs = list(zip(old, self._transit.rewrap(given), strict=True))
+            lost += [key.thread for key, wrapped in pairs if wrapped is None]
+            count += self._replace([(key, wrapped) for key, wrapped in pairs if wrapped])
+        return Rewrapped(version=newest, keys=count, lost=tuple(lost))
+
+    def rotate(self) -> None:
+        """Have Vault make a new version of the key that wraps.
+
+        Raises:
+            VaultError: If Vault refuses or is not there.
+        """
+        self._transit.rotate()
+
+    def retire(self) -> Rewrapped:
+        """Rewrap every key, then have Vault destroy the versions that wrapped them before.
+
+        Copies of the table from before, in backups for one, then hold nothing that could be
+        unwrapped.
+
+        Raises:
+            CheckpointError: If a key cannot be rewrapped; then nothing was destroyed.
+            VaultError: If Vault refuses or is not there.
+            LedgerError: If the database fails.
+        """
+        newest = self._transit.latest()
+        with self._ledger.transaction() as connection:
+            self._ledger.lock(connection, _LOCK)
+            # From here on nobody stores what an older version has wrapped.
+            row = {"transit_key": self._transit.name, "oldest": newest}
+            if not insert_once(connection, retired_versions, row):
+                name = retired_versions.c.transit_key == self._transit.name
+                connection.execute(update(retired_versions).where(name).values(oldest=newest))
+        done = self.rewrap()
+        if done.lost:
+            raise CheckpointError(
+                f"{len(done.lost)} keys cannot be unwrapped, such as that of thread "
+                f"{done.lost[0]!r}: no version was retired; forget these threads, or use the Vault "
+                "that has wrapped their keys"
+            )
+        self._transit.retire(newest)
+        return done
+
+    def forget(self, thread: str, by: str) -> int:
+        """Destroy every key of a thread and record who did it; return how many there were.
+
+        Copies of the table from before still hold them, until `retire`.
+
+        Raises:
+            CheckpointError: If the thread has no key of its own.
+            LedgerError: If the database fails.
+        """
+        with self._ledger.transaction() as connection:
+            self._ledger.lock(connection, thread)
+            self._ledger.lock(connection, _LOCK)
+            destroyed = connection.execute(
+                update(checkpoint_keys)
+                .where(_TABLE.thread == thread, _TABLE.wrapped.is_not(None))
+                .values(wrapped=None, destroyed_at=database_clock())
+            ).rowcount
+            if not destroyed:
+                raise CheckpointError(_no_key(connection, thread))
+            body = {"by": by, "keys": destroyed}
+            self._ledger.append(connection, thread, Entry("checkpoints.forgotten", body))
+            return destroyed
+
+    def _pages(self) -> Iterator[list[WrappedKey]]:
+        place = ""
+        while True:
+            page = _keys().where(_TABLE.id > place).order_by(_TABLE.id).limit(_BATCH)
+            with self._ledger.reading() as connection:
+                keys = [WrappedKey(**row) for row in connection.execute(page).mappings()]
+            if not keys:
+                return
+            yield keys
+            place = keys[-1].id
+
+    def _replace(self, pairs: Sequence[tuple[WrappedKey, str]]) -> int:
+        replaced = 0
+        with self._ledger.transaction() as connection:
+            for key, wrapped in pairs:
+                is_same = and_(_TABLE.id == key.id, _TABLE.wrapped == key.wrapped)
+                change = update(checkpoint_keys).where(is_same).values(wrapped=wrapped)
+                replaced += connection.execute(change).rowcount
+        return replaced
+
+    def _oldest(self, connection: Connection) -> int:
+        name = retired_versions.c.transit_key == self._transit.name
+        return connection.scalar(select(retired_versions.c.oldest).where(name)) or 0
+
+
+def _keys() -> Select[str, str | None, str | None]:
+    return select(_TABLE.id, _TABLE.thread, _TABLE.wrapped).where(_TABLE.wrapped.is_not(None))
+
+
+def _alive(
+    connection: Connection, thread: str | None, *, with_uses: bool = False
+) -> list[WrappedKey]:
+    mine = _TABLE.thread.is_(None) if thread is None else _TABLE.thread == thread
+    query = select(_TABLE.id, _TABLE.thread, _TABLE.wrapped).where(mine)
+    if with_uses:
+        query = query.where(or_(_TABLE.uses <= MOST_USES - LOT, _TABLE.wrapped.is_(None)))
+    found = connection.execute(query).mappings().all()
+    if any(row["wrapped"] is None for row in found):
+        raise Forgotten(
+            f"thread {thread!r} was forgotten: its checkpoints cannot be read, and no new ones "
+            "kept: use another thread"
+        )
+    return [WrappedKey(**row) for row in found]
+
+
+def _inserted(connection: Connection, thread: str | None, made: DataKey) -> WrappedKey:
+    key = WrappedKey(id=secrets.token_hex(8), thread=thread, wrapped=made.wrapped)
+    row = {"id": key.id, "thread": thread, "wrapped": key.wrapped, "uses": LOT}
+    connection.execute(insert(checkpoint_keys).values(created_at=database_clock(), **row))
+    return key
+
+
+def _no_key(connection: Connection, thread: str) -> str:
+    if connection.scalar(select(_TABLE.id).where(_TABLE.thread == thread).limit(1)):
+        return f"thread {thread!r} was forgotten before"
+    return (
+        f"thread {thread!r} has no key of its own to destroy: it is unknown, was kept unsealed, or "
+        "shares its key with all threads"
+    )
+
+
+def _context(thread: str | None) -> bytes:
+    return b"shared" if thread is None else b"thread:" + thread.encode()

@@ -1,0 +1,238 @@
+"""Owns how approvals are kept: their rows, the statements that change them, their records."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, TypeAlias
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    bindparam,
+    case,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from bailiwick.policies.answers import ANSWERS
+from bailiwick.policies.approvals import Approval, ApprovalRequest, Grant, State
+from bailiwick.policies.calls import ToolUse
+from bailiwick.policies.decisions import Requirement
+from bailiwick.policies.scopes import Scope
+from bailiwick.tools.records import tables
+from bailiwick.tools.records.database import insert_once
+
+Condition: TypeAlias = ColumnElement[bool]
+
+_approvals = tables.approvals.c
+_grants = tables.grants.c
+_clock = tables.database_clock()
+
+_TIMED = ("pending", "approved")
+_STATE = case(
+    (and_(_approvals.state.in_(_TIMED), _approvals.expires_at <= _clock), "expired"),
+    else_=_approvals.state,
+)
+
+_NOW = select(_clock)
+_THREAD = select(_approvals.thread).where(_approvals.id == bindparam("asked"))
+
+_REQUEST = select(_approvals.request, _approvals.created_at, _approvals.expires_at).where(
+    _approvals.id == bindparam("asked")
+)
+
+_APPROVALS = select(
+    _approvals.id,
+    _approvals.request,
+    _approvals.created_at,
+    _approvals.expires_at,
+    # Time runs out without anybody writing it down.
+    _STATE.label("state"),
+    _approvals.answer,
+    _approvals.decided_by,
+    _approvals.decided_roles,
+    _approvals.decided_at,
+).order_by(_approvals.created_at, _approvals.id)
+
+_APPROVAL = _APPROVALS.where(_approvals.id == bindparam("request"))
+
+_GRANTS = (
+    select(tables.grants)
+    .where(_grants.approval.in_(bindparam("requests", expanding=True)))
+    .order_by(_grants.at, _grants.principal, _grants.role)
+)
+
+_MOVE = (
+    update(tables.approvals)
+    .where(
+        _approvals.id == bindparam("asked"),
+        _approvals.digest == bindparam("bound"),
+        _approvals.state == bindparam("old"),
+        _approvals.expires_at > _clock,
+    )
+    .values(state=bindparam("new"))
+)
+
+_DECIDE = _MOVE.values(
+    answer=bindparam("given"),
+    decided_by=bindparam("by"),
+    decided_roles=bindparam("as"),
+    decided_at=bindparam("when"),
+)
+
+_EXPIRE = (
+    update(tables.approvals)
+    .where(
+        _approvals.id == bindparam("asked"),
+        _approvals.state == "pending",
+        _approvals.expires_at <= _clock,
+    )
+    .values(state="expired")
+)
+
+
+def now(connection: Connection) -> float:
+    """Return the database's time in epoch seconds."""
+    return connection.execute(_NOW).scalar_one()
+
+
+def thread_of(connection: Connection, request_id: str) -> str | None:
+    """Return the thread of a request, if there is such a request; it never changes."""
+    return connection.execute(_THREAD, {"asked": request_id}).scalar_one_or_none()
+
+
+def is_now(state: State) -> Condition:
+    """Say in SQL that a request stands at `state` by the database's clock."""
+    timed = _approvals.state.in_(_TIMED)
+    match state:
+        case "pending" | "approved":
+            return and_(_approvals.state == state, _approvals.expires_at > _clock)
+        case "expired":
+            return or_(_approvals.state == state, and_(timed, _approvals.expires_at <= _clock))
+        case _:
+            return _approvals.state == state
+
+
+def is_of(thread: str) -> Condition:
+    """Say in SQL that a request belongs to this thread."""
+    return _approvals.thread == thread
+
+
+def begins_with(prefix: str) -> Condition:
+    """Say in SQL that a request's id begins like this."""
+    return _approvals.id.startswith(prefix, autoescape=True)
+
+
+def is_overdue() -> Condition:
+    """Say in SQL that a request has expired unanswered, and nobody has written it down."""
+    return and_(_approvals.state == "pending", _approvals.expires_at <= _clock)
+
+
+def request_of(connection: Connection, request_id: str) -> ApprovalRequest | None:
+    """Return what was asked, if there is such a request; it never changes."""
+    row = connection.execute(_REQUEST, {"asked": request_id}).mappings().one_or_none()
+    return None if row is None else _request(row)
+
+
+def find(connection: Connection, request_id: str) -> Approval | None:
+    """Return one approval with its grants, if there is such a request."""
+    rows = connection.execute(_APPROVAL, {"request": request_id}).mappings().all()
+    found = _with_grants(connection, rows)
+    return found[0] if found else None
+
+
+def read(connection: Connection, *where: Condition, limit: int | None = None) -> list[Approval]:
+    """Return the approvals that meet all conditions, with their grants, oldest first."""
+    rows = connection.execute(_APPROVALS.where(*where).limit(limit)).mappings().all()
+    return _with_grants(connection, rows)
+
+
+def add(connection: Connection, request: ApprovalRequest) -> bool:
+    """Insert a request as pending unless it is there already; tell whether it was inserted."""
+    fields = asdict(request)
+    del fields["created_at"], fields["expires_at"]
+    row = {
+        "id": request.id,
+        "digest": request.digest,
+        "thread": request.thread,
+        "state": "pending",
+        "request": json.dumps(fields),
+        "created_at": request.created_at,
+        "expires_at": request.expires_at,
+    }
+    return insert_once(connection, tables.approvals, row)
+
+
+def move(connection: Connection, request_id: str, digest: str, *, old: State, new: State) -> bool:
+    """Change a state if it is `old` and has not expired; true for the first caller alone."""
+    values = {"asked": request_id, "bound": digest, "old": old, "new": new}
+    return connection.execute(_MOVE, values).rowcount == 1
+
+
+def decide(connection: Connection, before: Approval, after: Approval) -> bool:
+    """Write what an answer has changed, if the request is still pending and has not expired."""
+    values = {
+        "asked": after.request.id,
+        "bound": after.request.digest,
+        "old": "pending",
+        "new": after.state,
+        "given": None if after.answer is None else after.answer.model_dump_json(),
+        "by": after.decided_by,
+        "as": json.dumps(sorted(after.decided_roles)),
+        "when": after.decided_at,
+    }
+    if connection.execute(_DECIDE, values).rowcount != 1:
+        return False
+    new = after.grants[len(before.grants) :]
+    if new:
+        rows = [{"approval": after.request.id, **asdict(grant)} for grant in new]
+        connection.execute(insert(tables.grants), rows)
+    return True
+
+
+def expire(connection: Connection, request_id: str) -> bool:
+    """Write down that a pending request has expired; tell whether this call did."""
+    return connection.execute(_EXPIRE, {"asked": request_id}).rowcount == 1
+
+
+def _with_grants(connection: Connection, rows: Sequence[RowMapping]) -> list[Approval]:
+    grants = defaultdict[str, list[Grant]](list)
+    if rows:
+        for row in connection.execute(
+            _GRANTS, {"requests": [row["id"] for row in rows]}
+        ).mappings():
+            grant = Grant(principal=row["principal"], role=row["role"], at=row["at"])
+            grants[row["approval"]].append(grant)
+    return [_approval(row, tuple(grants[row["id"]])) for row in rows]
+
+
+def _request(row: RowMapping) -> ApprovalRequest:
+    fields: dict[str, Any] = json.loads(row["request"])
+    scope = fields.pop("scope")
+    return ApprovalRequest(
+        chain=tuple(fields.pop("chain")),
+        tool=ToolUse(**fields.pop("tool")),
+        requirements=tuple(Requirement(**rule) for rule in fields.pop("requirements")),
+        rules=tuple(fields.pop("rules")),
+        scope=None if scope is None else Scope(**scope),
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        **fields,
+    )
+
+
+def _approval(row: RowMapping, grants: tuple[Grant, ...]) -> Approval:
+    return Approval(
+        request=_request(row),
+        state=row["state"],
+        grants=grants,
+        answer=None if row["answer"] is None else ANSWERS.validate_json(row["answer"]),
+        decided_by=row["decided_by"],
+        decided_roles=frozenset(json.loads(row["decided_roles"] or "[]")),
+        decided_at=row["decided_at"],
+    )

@@ -1,0 +1,112 @@
+"""Owns the question to a person: a record first, then LangGraph's interrupt, and nothing else."""
+
+from typing import TYPE_CHECKING
+
+from langgraph.types import interrupt
+
+from bailiwick.policies.approvals import (
+    Answer,
+    Approval,
+    ApprovalRequest,
+    Edit,
+    answer_type,
+    authorise,
+)
+from bailiwick.policies.calls import ToolCall
+from bailiwick.policies.errors import ApprovalError
+from bailiwick.tools.declared.scoped import ScopedTool
+from bailiwick.tools.effects.call_rows import CallRecord
+from bailiwick.tools.locations import UNTHREADED
+from bailiwick.tools.people.following import Next, follow, request_approval
+from bailiwick.tools.people.withdrawals import WENT_ON
+from bailiwick.tools.results import ToolResult
+
+if TYPE_CHECKING:
+    from bailiwick.tools.guard import Guard
+
+__all__ = ["Next", "ask", "withdraw"]
+
+_CHANGED = "the rules or the tool have changed while it waited for an approval"
+
+
+def ask(guard: "Guard", call: ToolCall, tool: ScopedTool) -> Next | ToolResult:
+    """Ask for the approval a call needs; return where it goes on, or what stands in its place.
+
+    LangGraph runs this again from the top when the answer comes: the record is written once, and
+    nothing else happens before the interrupt. An answer that is malformed, stale or not this
+    person's to give raises inside LangGraph's own validation, so that nothing of it is kept and
+    the request stays open.
+    """
+    decision = guard.decide(call)
+    if decision.verdict != "review":
+        return _unasked(guard, call)
+    if call.thread == UNTHREADED:
+        reason = "It needs an approval, and a graph without a checkpointer cannot wait for one."
+        return guard.refuse(call, reason)
+    approval = request_approval(guard, call, tool, decision)
+    if approval.state == "pending":
+        approval = _answered(guard, call, tool, approval)
+    return follow(guard, call, tool, approval)
+
+
+def withdraw(guard: "Guard", call: ToolCall) -> ToolResult:
+    """Withdraw what is asked about a call that the conversation went past.
+
+    LangGraph drops what waits in a thread when new input comes, results of siblings included. So
+    what became of the call is told from the record, with an editor's arguments or the model's: a
+    call that ran was not cancelled.
+    """
+    if begun := [each for each in guard.calls.list(thread=call.thread) if _is_of(each, call)]:
+        return ToolResult.standing(call.tool.name, begun[-1])
+    for approval in guard.approvals.list(thread=call.thread):
+        if _is_of(approval.request, call):
+            guard.approvals.cancel(approval.request.id, reason=WENT_ON)
+    return guard.refuse(call, f"It was cancelled: {WENT_ON}.")
+
+
+def _unasked(guard: "Guard", call: ToolCall) -> Next | ToolResult:
+    """Send a call on that needs no approval, unless it waited for one under other rules.
+
+    What somebody was asked about must not run because the question is gone, least of all when the
+    answer is no.
+    """
+    asked = [a for a in guard.approvals.list(thread=call.thread) if _is_of(a.request, call)]
+    for approval in asked:
+        guard.approvals.cancel(approval.request.id, reason=_CHANGED)
+    if not asked or guard.decide(call).verdict == "deny":
+        return Next(node="execute")
+    return guard.refuse(call, f"It was cancelled: {_CHANGED}.")
+
+
+def _is_of(record: ApprovalRequest | CallRecord, call: ToolCall) -> bool:
+    return (record.namespace, record.tool_call_id) == (call.namespace, call.id)
+
+
+def _answered(guard: "Guard", call: ToolCall, tool: ScopedTool, approval: Approval) -> Approval:
+    principal, given = guard.principal(), approval.grants
+    request = approval.request.anew(given)
+
+    def check(answer: Answer) -> None:
+        authorise(request, answer, principal, given)
+        if isinstance(answer, Edit) and _changes_nothing(call, tool, answer):
+            raise ApprovalError("the edit changes nothing: approve the call as it is")
+
+    def refused(sent: object, error: Exception) -> None:
+        guard.approvals.refuse(approval.request, sent, by=principal, error=error)
+
+    schema = answer_type(request, check=check, refused=refused, args_schema=tool.args_check)
+    answer = interrupt(request.to_interrupt(given), response_schema=schema)
+    answer = answer.model_copy(update={"action_digest": approval.request.digest})
+    try:
+        return guard.approvals.answer(request.id, answer, by=principal, running=True)
+    except ApprovalError:
+        decided = guard.approvals.get(request.id)
+        if decided.state == "pending":
+            raise
+        # Somebody else was faster: what they decided stands.
+        return decided
+
+
+def _changes_nothing(call: ToolCall, tool: ScopedTool, edit: Edit) -> bool:
+    edited = call.with_args(tool.validate_args(edit.edited_action.args))
+    return edited.plain_args == call.plain_args

@@ -1,0 +1,268 @@
+"""Owns the outbox: answers that were given elsewhere, until the threads that wait have heard."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, exists, select, update
+
+from bailiwick.policies.approvals import Approval, ApprovalRequest
+from bailiwick.tools.people import approval_rows
+from bailiwick.tools.records import tables
+from bailiwick.tools.records.database import insert_once
+from bailiwick.tools.records.ledger import Ledger
+
+SERVER = "server"
+"""The place of threads that LangGraph Server keeps; those of other graphs need no name."""
+
+LAPSE = 30.0
+"""Seconds after which a claim that nobody renews is free for others: its holder is gone."""
+
+GRACE = 60.0
+"""Seconds that a run which took an answer itself has, before the outbox looks after its thread."""
+
+FIRST, LONGEST = 1.0, 3600.0
+"""Seconds before the next try: from the first, doubled each time, to the longest."""
+
+_d = tables.deliveries.c
+_CLOCK = tables.database_clock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Tell how far the news of one request's end has come.
+
+    Attributes:
+        approval: The request's id.
+        thread: The thread that waited for it.
+        requester: Who asked, and as whom the thread goes on.
+        place: Where the thread is kept.
+        attempts: How many runs were begun for it.
+        error: Why the last look or run did not end it, if there was one.
+        due_at: When it is due next, in epoch seconds of the database's clock.
+        delivered_at: Since when the thread has gone on; the same clock.
+    """
+
+    approval: str
+    thread: str
+    requester: str
+    place: str
+    attempts: int
+    error: str | None
+    due_at: float
+    delivered_at: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Hold what one deliverer alone may carry to one thread, while it renews the claim.
+
+    Attributes:
+        token: Tells the claim from every other.
+        thread: The thread; nobody else holds a claim on it.
+        requester: Who asked, and as whom the thread goes on.
+        approvals: What has ended.
+        attempts: How many runs were begun for them before.
+        age: Seconds since the youngest of the requests was made.
+    """
+
+    token: str
+    thread: str
+    requester: str
+    approvals: tuple[Approval, ...]
+    attempts: int
+    age: float
+
+
+class Deliveries:
+    """Hand out what is due, each thread to one deliverer at a time.
+
+    A row is written in the transaction that ends a request. Every change is a compare-and-set on
+    the claim, and all times are the database's.
+
+    Args:
+        ledger: The ledger whose database holds them.
+        lapse: Seconds after which a claim that is not renewed is free for others.
+        place: Where the threads are kept that can be carried on; others are not claimed.
+    """
+
+    def __init__(self, ledger: Ledger, *, lapse: float = LAPSE, place: str = "") -> None:
+        self._ledger = ledger
+        self.lapse = lapse
+        self._place = place
+
+    def claim(self, thread: str | None = None) -> Claim | None:
+        """Take everything that is due for one thread, or return `None` where nothing is.
+
+        Args:
+            thread: Only for this thread.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        while candidates := self._candidates(thread):
+            for found, requester in candidates:
+                if claim := self._take(found, requester):
+                    return claim
+        return None
+
+    def begin(self, claim: Claim) -> bool:
+        """Write that a run is about to begin; false if the claim has lapsed to somebody else.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        return self._change(claim, attempts=_d.attempts + 1, due_at=_CLOCK + self.lapse)
+
+    def renew(self, claim: Claim) -> bool:
+        """Keep a claim for another while; false if it has lapsed to somebody else.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        return self._change(claim, due_at=_CLOCK + self.lapse)
+
+    def end(self, claim: Claim) -> bool:
+        """Write that the thread has heard; false if the claim has lapsed to somebody else.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        return self._change(claim, claim=None, error=None, delivered_at=_CLOCK)
+
+    def postpone(self, claim: Claim, error: str, *, after: float) -> bool:
+        """Give a claim back, to be tried again.
+
+        Args:
+            claim: The claim.
+            error: Why it could not be ended, in a sentence without anything secret.
+            after: In so many seconds.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        return self._change(claim, claim=None, error=error, due_at=_CLOCK + after)
+
+    def list(self, thread: str | None = None) -> tuple[Delivery, ...]:
+        """Return what is not delivered yet, oldest first.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        query = _OPEN if thread is None else _OPEN.where(_d.thread == thread)
+        with self._ledger.reading() as connection:
+            return tuple(Delivery(**row) for row in connection.execute(query).mappings())
+
+    def _candidates(self, thread: str | None) -> Sequence[tuple[str, str]]:
+        query = _CANDIDATES if thread is None else _CANDIDATES.where(_d.thread == thread)
+        with self._ledger.reading() as connection:
+            rows = connection.execute(query, {"here": self._place})
+            found = [(row.thread, row.requester) for row in rows]
+        return list(dict.fromkeys(found))
+
+    def _take(self, thread: str, requester: str) -> Claim | None:
+        token = uuid.uuid4().hex
+        taken = {
+            "token": token,
+            "lapse": self.lapse,
+            "of": thread,
+            "by": requester,
+            "here": self._place,
+        }
+        with self._ledger.transaction() as connection:
+            # Two requests of one thread are two rows: only this lets one claim see the other.
+            self._ledger.lock(connection, thread)
+            if connection.scalar(_BUSY, taken) or connection.execute(_TAKE, taken).rowcount < 1:
+                return None
+            rows = connection.execute(_TAKEN, {"token": token}).all()
+            found = approval_rows.read(
+                connection, tables.approvals.c.id.in_([row.approval for row in rows])
+            )
+            now = approval_rows.now(connection)
+        return Claim(
+            token=token,
+            thread=thread,
+            requester=requester,
+            approvals=tuple(found),
+            attempts=max(row.attempts for row in rows),
+            age=now - max(each.request.created_at for each in found),
+        )
+
+    def _change(self, held: Claim, **values: Any) -> bool:  # noqa: ANN401 - values and SQL expressions
+        change = update(tables.deliveries).where(
+            _d.claim == held.token, _d.thread == held.thread, _d.delivered_at.is_(None)
+        )
+        with self._ledger.transaction() as connection:
+            return connection.execute(change.values(**values)).rowcount > 0
+
+
+def add(connection: Connection, request: ApprovalRequest, *, due_at: float) -> None:
+    """Put a request that has ended into the outbox, in the transaction that ends it.
+
+    Args:
+        connection: The transaction.
+        request: The request.
+        due_at: From when on somebody shall look after the thread, by the database's clock.
+    """
+    row = {
+        "approval": request.id,
+        "thread": request.thread,
+        "requester": request.requester,
+        "place": request.place,
+        "due_at": due_at,
+        "attempts": 0,
+    }
+    insert_once(connection, tables.deliveries, row)
+
+
+def backoff(attempts: int) -> float:
+    """Return how many seconds to wait after so many runs that broke off."""
+    return min(LONGEST, FIRST * 2.0 ** min(attempts, 20))
+
+
+_is_open = _d.delivered_at.is_(None)
+_other = tables.deliveries.alias("other")
+_is_claimed = exists().where(
+    _other.c.thread == _d.thread,
+    _other.c.claim.is_not(None),
+    _other.c.delivered_at.is_(None),
+    _other.c.due_at > _CLOCK,
+)
+_CANDIDATES = (
+    select(_d.thread, _d.requester)
+    .where(_is_open, _d.place == bindparam("here"), _d.due_at <= _CLOCK, ~_is_claimed)
+    .order_by(_d.due_at)
+    .limit(20)
+)
+_BUSY = (
+    select(_d.approval)
+    .where(_d.thread == bindparam("of"), _is_open, _d.claim.is_not(None), _d.due_at > _CLOCK)
+    .limit(1)
+)
+_TAKE = (
+    update(tables.deliveries)
+    .where(
+        _d.thread == bindparam("of"),
+        _d.requester == bindparam("by"),
+        _d.place == bindparam("here"),
+        _is_open,
+        _d.due_at <= _CLOCK,
+    )
+    .values(claim=bindparam("token"), due_at=_CLOCK + bindparam("lapse"))
+)
+_TAKEN = select(_d.approval, _d.attempts).where(_d.claim == bindparam("token"), _is_open)
+_OPEN = (
+    select(
+        _d.approval,
+        _d.thread,
+        _d.requester,
+        _d.place,
+        _d.attempts,
+        _d.error,
+        _d.due_at,
+        _d.delivered_at,
+    )
+    .where(_is_open)
+    .order_by(_d.due_at, _d.approval)
+)

@@ -1,0 +1,83 @@
+"""Owns the reading of approval requests: what waits for a person, and where each one stands."""
+
+from sqlalchemy import Connection
+
+from bailiwick.policies.approvals import Approval, State
+from bailiwick.policies.errors import ApprovalError
+from bailiwick.tools.people import approval_rows as rows
+from bailiwick.tools.records.ledger import Ledger
+
+
+class Inbox:
+    """Read the approval requests in the ledger's database.
+
+    Whether something has expired is told by the database's clock alone.
+
+    Args:
+        ledger: The ledger whose database holds them.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def get(self, request_id: str) -> Approval:
+        """Return a request and where it stands.
+
+        Raises:
+            ApprovalError: If there is no such request.
+            LedgerError: If the database fails.
+        """
+        with self._ledger.reading() as connection:
+            return self._standing(connection, request_id)
+
+    def pending(self, thread: str | None = None) -> tuple[Approval, ...]:
+        """Return the requests that wait for an answer, oldest first; of one thread or of all.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        return self.list(state="pending", thread=thread)
+
+    def find(self, beginning: str) -> Approval:
+        """Return the one request whose id begins like this, and where it stands.
+
+        Args:
+            beginning: As many of the id's digits as tell it apart, or all of them.
+
+        Raises:
+            ApprovalError: If there is none, or more than one.
+            LedgerError: If the database fails.
+        """
+        with self._ledger.reading() as connection:
+            found = rows.read(connection, rows.begins_with(beginning), limit=2) if beginning else []
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise ApprovalError(f"there is no request {beginning!r}: list those that are pending")
+        raise ApprovalError(
+            f"{beginning!r} begins the ids of several requests, {found[0].request.id!r} and "
+            f"{found[1].request.id!r} among them: give more digits"
+        )
+
+    def list(
+        self, *, state: State | None = None, thread: str | None = None, limit: int | None = None
+    ) -> tuple[Approval, ...]:
+        """Return requests, oldest first.
+
+        Args:
+            state: Only those that stand there now.
+            thread: Only those of this thread.
+            limit: At most so many.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        in_state = () if state is None else (rows.is_now(state),)
+        of_thread = () if thread is None else (rows.is_of(thread),)
+        with self._ledger.reading() as connection:
+            return tuple(rows.read(connection, *in_state, *of_thread, limit=limit))
+
+    def _standing(self, connection: Connection, request_id: str) -> Approval:
+        if (approval := rows.find(connection, request_id)) is None:
+            raise ApprovalError(f"there is no request {request_id!r}: list those that are pending")
+        return approval

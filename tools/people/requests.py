@@ -1,0 +1,92 @@
+"""Owns who asked: the person behind each message that came into a thread."""
+
+import json
+from collections.abc import Sequence
+
+from langchain_core.messages import BaseMessage, HumanMessage
+from sqlalchemy import bindparam, select
+
+from bailiwick.policies.canonical import digest
+from bailiwick.policies.principals import Principal
+from bailiwick.tools.locations import UNTHREADED
+from bailiwick.tools.people.withdrawals import WENT_ON, withdraw_all
+from bailiwick.tools.records import tables
+from bailiwick.tools.records.database import insert_once
+from bailiwick.tools.records.ledger import Entry, Ledger
+
+REMEMBERED = 10_000
+"""How many requests are kept in memory; they never change."""
+
+
+class Requests:
+    """Keep who drove the run in which a person's message was first seen.
+
+    Whoever answers an approval drives the run that goes on from there, and is not the one who
+    asked. So the requester is written down once, for thread, message id and content: with other
+    content it is another message.
+
+    A new message from outside ends what waited in its thread: LangGraph drops the interrupts, and
+    an approval given for what the conversation went past must not be found by going back.
+
+    Args:
+        ledger: The ledger whose database holds them.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._known: dict[str, str] = {}
+
+    def requester(
+        self, thread: str, key: str, principal: Principal, *, is_input: bool = False
+    ) -> str:
+        """Return who asked; it is `principal` if nobody has yet.
+
+        Args:
+            thread: The LangGraph thread.
+            key: The message's key, as `request_key` gives it; empty where there is no message.
+            principal: Who drives the current run.
+            is_input: Whether the message came from outside, and not from one agent to another.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        if not key or thread == UNTHREADED:
+            return principal.id
+        if (known := self._known.get(key)) is None:
+            known = self._written(key) or self._write(thread, key, principal, is_input=is_input)
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[key] = known
+        return known
+
+    def is_known(self, key: str) -> bool:
+        """Tell whether `requester` would answer without the database."""
+        return not key or key in self._known
+
+    def _written(self, key: str) -> str | None:
+        with self._ledger.reading() as connection:
+            return connection.scalar(_REQUESTER, {"asked": key})
+
+    def _write(self, thread: str, key: str, principal: Principal, *, is_input: bool) -> str:
+        row = {"key": key, "requester": principal.id}
+        with self._ledger.transaction() as connection:
+            self._ledger.lock(connection, thread)
+            if insert_once(connection, tables.requests, row):
+                entry = Entry("request", {"requester": principal.id, "message": key})
+                self._ledger.append(connection, thread, entry)
+                if is_input:
+                    withdraw_all(self._ledger, connection, thread, WENT_ON)
+                return principal.id
+        return self._written(key) or principal.id
+
+
+def request_key(thread: str, messages: Sequence[BaseMessage]) -> str:
+    """Return the key of the last message that a person wrote, or the empty text."""
+    for message in reversed(messages):
+        if isinstance(message, HumanMessage):
+            content = json.dumps(message.content, sort_keys=True, default=str)
+            return digest([thread, message.id or "", content])
+    return ""
+
+
+_REQUESTER = select(tables.requests.c.requester).where(tables.requests.c.key == bindparam("asked"))

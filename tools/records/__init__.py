@@ -1,0 +1,1 @@
+"""The record of everything: the ledger, its database, its seals."""

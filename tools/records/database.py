@@ -1,0 +1,285 @@
+"""Owns the way to the ledger's database: its engine, its transactions, its errors in words."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    Insert,
+    Table,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    insert,
+    inspect,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+
+from bailiwick.policies.errors import LedgerError
+from bailiwick.tools.records import database_errors, tables
+
+WAIT = 5.0
+"""Seconds for which a transaction waits for its turn."""
+
+_CREATION = "bailiwick.schema"
+"""What two processes that create the tables at once queue for in PostgreSQL."""
+
+_SEED = 0x6261696C69776963
+"""Keeps our advisory locks in PostgreSQL apart from others in the same database."""
+
+_IDLE = 30.0
+"""Seconds after which a pooled PostgreSQL connection is tried before it is used."""
+
+
+class Database:
+    """Hold one database and its tables, created where they are absent.
+
+    Safe to share between threads. SQLite has one writer at a time: threads of this process queue
+    for it in order, other processes by SQLite's own lock.
+
+    Args:
+        url: `sqlite:///path`, `sqlite://` (in memory) or `postgresql://...`.
+
+    Raises:
+        LedgerError: If the database cannot be used; the message never shows the URL's password.
+    """
+
+    def __init__(self, url: str) -> None:
+        address = _address(url)
+        self.name = _name(address)
+        self.is_sqlite = address.get_backend_name() == "sqlite"
+        self._turn = threading.Lock()
+        self._engine = _engine(address, self.name)
+        # What reads changes nothing, so PostgreSQL need not be told where it begins and ends.
+        self._readers = (
+            self._engine
+            if self.is_sqlite
+            else self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        )
+        try:
+            self._prepare()
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def transaction(self, *, flushes: bool) -> Generator[Connection]:
+        """Hold one write transaction: committed at the end, rolled back on any error.
+
+        Args:
+            flushes: Whether the commit waits for the disk, with all that was committed before it.
+                Without, everybody sees it and it survives the end of any process, but the last
+                moments before a power failure may be lost.
+
+        Raises:
+            LedgerError: If the database fails; everything of the transaction is undone.
+        """
+        with self._in_turn(), self._plainly(), self._engine.connect() as connection:
+            connection.execution_options(bailiwick_writes="FULL" if flushes else "NORMAL")
+            with connection.begin():
+                if not (flushes or self.is_sqlite):
+                    connection.execute(_NO_FLUSH)
+                yield connection
+
+    @contextmanager
+    def reading(self) -> Generator[Connection]:
+        """Hold one connection to read from, without waiting for writers.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        with self._plainly(), self._readers.connect() as connection:
+            yield connection
+
+    def lock(self, connection: Connection, thread: str) -> None:
+        """Let nobody else write of `thread` until the transaction ends.
+
+        Taken before anything else of a thread is written, so that no two transactions wait for
+        each other.
+        """
+        if not self.is_sqlite:
+            connection.execute(_LOCK, {"thread": thread})
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _in_turn(self) -> Generator[None]:
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._turn.acquire(timeout=WAIT):
+            raise LedgerError(f"the ledger {self.name} {database_errors.LOCKED}")
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    @contextmanager
+    def _plainly(self) -> Generator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            raise LedgerError(f"the ledger {self.name} {database_errors.sentence(error)}") from None
+        except UnicodeEncodeError:
+            raise LedgerError(
+                f"the ledger {self.name} cannot keep half a character (a lone surrogate): "
+                "give the thread another id"
+            ) from None
+
+    def _prepare(self) -> None:
+        with self.reading() as connection:
+            version = _version(connection)
+        if version is None:
+            with self.transaction(flushes=True) as connection:
+                self.lock(connection, _CREATION)
+                version = _created(connection)
+        if version > tables.SCHEMA_VERSION:
+            raise LedgerError(
+                f"the ledger {self.name} was written by a newer bailiwick (schema {version}, this "
+                f"one knows {tables.SCHEMA_VERSION}): upgrade bailiwick"
+            )
+
+
+_NO_FLUSH = select(func.set_config("synchronous_commit", "off", True))
+_LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("thread"), _SEED)))
+
+
+def _address(url: str) -> URL:
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError):
+        raise LedgerError(f"the ledger's URL cannot be read: {_FORMS}") from None
+    match address.drivername:
+        case "postgres" | "postgresql":
+            return address.set(drivername="postgresql+psycopg")
+        case "sqlite" | "postgresql+psycopg":
+            return address
+        case other:
+            raise LedgerError(f"the ledger does not know {other!r} databases: {_FORMS}")
+
+
+def _name(address: URL) -> str:
+    if address.get_backend_name() == "sqlite":
+        return repr(address.database or ":memory:")
+    host = address.host or address.query.get("host") or "the default host"
+    return f"{address.database!r} at {host!r}"
+
+
+def _engine(address: URL, name: str) -> Engine:
+    if address.get_backend_name() == "sqlite":
+        return _sqlite(address)
+    options = f"{address.query.get('options', '')} -c lock_timeout={int(WAIT * 1000)}".strip()
+    try:
+        engine = create_engine(
+            address.difference_update_query(["options"]),
+            connect_args={"options": options, "connect_timeout": int(WAIT)},
+            hide_parameters=True,
+            isolation_level="READ COMMITTED",
+            pool_timeout=WAIT,
+            use_native_hstore=False,
+        )
+    except ModuleNotFoundError:
+        raise LedgerError(
+            f"the ledger {name} needs psycopg: install bailiwick with its extra 'postgres'"
+        ) from None
+    _try_idle_connections(engine)
+    return engine
+
+
+def _sqlite(address: URL) -> Engine:
+    in_memory = address.database in {None, "", ":memory:"}
+    engine = create_engine(
+        address,
+        connect_args={"timeout": WAIT, "check_same_thread": False},
+        hide_parameters=True,
+        poolclass=QueuePool,
+        pool_timeout=WAIT,
+        # A database in memory lives as long as its one connection, which the threads take in turn.
+        pool_size=1 if in_memory else 5,
+        max_overflow=0 if in_memory else 27,
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+        # Transactions begin where `begin` below says so, not where Python's driver guesses.
+        connection.isolation_level = None
+        connection.text_factory = _text
+        connection.create_function("database_clock", 0, time.time)
+        for pragma in ("journal_mode=WAL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        synchronous = connection.get_execution_options().get("bailiwick_writes")
+        driver: Any = connection.connection.driver_connection
+        if synchronous:
+            driver.execute(f"PRAGMA synchronous={synchronous}").close()
+        driver.execute("BEGIN IMMEDIATE" if synchronous else "BEGIN").close()
+
+    return engine
+
+
+def _text(stored: bytes) -> str:
+    # Bytes that somebody has overwritten must be readable, or the place could not be named.
+    return stored.decode("utf-8", "surrogateescape")
+
+
+def _try_idle_connections(engine: Engine) -> None:
+    @event.listens_for(engine, "checkin")
+    def used(_: object, entry: ConnectionPoolEntry) -> None:
+        entry.info["used"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def attempt(connection: Any, entry: ConnectionPoolEntry, _: object) -> None:  # noqa: ANN401 - whatever the driver returns
+        now = time.monotonic()
+        if now - entry.info.get("used", now) < _IDLE:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error:
+            raise InvalidatePoolError from None
+
+
+def insert_once(connection: Connection, table: Table, row: Mapping[str, object]) -> bool:
+    """Insert a row unless one with its key is there already; tell whether it was inserted."""
+    return connection.execute(_insert_once(connection.dialect.name, table), row).rowcount == 1
+
+
+@cache
+def _insert_once(dialect: str, table: Table) -> Insert:
+    made = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    # Otherwise SQLAlchemy does not ask psycopg how many rows an INSERT has made.
+    return made.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+
+
+def _version(connection: Connection) -> int | None:
+    if not inspect(connection).has_table(tables.schema.name):
+        return None
+    version: int | None = connection.scalar(select(func.max(tables.schema.c.version)))
+    return version
+
+
+def _created(connection: Connection) -> int:
+    # Somebody else may have done it in the meantime.
+    if (version := _version(connection)) is not None:
+        return version
+    tables.metadata.create_all(connection)
+    connection.execute(insert(tables.schema), {"version": tables.SCHEMA_VERSION})
+    return tables.SCHEMA_VERSION
+
+
+_FORMS = "use sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"

@@ -1,0 +1,242 @@
+"""Owns the ledger: what was decided, approved, leased, called and handed on, in hash chains."""
+
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from itertools import count
+from typing import Literal, TypeAlias
+
+from sqlalchemy import Connection, Select, bindparam, insert, select, true, tuple_
+
+from bailiwick.policies.approvals import rfc3339
+from bailiwick.policies.canonical import canonical, plain
+from bailiwick.policies.errors import LedgerError
+from bailiwick.tools.records import chain, tables
+from bailiwick.tools.records.chain import GENESIS, Break, Record, Verification
+from bailiwick.tools.records.database import Database
+
+__all__ = ["Break", "Entry", "Kind", "Ledger", "Record", "Verification", "verify_export"]
+
+Kind: TypeAlias = Literal[
+    "request",
+    "decision",
+    "approval.requested",
+    "approval.answered",
+    "approval.refused",
+    "approval.expired",
+    "approval.cancelled",
+    "approval.consumed",
+    "lease.granted",
+    "lease.reused",
+    "lease.revoked",
+    "lease.failed",
+    "call.started",
+    "call.ended",
+    "call.settled",
+    "call.reconciled",
+    "proposal.made",
+    "proposal.dropped",
+    "handoff",
+    "checkpoints.forgotten",
+]
+"""What a record can be about."""
+
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """State what is to be recorded.
+
+    Attributes:
+        kind: What it is about.
+        body: What happened, in values that have a plain form; never a secret.
+    """
+
+    kind: Kind
+    body: Mapping[str, object]
+
+
+class Ledger:
+    """Keep one tamper-evident chain of records for each thread, in SQLite or PostgreSQL.
+
+    Every method is synchronous and safe to call from many threads and processes at once; on an
+    event loop, call it through `asyncio.to_thread`. The approvals and the calls live in the same
+    database, so that what they change and what is recorded of it are one transaction.
+
+    Args:
+        url: `sqlite:///path`, `sqlite://` (in memory) or `postgresql://user:password@host/name`.
+
+    Raises:
+        LedgerError: If the database cannot be used.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url)
+
+    def transaction(self, *, flushes: bool = True) -> AbstractContextManager[Connection]:
+        """Hold one write transaction: committed at the end, rolled back on any error.
+
+        It must not be opened within another one of the same thread of execution.
+
+        Args:
+            flushes: Whether the commit waits for the disk. What has no effect on the world need
+                not: no crash of a process loses it, a power failure only the last of it, and
+                whatever waits later takes it along.
+
+        Raises:
+            LedgerError: If the database fails; then nothing of it was kept.
+        """
+        return self._database.transaction(flushes=flushes)
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Hold one connection to read from.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        return self._database.reading()
+
+    def lock(self, connection: Connection, thread: str) -> None:
+        """Let nobody else write of `thread` until the transaction ends.
+
+        A transaction that writes anything of a thread takes this first; `append` does so too.
+        """
+        self._database.lock(connection, thread)
+
+    def append(self, connection: Connection, thread: str, *entries: Entry) -> None:
+        """Add entries to a thread's chain, in their order, within a transaction.
+
+        Raises:
+            LedgerError: If a body holds a value that has no plain form.
+        """
+        if not entries:
+            return
+        texts = [_text(entry) for entry in entries]
+        self.lock(connection, thread)
+        tail = connection.execute(_TAIL, {"thread": thread}).one()
+        at, previous = rfc3339(tail.now), tail.hash or GENESIS
+        rows: list[dict[str, str | int]] = []
+        for seq, entry, text in zip(count((tail.seq or 0) + 1), entries, texts, strict=False):
+            hashed = chain.link(previous, thread=thread, seq=seq, at=at, kind=entry.kind, text=text)
+            rows.append(
+                {
+                    "thread": thread,
+                    "seq": seq,
+                    "at": at,
+                    "kind": entry.kind,
+                    "body": text,
+                    "previous": previous,
+                    "hash": hashed,
+                }
+            )
+            previous = hashed
+        connection.execute(_INSERT, rows)
+
+    def records(self, thread: str | None = None, kind: str | None = None) -> Iterator[Record]:
+        """Iterate over records thread by thread, each thread in its order, a page at a time.
+
+        Args:
+            thread: Only this thread's.
+            kind: Only those of this kind.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        place = ("", -1) if thread is None else (thread, -1)
+        while page := self._page(place, thread, kind):
+            yield from page
+            if len(page) < _PAGE:
+                return
+            place = (page[-1].thread, page[-1].seq)
+
+    def threads(self) -> list[str]:
+        """Return the ids of all threads that have records, sorted.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        thread = tables.records.c.thread
+        with self.reading() as connection:
+            return list(connection.scalars(select(thread).distinct().order_by(thread)))
+
+    def verify(self, thread: str | None = None) -> Verification:
+        """Check the chain of one thread or of all, and name the first place that does not hold.
+
+        See `bailiwick.tools.records.chain.verify` for what this finds and what it cannot.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        return chain.verify(self.records(thread))
+
+    def export(self, thread: str | None = None) -> Generator[str]:
+        """Iterate over records as lines of canonical JSON, without line ends.
+
+        Raises:
+            LedgerError: If the database fails, or a record was changed so that it has no JSON form.
+        """
+        for record in self.records(thread):
+            try:
+                yield record.to_line()
+            except (ValueError, TypeError):
+                raise LedgerError(
+                    f"record {record.seq} of thread {record.thread!r} was changed and cannot be "
+                    "exported: verify the ledger"
+                ) from None
+
+    def close(self) -> None:
+        """Close every connection; a database in memory is gone with them."""
+        self._database.close()
+
+    def _page(self, place: tuple[str, int], thread: str | None, kind: str | None) -> list[Record]:
+        table = tables.records
+        query = _RECORDS.where(tuple_(table.c.thread, table.c.seq) > tuple_(*place)).limit(_PAGE)
+        if thread is not None:
+            query = query.where(table.c.thread == thread)
+        if kind is not None:
+            query = query.where(table.c.kind == kind)
+        with self.reading() as connection:
+            return [Record(**row) for row in connection.execute(query).mappings()]
+
+
+def verify_export(lines: Iterable[str]) -> Verification:
+    """Check the lines of an exported ledger, with nothing else at hand.
+
+    Raises:
+        LedgerError: If a line is not exactly as it was exported.
+    """
+    return chain.verify(Record.from_line(line.rstrip("\r\n")) for line in lines)
+
+
+def _text(entry: Entry) -> str:
+    try:
+        return canonical(plain(entry.body)).decode()
+    except (TypeError, ValueError) as error:
+        raise LedgerError(f"{entry.kind!r} cannot be recorded: {error}") from None
+
+
+def _tail_query() -> Select[float, int | None, str | None]:
+    table = tables.records
+    last = (
+        select(table.c.seq, table.c.hash)
+        .where(table.c.thread == bindparam("thread"))
+        .order_by(table.c.seq.desc())
+        .limit(1)
+        .subquery()
+    )
+    clock = select(tables.database_clock().label("now")).subquery()
+    return select(clock.c.now, last.c.seq, last.c.hash).select_from(clock.outerjoin(last, true()))
+
+
+_TAIL = _tail_query()
+_INSERT = insert(tables.records)
+_RECORDS = select(
+    tables.records.c.thread,
+    tables.records.c.seq,
+    tables.records.c.at,
+    tables.records.c.kind,
+    tables.records.c.body.label("text"),
+    tables.records.c.previous,
+    tables.records.c.hash,
+).order_by(tables.records.c.thread, tables.records.c.seq)

@@ -1,0 +1,1 @@
+"""What is leased for one call: credentials, their records, their end."""

@@ -1,0 +1,149 @@
+"""Owns the leases of calls: taken for one of them, or shared by the reads of one run."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from bailiwick.policies.calls import ToolCall
+from bailiwick.policies.scopes import Scope
+from bailiwick.tools.records.ledger import Ledger
+from bailiwick.tools.secrets import lease_records
+from bailiwick.tools.secrets.leases import Lease
+from bailiwick.tools.secrets.revocations import Revocations
+from bailiwick.tools.vault import Vault
+
+Authority: TypeAlias = tuple[object, ...]
+"""What two calls must have in common to share a lease: everything that was decided on."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Shared:
+    """Hold a lease that calls share.
+
+    Attributes:
+        lease: The lease, with a credential that no tool gets.
+        until: From when on nobody may join, in monotonic seconds.
+        users: How many calls hold it now.
+    """
+
+    lease: Lease
+    until: float
+    users: int = 1
+
+
+class CallLeases:
+    """Lease what calls need, record it, and see to its end.
+
+    A lease is one call's own, unless its scope lasts for a run: then calls of one tool, of one
+    thread, for one requester, under one policy and by one agent may share it for half of its time.
+    The ledger tells of each.
+
+    Args:
+        ledger: Where it is recorded.
+        vault: Where it is leased.
+        revocations: What ends it.
+        clock: Gives monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        vault: Vault,
+        revocations: Revocations,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ledger = ledger
+        self._vault = vault
+        self._revocations = revocations
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._shared: dict[Authority, _Shared] = {}
+
+    def take(
+        self, call: ToolCall, scope: Scope, *, approvers: tuple[str, ...], policy_version: str
+    ) -> Lease:
+        """Lease for a call; give it back when the call has ended.
+
+        Args:
+            call: The call.
+            scope: What its tool needs.
+            approvers: Who has approved the call.
+            policy_version: The version of the policy that allowed it.
+
+        Raises:
+            ScopeError: If the scope or the tool's name cannot be used in Vault.
+            VaultError: If no credential can be had.
+            LedgerError: If it cannot be recorded; it is given back then.
+        """
+        if scope.lasts == "call":
+            return self._new(call, scope, approvers)
+        authority = _authority(call, approvers, policy_version)
+        lease = self._join(authority)
+        if lease is not None:
+            return self._recorded(call, lease)
+        lease = self._new(call, scope, approvers)
+        with self._lock:
+            until = self._clock() + lease.ttl / 2
+            self._shared[authority] = _Shared(lease=lease, until=until)
+        return _for_one_call(lease)
+
+    def give_back(self, lease: Lease) -> None:
+        """End a call's credential now, and its lease soon, or when nobody shares it any more."""
+        lease.credential.end()
+        with self._lock:
+            found = [s for s in self._shared.values() if s.lease.accessor == lease.accessor]
+            for shared in found:
+                shared.users -= 1
+                if not shared.users:
+                    self._revocations.release(shared.lease, after=shared.until - self._clock())
+        if not found:
+            self._revocations.release(lease)
+
+    def _new(self, call: ToolCall, scope: Scope, approvers: tuple[str, ...]) -> Lease:
+        lease = self._vault.lease(
+            scope,
+            agent=call.agent,
+            tool=call.tool.name,
+            meta=lease_records.meta(call, approvers),
+            left_behind=lambda left: self._revocations.take_back(call, left),
+        )
+        try:
+            self._revocations.grant(call, lease, approvers)
+        except BaseException:
+            self._revocations.release(lease)
+            raise
+        return lease
+
+    def _join(self, authority: Authority) -> Lease | None:
+        with self._lock:
+            now = self._clock()
+            self._shared = {k: s for k, s in self._shared.items() if s.users or s.until > now}
+            shared = self._shared.get(authority)
+            if shared is None or shared.until <= now:
+                return None
+            if not self._revocations.retain(shared.lease):
+                del self._shared[authority]
+                return None
+            shared.users += 1
+            return _for_one_call(shared.lease)
+
+    def _recorded(self, call: ToolCall, lease: Lease) -> Lease:
+        try:
+            with self._ledger.transaction(flushes=False) as connection:
+                self._ledger.append(connection, call.thread, lease_records.reused(call, lease))
+        except BaseException:
+            self.give_back(lease)
+            raise
+        return lease
+
+
+def _for_one_call(lease: Lease) -> Lease:
+    return replace(lease, credential=lease.credential.another())
+
+
+def _authority(call: ToolCall, approvers: tuple[str, ...], policy_version: str) -> Authority:
+    who = (call.thread, call.requester, call.chain, call.agent)
+    return (*who, call.tool.name, call.tool.version, approvers, policy_version)

@@ -1,0 +1,130 @@
+"""Owns the answer to who held what: each lease from its record to its end, joined with Vault's."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from bailiwick.tools.records.ledger import Ledger
+from bailiwick.tools.secrets import revocation_rows
+from bailiwick.tools.secrets.revocation_rows import OpenLease
+
+Body: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldLease:
+    """Tell of one lease: who held what, under whose authority, and until when.
+
+    Attributes:
+        thread: The thread of its call.
+        agent: The agent that held it.
+        chain: The agents that the request came through.
+        requester: Who had asked.
+        approvers: Who had approved the call.
+        tool: The tool.
+        tool_call_id: The call.
+        leased: The kind of thing that it was.
+        path: Its API path, as in Vault's audit.
+        role: The token role.
+        accessor: The token's handle in Vault.
+        lease_id: Vault's lease of what the token was given, or empty.
+        request_ids: Of the requests that made it, as in Vault's audit.
+        ttl_asked: Seconds that were asked for.
+        ttl: Seconds that were given.
+        calls: How many calls have held it: more than one only where a run's reads share it.
+        granted_at: Since when, as RFC 3339 text.
+        used_until: When its call had ended, or None.
+        ended_at: When its end was known, or None.
+        end: How it ended; `alive` or, past its time, `unconfirmed` where that is not known yet.
+        tries: How often its end was asked for.
+        failure: Why it has not ended, or why nobody can tell.
+    """
+
+    thread: str
+    agent: str
+    chain: tuple[str, ...]
+    requester: str
+    approvers: tuple[str, ...]
+    tool: str
+    tool_call_id: str
+    leased: str
+    path: str
+    role: str
+    accessor: str
+    lease_id: str
+    request_ids: tuple[str, ...]
+    ttl_asked: int
+    ttl: int
+    calls: int
+    granted_at: str
+    used_until: str | None
+    ended_at: str | None
+    end: str
+    tries: int
+    failure: str | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its end is not known: it may be alive."""
+        return self.ended_at is None
+
+
+def lease_history(ledger: Ledger, thread: str | None = None) -> Iterator[HeldLease]:
+    """Iterate over the leases of one thread or of all, thread by thread, each in its order.
+
+    Raises:
+        LedgerError: If the database fails.
+    """
+    ends = {
+        str(r.body["accessor"]): (r.at, r.body) for r in ledger.records(thread, "lease.revoked")
+    }
+    used = {
+        (r.thread, str(r.body["tool_call_id"])): r.at for r in ledger.records(thread, "call.ended")
+    }
+    shared = Counter(str(r.body["accessor"]) for r in ledger.records(thread, "lease.reused"))
+    with ledger.reading() as connection:
+        standing = {each.accessor: each for each in revocation_rows.standing(connection)}
+    for record in ledger.records(thread, "lease.granted"):
+        accessor, call = str(record.body["accessor"]), str(record.body["tool_call_id"])
+        ended = used.get((record.thread, call), "")
+        yield HeldLease(
+            thread=record.thread,
+            calls=1 + shared[accessor],
+            granted_at=record.at,
+            # A lease to look what came of a call in doubt is younger than the call.
+            used_until=ended if ended >= record.at else None,
+            **_known(record.body),
+            **_end(ends.get(accessor), standing.get(accessor)),
+        )
+
+
+def _known(body: Body) -> dict[str, Any]:
+    return {
+        "agent": body["agent"],
+        "chain": tuple(body["chain"]),
+        "requester": body["requester"],
+        "approvers": tuple(body.get("approvers", ())),
+        "tool": body["tool"],
+        "tool_call_id": body["tool_call_id"],
+        "leased": body.get("leased", "kv"),
+        "path": body["path"],
+        "role": body["role"],
+        "accessor": body["accessor"],
+        "lease_id": body.get("lease_id", ""),
+        "request_ids": tuple(body["request_ids"]),
+        "ttl_asked": body.get("ttl_asked", body["ttl"]),
+        "ttl": body["ttl"],
+    }
+
+
+def _end(ended: tuple[str, Body] | None, standing: OpenLease | None) -> dict[str, Any]:
+    if ended is not None:
+        at, body = ended
+        how = {"end": body.get("end", "revoked"), "tries": body.get("tries", 1)}
+        return {"ended_at": at, **how, "failure": body["failure"]}
+    if standing is None:
+        # Its row was removed by somebody else than us.
+        return {"ended_at": None, "end": "unconfirmed", "tries": 0, "failure": None}
+    end = "alive" if standing.left > 0 else "unconfirmed"
+    return {"ended_at": None, "end": end, "tries": standing.tries, "failure": standing.error}

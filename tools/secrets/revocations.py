@@ -1,0 +1,282 @@
+"""Owns the end of every lease: asked for behind the call's back, until Vault has confirmed it."""
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable
+
+from bailiwick.policies.calls import ToolCall
+from bailiwick.policies.errors import LedgerError, VaultError
+from bailiwick.tools.records.ledger import Ledger
+from bailiwick.tools.secrets import lease_records
+from bailiwick.tools.secrets import revocation_rows as rows
+from bailiwick.tools.secrets.lease_records import End
+from bailiwick.tools.secrets.leases import Lease
+from bailiwick.tools.secrets.pending_ends import PendingEnd
+from bailiwick.tools.vault import Vault
+
+logger = logging.getLogger(__name__)
+
+HOLD = 20.0
+"""Seconds for which a lease is its own process's to end; then any other may take it for dead."""
+
+BEAT = HOLD / 4
+"""Seconds after which a process says that its calls are still under way."""
+
+FIRST, LONGEST = 0.25, 60.0
+"""Seconds before the next try: from the first, doubled each time, to the longest."""
+
+IDLE = 2.0
+"""Seconds for which the worker waits for another lease before it ends."""
+
+DRAIN = 5.0
+"""Seconds that closing waits for what is still to be revoked."""
+
+_BATCH = 50
+_MOMENT = 1.0
+
+
+class Revocations:
+    """End leases when their calls are over, without the calls waiting for it.
+
+    Each lease stands in the ledger's database from the transaction that records it until Vault has
+    confirmed its end: by its handles, without any secret. A worker ends those of its own process
+    with their own tokens, again and again until Vault confirms; what a process leaves behind, the
+    next one ends by the handles, as `revocations.service`.
+
+    Args:
+        ledger: Where the leases stand.
+        vault: Where they are ended.
+        clock: Gives monotonic seconds.
+    """
+
+    def __init__(
+        self, ledger: Ledger, vault: Vault, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._ledger = ledger
+        self._vault = vault
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._held: dict[str, PendingEnd] = {}
+        self._worker: threading.Thread | None = None
+        self._is_closed = False
+        self._beaten = self._swept = -math.inf
+        vault.before_closing(self)
+
+    def grant(self, call: ToolCall, lease: Lease, approvers: tuple[str, ...] = ()) -> None:
+        """Record a lease, and that its end is still to come, in one transaction.
+
+        Args:
+            call: The call that holds it.
+            lease: The lease.
+            approvers: Who has approved the call.
+
+        Raises:
+            LedgerError: If the ledger cannot be written; release the lease then.
+        """
+        body = lease_records.handles(call, lease)
+        entries = [lease_records.granted(call, lease, approvers)]
+        if lease.is_spent:
+            entries.append(lease_records.ended(body, "spent", tries=0))
+        else:
+            self._hold(
+                PendingEnd(
+                    accessor=lease.accessor,
+                    lease_id=lease.lease_id,
+                    thread=call.thread,
+                    body=body,
+                    ends=self._clock() + lease.ttl,
+                    lease=lease,
+                )
+            )
+        # Whoever loses power loses with the row a lease that ends by itself.
+        with self._ledger.transaction(flushes=False) as connection:
+            self._ledger.lock(connection, call.thread)
+            if not lease.is_spent:
+                rows.hold(connection, body, thread=call.thread, ttl=lease.ttl, seconds=HOLD)
+            self._ledger.append(connection, call.thread, *entries)
+
+    def release(self, lease: Lease, *, after: float = 0) -> None:
+        """Have a lease ended soon, and its credential now.
+
+        Args:
+            lease: The lease.
+            after: Seconds for which another call may still retain it; its credential stays then.
+        """
+        if after <= 0:
+            lease.credential.end()
+        with self._changed:
+            if lease.accessor in self._held:
+                self._held[lease.accessor].due = self._clock() + max(after, 0)
+                self._wake()
+
+    def retain(self, lease: Lease) -> bool:
+        """Keep a lease that was to end later; tell whether that came in time."""
+        with self._changed:
+            held = self._held.get(lease.accessor)
+            if held is None or held.is_ending:
+                return False
+            held.due = None
+            return True
+
+    def take_back(self, call: ToolCall, lease: Lease) -> None:
+        """See to the end of a lease that no call could use; it is told of as any other."""
+        try:
+            self.grant(call, lease)
+        except LedgerError as error:
+            logger.warning("lease %s ends by its time alone: %s", lease.accessor, error)
+        self.release(lease)
+
+    def drain(self, seconds: float = DRAIN) -> bool:
+        """Wait until every lease that was given back has ended; tell whether they all have."""
+        with self._changed:
+            now = self._clock()
+            for held in self._held.values():
+                held.due = None if held.due is None else min(held.due, now)
+            self._changed.notify_all()
+            return self._changed.wait_for(
+                lambda: all(held.due is None for held in self._held.values()), seconds
+            )
+
+    def sweep(self) -> int:
+        """Take over what processes that are gone have left behind, and have it ended soon.
+
+        Returns:
+            How many leases that are; there may be more where it is not 0.
+
+        Raises:
+            LedgerError: If the ledger's database fails.
+        """
+        self._swept = self._clock()
+        with self._ledger.reading() as connection:
+            if not rows.is_any_due(connection):
+                return 0
+        with self._ledger.transaction(flushes=False) as connection:
+            claimed = rows.claim(connection, limit=_BATCH, seconds=HOLD)
+        for left in claimed:
+            self._hold(
+                PendingEnd(
+                    accessor=left.accessor,
+                    lease_id=left.lease_id,
+                    thread=left.thread,
+                    body=left.body,
+                    ends=self._clock() + left.left,
+                    due=self._clock(),
+                    tries=left.tries,
+                )
+            )
+        return len(claimed)
+
+    def close(self, seconds: float = DRAIN) -> None:
+        """Wait a while for what is still to end, and leave the rest to the next process."""
+        self.drain(seconds)
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+            worker = self._worker
+        if worker is not None:
+            worker.join(max(seconds, _MOMENT))
+
+    def _hold(self, held: PendingEnd) -> None:
+        with self._changed:
+            # What this process holds already, it need not take over.
+            self._held.setdefault(held.accessor, held)
+            self._wake()
+
+    def _wake(self) -> None:
+        self._changed.notify_all()
+        if self._worker is None and not self._is_closed:
+            # A daemon: what it does not get to stands in the database.
+            self._worker = threading.Thread(target=self._work, name="revocations", daemon=True)
+            self._worker.start()
+
+    def _work(self) -> None:
+        while self._wait():
+            try:
+                self._keep()
+                if self._clock() >= self._swept + HOLD:
+                    self.sweep()
+                for held in self._due():
+                    self._end(held)
+            except LedgerError as error:
+                logger.warning("the ends of leases cannot be recorded yet: %s", error)
+                time.sleep(FIRST)
+
+    def _wait(self) -> bool:
+        with self._changed:
+            if not self._held:
+                self._changed.wait(IDLE)
+            if self._is_closed or not self._held:
+                self._worker = None
+                return False
+            dues = [held.due for held in self._held.values() if held.due is not None]
+            pause = min([*dues, self._beaten + BEAT]) - self._clock()
+            if pause > 0:
+                self._changed.wait(pause)
+            return not self._is_closed
+
+    def _due(self) -> list[PendingEnd]:
+        now = self._clock()
+        with self._changed:
+            due = [h for h in self._held.values() if h.due is not None and h.due <= now]
+            for held in due:
+                held.is_ending = True
+            return due
+
+    def _keep(self) -> None:
+        if self._clock() < self._beaten + BEAT:
+            return
+        self._beaten = self._clock()
+        with self._changed:
+            under_way = [accessor for accessor, held in self._held.items() if held.due is None]
+        if under_way:
+            with self._ledger.transaction(flushes=False) as connection:
+                rows.keep(connection, under_way, HOLD)
+
+    def _end(self, held: PendingEnd) -> None:
+        is_over = self._clock() > held.ends
+        held.tries += 1
+        # Before the try: a ledger that fails must not have Vault asked without a pause.
+        held.due = self._clock() + min(FIRST * 2 ** (held.tries - 1), LONGEST)
+        end: End = "expired" if is_over else "revoked"
+        try:
+            if not self._ask(held, is_over=is_over) and not is_over:
+                end = "gone"
+        except VaultError as error:
+            if not is_over or self._vault.can_sweep:
+                self._postpone(held, str(error))
+                return
+            self._settle(held, "unknown", str(error))
+            return
+        self._settle(held, end)
+
+    def _ask(self, held: PendingEnd, *, is_over: bool) -> bool:
+        if held.lease is None:
+            return self._vault.end(held.accessor, held.lease_id)
+        try:
+            self._vault.revoke(held.lease)
+        except VaultError:
+            # By then its own token is of no use any more.
+            if not is_over or not self._vault.can_sweep:
+                raise
+            self._vault.end(held.accessor, held.lease_id)
+        return True
+
+    def _settle(self, held: PendingEnd, end: End, failure: str | None = None) -> None:
+        with self._ledger.transaction(flushes=False) as connection:
+            self._ledger.lock(connection, held.thread)
+            # Somebody else may have seen to it, or it was never recorded.
+            if rows.settle(connection, held.accessor):
+                entry = lease_records.ended(held.body, end, tries=held.tries, failure=failure)
+                self._ledger.append(connection, held.thread, entry)
+        with self._changed:
+            self._held.pop(held.accessor, None)
+            self._changed.notify_all()
+
+    def _postpone(self, held: PendingEnd, failure: str) -> None:
+        if held.tries == 1:
+            logger.warning("lease %s is not revoked yet: %s", held.accessor, failure)
+        pause = (held.due or self._clock()) - self._clock()
+        with self._ledger.transaction(flushes=False) as connection:
+            rows.postpone(connection, held.accessor, failure, pause + HOLD)
