@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +32,14 @@ CALL = ToolCall(
 REFUND = Scope(path="payments/refund")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Hold what a process leases with."""
+
+    vault: Vault
+    revocations: Revocations
+
+
 @pytest.fixture(scope="module")
 def surroundings() -> Iterator[Surroundings]:
     """Start a Vault and a shop."""
@@ -42,8 +50,8 @@ def surroundings() -> Iterator[Surroundings]:
 @pytest.fixture
 def desk(
     surroundings: Surroundings, ledger: Ledger, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Revocations]:
-    """Give the revocations of a process, in a folder whose settings name the same Vault."""
+) -> Iterator[Desk]:
+    """Give what a process leases with, in a folder whose settings name the same Vault."""
     approles = home / "approles.json"
     write_approles(approles, surroundings.approles)
     monkeypatch.setenv("VAULT_ADDR", surroundings.vault_address)
@@ -52,13 +60,13 @@ def desk(
         vault = opened.enter_context(
             Vault(surroundings.vault_address, approles=surroundings.approles)
         )
-        yield Revocations(ledger, vault)
+        yield Desk(vault=vault, revocations=Revocations(ledger, vault))
 
 
-def grant(revocations: Revocations, call: ToolCall = CALL) -> Lease:
+def grant(desk: Desk, call: ToolCall = CALL) -> Lease:
     """Lease for a call, and record it."""
-    lease = revocations._vault.lease(REFUND, agent="billing", tool="issue_refund", meta={})
-    revocations.grant(call, lease, ("manager",))
+    lease = desk.vault.lease(REFUND, agent="billing", tool="issue_refund", meta={})
+    desk.revocations.grant(call, lease, ("manager",))
     return lease
 
 
@@ -71,15 +79,15 @@ def test_where_nothing_was_leased_nothing_is_listed(bailiwick: Command, ledger: 
 
 
 def test_a_lease_is_listed_with_who_held_it_and_for_whom(
-    bailiwick: Command, ledger: Ledger, desk: Revocations, monkeypatch: pytest.MonkeyPatch
+    bailiwick: Command, ledger: Ledger, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Agent, tool, path, requester, approver, the seconds asked, given and used, the end."""
     monkeypatch.setenv("COLUMNS", "200")
     lease = grant(desk)
     with ledger.transaction() as connection:
         ledger.append(connection, "first", Entry("call.ended", {"tool_call_id": "call-1"}))
-    desk.release(lease)
-    assert desk.drain()
+    desk.revocations.release(lease)
+    assert desk.revocations.drain()
 
     listed = bailiwick("audit", "leases", "--thread", "first").out
     for told in (
@@ -95,13 +103,13 @@ def test_a_lease_is_listed_with_who_held_it_and_for_whom(
 
 
 def test_a_lease_in_json_is_joined_to_vaults_audit(
-    bailiwick: Command, ledger: Ledger, desk: Revocations, surroundings: Surroundings
+    bailiwick: Command, ledger: Ledger, desk: Desk, surroundings: Surroundings
 ) -> None:
     """By its accessor, its role and the ids of its requests, as Vault has them."""
     assert surroundings.vault is not None
     lease = grant(desk)
-    desk.release(lease)
-    assert desk.drain()
+    desk.revocations.release(lease)
+    assert desk.revocations.drain()
 
     (line,) = bailiwick("audit", "leases", "--json").out.splitlines()
     told = json.loads(line)
@@ -125,27 +133,27 @@ def test_a_changed_record_is_told(bailiwick: Command, ledger: Ledger) -> None:
     assert "bailiwick audit verify" in listed.err
 
 
-def test_what_is_alive_is_listed_alone(bailiwick: Command, desk: Revocations) -> None:
+def test_what_is_alive_is_listed_alone(bailiwick: Command, desk: Desk) -> None:
     """What has ended is left out where only that is asked for."""
     ended = grant(desk)
-    desk.release(ended)
-    assert desk.drain()
+    desk.revocations.release(ended)
+    assert desk.revocations.drain()
     held = grant(desk, replace(CALL, id="call-2"))
 
     lines = bailiwick("audit", "leases", "--open", "--json").out.splitlines()
     assert [(json.loads(line)["accessor"], json.loads(line)["end"]) for line in lines] == [
         (held.accessor, "alive")
     ]
-    desk.release(held)
+    desk.revocations.release(held)
 
 
 def test_what_a_process_left_behind_is_swept(
-    bailiwick: Command, ledger: Ledger, desk: Revocations, surroundings: Surroundings
+    bailiwick: Command, ledger: Ledger, desk: Desk, surroundings: Surroundings
 ) -> None:
     """Vault confirms it, and the ledger says so; the second time there is nothing to do."""
     assert surroundings.vault is not None
     lease = grant(desk)
-    desk.close(0)
+    desk.revocations.close(0)
     with ledger.transaction() as connection:
         connection.execute(text("UPDATE revocations SET due_at = 1"))
 
@@ -157,12 +165,12 @@ def test_what_a_process_left_behind_is_swept(
 
 
 def test_what_cannot_be_swept_is_listed_with_why(
-    bailiwick: Command, ledger: Ledger, desk: Revocations, surroundings: Surroundings
+    bailiwick: Command, ledger: Ledger, desk: Desk, surroundings: Surroundings
 ) -> None:
     """The operator reads what to look at."""
     assert surroundings.vault is not None
     grant(desk)
-    desk.close(0)
+    desk.revocations.close(0)
     with ledger.transaction() as connection:
         connection.execute(text("UPDATE revocations SET due_at = 1"))
     surroundings.vault.seal()

@@ -359,7 +359,7 @@ def test_a_vault_that_closes_waits_for_its_leases(
 
 PROCESS = """
 import sys
-from tests.tools.test_revocations import CALL, SCOPE
+from tests.tools.secrets.test_revocations import CALL, SCOPE
 from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.secrets.revocations import Revocations
 from bailiwick.tools.vault import Vault
