@@ -525,10 +525,10 @@ def test_a_listener_hears_of_calls_without_their_secrets(
     guard: Guard, vault: Vault, drive: Drive
 ) -> None:
     """Arguments and result as everybody may read them, once for each call."""
-    guard.vault = vault
+    leases = Guard(policy=guard.policy, ledger=guard.ledger, vault=vault)
     listener = Listener()
     thinker = pays("40")
-    graph = create_specialist("billing", model=thinker.model, tools=[leasing(str)], guard=guard)
+    graph = create_specialist("billing", model=thinker.model, tools=[leasing(str)], guard=leases)
     messages = drive(graph.with_config(callbacks=[listener]), PAY)["messages"]
 
     inputs = {"to": "shop", "amount": "40"}

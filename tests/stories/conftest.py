@@ -77,7 +77,7 @@ def open_desk_of_module(ground: Ground, engine: Engine, place: Place) -> Iterato
 @pytest.fixture
 def desk(open_desk_of_module: Desk) -> Desk:
     """Give the refund desk, with the effects counted from now on."""
-    return replace(open_desk_of_module, before=len(open_desk_of_module.shop.refunds()))
+    return open_desk_of_module.anew()
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def carriers_of_module(
 def carriers(carriers_of_module: Carriers) -> Carriers:
     """Give the workers, with the effects at the shop counted from now on."""
     desk = carriers_of_module.desk
-    return replace(carriers_of_module, desk=replace(desk, before=len(desk.shop.refunds())))
+    return replace(carriers_of_module, desk=desk.anew())
 
 
 @pytest.fixture

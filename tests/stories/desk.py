@@ -87,7 +87,7 @@ class Desk:
         guard: What governs it.
         ground: The Vault and the shop.
         before: How many refunds the shop had made when the story began.
-        unasked: How many of the shop's refunds nobody asked it for: they were in its stock.
+        asked_before: How often it had been asked for one by then.
         tools: The shop's tools, for deployments that differ in one.
         proposals: Where calls are proposed anew, or undone.
     """
@@ -97,7 +97,7 @@ class Desk:
     guard: Guard
     ground: Ground
     before: int
-    unasked: int
+    asked_before: int
     tools: ShopTools
     proposals: ProposalDesk
 
@@ -157,6 +157,11 @@ class Desk:
         """The development Vault."""
         return self.ground.vault
 
+    def anew(self) -> "Desk":
+        """Return the desk as the next story finds it."""
+        asked = refund_requests(self.shop)
+        return replace(self, before=len(self.shop.refunds()), asked_before=asked)
+
     @property
     def refunded(self) -> list[int]:
         """The refunds that the shop has made since the story began, in cents.
@@ -164,8 +169,18 @@ class Desk:
         The shop makes one refund of two requests with one idempotency key. A story must not take
         the shop's care for ours, so it was asked no more often than it paid.
         """
-        assert len(self.shop.refunds()) - refund_requests(self.shop) == self.unasked
+        assert self.asked == len(self.paid)
+        return self.paid
+
+    @property
+    def paid(self) -> list[int]:
+        """The same, however often the shop was asked."""
         return [refund.cents for refund in self.shop.refunds()[self.before :]]
+
+    @property
+    def asked(self) -> int:
+        """How often the shop was asked for a refund since the story began."""
+        return refund_requests(self.shop) - self.asked_before
 
     def live_children(self) -> list[str]:
         """Return the tools for which a child token stays alive in Vault: an end takes a moment."""
@@ -338,7 +353,7 @@ def open_desk(
             guard=desk.guard,
             ground=ground,
             before=len(ground.shop.refunds()),
-            unasked=len(ground.shop.refunds()) - refund_requests(ground.shop),
+            asked_before=refund_requests(ground.shop),
             tools=tools,
             proposals=desk.proposals,
         )

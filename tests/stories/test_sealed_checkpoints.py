@@ -102,7 +102,7 @@ def shut(way: str, place: Place, ground: Ground) -> Iterator[Shut]:
                 guard=desk.guard,
                 ground=ground,
                 before=len(ground.shop.refunds()),
-                unasked=len(ground.shop.refunds()) - refund_requests(ground.shop),
+                asked_before=refund_requests(ground.shop),
                 tools=opened.enter_context(create_shop_tools(shop)),
                 proposals=desk.proposals,
             ),

@@ -61,7 +61,7 @@ def test_the_shop_tells_it_from_a_second_refund(desk: Desk) -> None:
     again = proposed(desk, retry(thread).thread)
     again.answer(again.waiting_for_one())
 
-    assert desk.refunded == [500]
+    assert (desk.asked, desk.paid) == (2, [500])
     assert "Refunded 5.00 EUR" in again.said()
     assert the_call(again).idempotency_key == the_call(thread).idempotency_key
 
@@ -79,7 +79,7 @@ def test_it_comes_to_nothing(desk: Desk, kind: str) -> None:
     another = proposed(desk, retry(thread).thread)
     another.answer(another.waiting_for_one())
     assert the_call(thread).state == "retried"
-    assert desk.refunded == [500]
+    assert (desk.asked, desk.paid) == (2, [500])
 
 
 def test_its_amount_is_edited(desk: Desk) -> None:
