@@ -71,7 +71,7 @@ class Carriers:
         thread = self.desk.thread()
         if not from_the_request:
             thread.ask(REQUEST)
-        desk = replace(self.desk, before=len(self.desk.shop.refunds()))
+        desk = self.desk.anew()
         job = self.job(thread, from_the_request=from_the_request)
         return Trial(nursery=self.nursery, desk=desk, thread=thread, job=job)
 

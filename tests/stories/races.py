@@ -28,7 +28,7 @@ ONE_REFUND, REJECTED = "one refund", "rejected"
 
 def ask(desk: Desk) -> tuple[Thread, Interrupt]:
     """Return a new thread of billing alone, and the question it waits at."""
-    fresh = replace(desk, before=len(desk.shop.refunds()))
+    fresh = desk.anew()
     thread = fresh.billing()
     return thread, thread.ask()
 

@@ -35,7 +35,7 @@ def test_a_finished_call_is_executed_again(desk: Desk) -> None:
     thread = desk.thread(desk.specialist(asks(REFUND), desk.tools.issue_refund))
     thread.answer(thread.ask())
     (result,) = thread.results()
-    begun = len(desk.vault.requests)
+    minted = tokens_minted(desk)
 
     (earlier,) = [
         snapshot.config
@@ -47,7 +47,7 @@ def test_a_finished_call_is_executed_again(desk: Desk) -> None:
 
     assert desk.refunded == [500]
     assert thread.results() == [result]
-    assert len(desk.vault.requests) == begun
+    assert tokens_minted(desk) == minted
     assert len(thread.records("call.started")) == 1
 
 
@@ -72,3 +72,8 @@ def test_a_finished_call_is_executed_by_another_version_of_its_tool(desk: Desk) 
 
     assert desk.refunded == [500]
     assert redeployed.results() == [result]
+
+
+def tokens_minted(desk: Desk) -> int:
+    """Return how often Vault was asked for a child token; it hears of their ends when it may."""
+    return sum(asked.path.startswith("auth/token/create/") for asked in desk.vault.requests)
