@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Literal, TypeAlias
 
 import cedarpy
@@ -11,6 +12,9 @@ from bailiwick.policies.projection import Value
 from bailiwick.policies.rules import Rule
 
 Action: TypeAlias = Literal["call", "delegate"]
+
+REMEMBERED = 128
+"""How many of its last answers a rule set remembers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +81,12 @@ class RuleSet:
         self._kind = "Tool" if action == "call" else "Agent"
         self._schema = schema
         self._by_id = {rule.id: rule for rule in self.rules}
-        self._policies = cedarpy.PolicySet.from_str(self.text)
         self._entities = {effect: _entities(tool, effect, schema) for effect in effects}
+        # A call is decided where it arises and where it runs, mostly within milliseconds, and the
+        # same rules give the same question the same answer.
+        self._answer = lru_cache(REMEMBERED)(
+            partial(self._ask, cedarpy.PolicySet.from_str(self.text))
+        )
 
     @property
     def text(self) -> str:
@@ -95,27 +103,32 @@ class RuleSet:
 
     def ask(self, question: Question, approvals: frozenset[str]) -> Outcome:
         """Return Cedar's answer to a request, assuming some approvals."""
-        return self._ask(question, approvals, self._policies)
+        context = _context(question, approvals)
+        return self._answer(question.agent, question.resource, question.effect, context)
 
     def matching(self, question: Question, approvals: frozenset[str]) -> tuple[Rule, ...]:
         """Return every rule whose conditions a request meets, permits under a forbid included."""
         return tuple(
             rule
             for rule in self.rules
-            if self._ask(question, approvals, cedarpy.PolicySet.from_str(rule.text)).rules
+            if self._is_met(rule, question, _context(question, approvals))
         )
 
+    def _is_met(self, rule: Rule, question: Question, context: str) -> bool:
+        alone = cedarpy.PolicySet.from_str(rule.text)
+        parts = (question.agent, question.resource, question.effect, context)
+        return bool(self._ask(alone, *parts).rules)
+
     def _ask(
-        self, question: Question, approvals: frozenset[str], policies: cedarpy.PolicySet
+        self, policies: cedarpy.PolicySet, agent: str, resource: str, effect: str, context: str
     ) -> Outcome:
         request = {
-            "principal": {"type": "Agent", "id": question.agent},
+            "principal": {"type": "Agent", "id": agent},
             "action": self._action,
-            "resource": {"type": self._kind, "id": question.resource},
-            "context": json.dumps({**question.context, "approvals": sorted(approvals)}),
+            "resource": {"type": self._kind, "id": resource},
+            "context": context,
         }
-        entities = self._entities[question.effect]
-        result = cedarpy.is_authorized(request, policies, entities, self._schema)
+        result = cedarpy.is_authorized(request, policies, self._entities[effect], self._schema)
         diagnostics = result.diagnostics
         errors = tuple(diagnostics.errors)
         if result.decision is cedarpy.Decision.NoDecision:
@@ -126,6 +139,10 @@ class RuleSet:
             rules=tuple(self._by_id[ids[reason]] for reason in diagnostics.reasons),
             errors=errors,
         )
+
+
+def _context(question: Question, approvals: frozenset[str]) -> str:
+    return json.dumps({**question.context, "approvals": sorted(approvals)})
 
 
 def _entities(tool: str, effect: str, schema: cedarpy.Schema) -> cedarpy.Entities:

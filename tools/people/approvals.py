@@ -84,7 +84,8 @@ class Approvals(Inbox):
             standing = rows.find(connection, approval_id(call, decision.policy_version))
         if standing is not None:
             return standing
-        with self._ledger.transaction() as connection:
+        # Should it be lost with the machine's power, the thread asks again, in the same words.
+        with self._ledger.transaction(flushes=False) as connection:
             self._ledger.lock(connection, call.thread)
             now = rows.now(connection)
             request = ApprovalRequest.of(
@@ -183,7 +184,8 @@ class Approvals(Inbox):
             return self.get(request_id)
 
     def _answer(self, request_id: str, answer: Answer, by: Principal, *, running: bool) -> Approval:
-        with self._ledger.transaction() as connection:
+        # A run that goes on with an answer waits for the disk before it does what was approved.
+        with self._ledger.transaction(flushes=not running) as connection:
             approval = self._locked(connection, request_id)
             due_at = rows.now(connection) + (deliveries.GRACE if running else 0.0)
             if approval.state != "expired":

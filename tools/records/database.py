@@ -88,6 +88,7 @@ class Database:
         """
         with self._in_turn(), self._plainly(), self._engine.connect() as connection:
             connection.execution_options(bailiwick_writes="FULL" if flushes else "NORMAL")
+            connection.info["held"] = set()
             with connection.begin():
                 if not (flushes or self.is_sqlite):
                     connection.execute(_NO_FLUSH)
@@ -109,8 +110,10 @@ class Database:
         Taken before anything else of a thread is written, so that no two transactions wait for
         each other.
         """
-        if not self.is_sqlite:
+        held: set[str] = connection.info["held"]
+        if not self.is_sqlite and thread not in held:
             connection.execute(_LOCK, {"thread": thread})
+            held.add(thread)
 
     def close(self) -> None:
         """Close every connection."""
