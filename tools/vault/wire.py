@@ -7,7 +7,6 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Literal, cast
 from urllib.parse import quote
 
-import hvac
 import requests
 from hvac.adapters import RawAdapter
 from hvac.exceptions import VaultError as HvacError
@@ -20,7 +19,7 @@ from bailiwick.tools.vault.answers import Answer, checked_address
 from bailiwick.tools.vault.breaker import Breaker
 
 # hvac has no types, and what can be inferred of them is narrower than what it takes.
-_Client: Any = hvac.Client
+_Adapter: Any = RawAdapter
 _POOL = 64
 _DEVELOPMENT_MARK = "X-Bailiwick-Development"
 _HEALTH = "sys/health"
@@ -122,22 +121,20 @@ class Wire:
         json: Mapping[str, object] | None = None,
         wrap_ttl: int | None = None,
     ) -> requests.Response:
-        # Clients share their token between threads, so each request has its own; and an empty
-        # token or certificate, unlike none, keeps hvac from looking into the environment.
-        client = _Client(
-            url=self.address,
+        # An adapter's token is shared between threads, so each request has an adapter of its own.
+        # hvac's client around it would look into the environment.
+        adapter = _Adapter(
+            base_uri=self.address,
             token=token.get_secret_value(),
-            cert="",
             verify=self._session.verify,
             timeout=self._timeout,
             allow_redirects=False,
             session=self._session,
             ignore_exceptions=True,
-            adapter=RawAdapter,
         )
         body = {} if json is None else {"json": revealed(json)}
         url = f"/v1/{quote(path)}"
-        sent = client.adapter.request(method.lower(), url, wrap_ttl=wrap_ttl, **body)
+        sent = adapter.request(method.lower(), url, wrap_ttl=wrap_ttl, **body)
         return cast("requests.Response", sent)
 
     def _exchange(
