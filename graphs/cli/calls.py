@@ -33,7 +33,7 @@ def ls(
     as_json: Json = False,  # noqa: FBT002 - as above
 ) -> None:
     """List calls, oldest first: what was called, by whom, and what came of it."""
-    from bailiwick.graphs.cli.settling import list_calls  # noqa: PLC0415 - --help must be quick
+    from bailiwick.graphs.cli.called import list_calls  # noqa: PLC0415 - --help must be quick
 
     list_calls(thread=thread, in_doubt=in_doubt, as_json=as_json)
 
@@ -41,7 +41,7 @@ def ls(
 @calls.command("show")
 def show(call: Id, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
     """Print everything about one call."""
-    from bailiwick.graphs.cli.settling import show_call  # noqa: PLC0415 - as above
+    from bailiwick.graphs.cli.called import show_call  # noqa: PLC0415 - as above
 
     show_call(call, as_json=as_json)
 
@@ -58,15 +58,14 @@ def settle(
     ] = "",
 ) -> None:
     """Say what came of a call in doubt."""
-    from bailiwick.graphs.cli.settling import retry_call, settle_call  # noqa: PLC0415 - as above
+    if outcome is Settlement.retry:
+        from bailiwick.graphs.cli.settling import retry_call  # noqa: PLC0415 - as above
 
-    match outcome:
-        case Settlement.succeeded:
-            settle_call(call, "succeeded", reason)
-        case Settlement.failed:
-            settle_call(call, "failed", reason)
-        case Settlement.retry:
-            retry_call(call, reason)
+        retry_call(call, reason)
+        return
+    from bailiwick.graphs.cli.called import settle_call  # noqa: PLC0415 - as above
+
+    settle_call(call, "succeeded" if outcome is Settlement.succeeded else "failed", reason)
 
 
 @calls.command("reconcile")

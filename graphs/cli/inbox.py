@@ -10,9 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 from rich.text import Text
 
-from bailiwick.agents.refund_desk import holdings
+from bailiwick.graphs.cli.facts import asked, facts, faults
 from bailiwick.graphs.cli.ledgers import open_ledger
-from bailiwick.graphs.cli.narration import asked, facts, faults
 from bailiwick.graphs.cli.person import approver
 from bailiwick.graphs.cli.records import ANSWERS
 from bailiwick.graphs.cli.terminal import quoted, terminal, visible
@@ -24,7 +23,6 @@ from bailiwick.policies.principals import Principal
 from bailiwick.policies.questions import spelled
 from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.people.deliveries import SERVER, Deliveries, Delivery
-from bailiwick.tools.shop.tools import create_shop_tools
 
 SHORT = 12
 """As many digits of an id as are shown where it need not be complete."""
@@ -201,6 +199,10 @@ def _spelled(old: object, new: object) -> object:
 
 
 def _check_fit(tool: str, args: Mapping[str, Any]) -> None:
+    # Only an edit needs the tools, and what they stand on takes most of a second to import.
+    from bailiwick.agents.refund_desk import holdings  # noqa: PLC0415 - see above
+    from bailiwick.tools.shop.tools import create_shop_tools  # noqa: PLC0415 - as above
+
     with create_shop_tools("http://localhost") as tools:
         held = {each.name: each for some in holdings(tools).values() for each in some}
     if tool not in held:

@@ -12,7 +12,7 @@ from bailiwick.graphs.settings import Settings, read_settings
 from bailiwick.policies.errors import BailiwickError, CheckpointError, SettingsError, VaultError
 from bailiwick.tools.keys.checkpoint_keys import CheckpointKeys, Rewrapped
 from bailiwick.tools.keys.transit import Transit
-from bailiwick.tools.people.principals import system_user
+from bailiwick.tools.people.system_user import system_user
 from bailiwick.tools.provision.services import CHECKPOINT_KEY, CHECKPOINT_KEYS
 
 

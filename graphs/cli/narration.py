@@ -1,7 +1,6 @@
 """Owns what a terminal shows of a run while it goes on."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall, ToolMessage
@@ -11,9 +10,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from bailiwick.graphs.cli.facts import asked, facts, faults
 from bailiwick.graphs.cli.terminal import quoted
 from bailiwick.graphs.handoff import METADATA_KEY_HANDOFF_DESTINATION, METADATA_KEY_IS_HANDOFF_BACK
-from bailiwick.policies.questions import questions, spelled
+from bailiwick.policies.questions import spelled
 
 HANDOFF = "transfer_to_"
 NAMES = 12
@@ -91,39 +91,9 @@ class Narration:
             yield _call(call)
 
 
-def faults(error: ValidationError) -> str:
-    """Return what is wrong with an answer, in words for whoever gave it."""
-    return "; ".join(
-        ": ".join([*map(str, fault["loc"]), fault["msg"].removeprefix("Value error, ")])
-        for fault in error.errors(include_url=False, include_context=False, include_input=False)
-    )
-
-
 def _call(call: ToolCall) -> Text:
     name, args = call["name"], call["args"]
     if name.startswith(HANDOFF):
         task = f": {args['task']}" if args.get("task") else ""
         return quoted(f"hands over to {name.removeprefix(HANDOFF)}{task}")
     return quoted(f"asks for {spelled(name, args)}")
-
-
-def facts(rows: Iterable[tuple[str, str]]) -> Table:
-    """Return names and values side by side; what does not fit goes on below itself."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in rows:
-        table.add_row(name, quoted(value))
-    return table
-
-
-def asked(request: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    """Return what somebody needs to know to decide a request, in this terminal's time."""
-    for name, value in questions(request):
-        yield name, _until(value) if name == "until" else value
-
-
-def _until(expires_at: str) -> str:
-    until = datetime.fromisoformat(expires_at)
-    minutes = max(0, round((until - datetime.now(UTC)).total_seconds() / 60))
-    return f"{until.astimezone():%Y-%m-%d %H:%M:%S}, {minutes} min from now"

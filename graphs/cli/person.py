@@ -2,7 +2,7 @@
 
 from bailiwick.graphs.settings import Settings
 from bailiwick.policies.principals import Principal
-from bailiwick.tools.people.principals import system_user
+from bailiwick.tools.people.system_user import system_user
 
 
 def requester(settings: Settings) -> Principal:

@@ -1,107 +1,24 @@
-"""Owns what the command line does about calls: list, show, settle, reconcile, undo."""
+"""Owns what the command line does about calls with the desk at hand: ask, try again, undo."""
 
-import json
 import shlex
-import sys
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
-from bailiwick.graphs.cli.ledgers import open_ledger
-from bailiwick.graphs.cli.narration import facts
+from bailiwick.graphs.cli.called import SHORT, heading, named
 from bailiwick.graphs.cli.person import approver, requester
 from bailiwick.graphs.cli.terminal import quoted, terminal, visible
 from bailiwick.graphs.outbox.deliveries import App
 from bailiwick.graphs.refund_desk import RefundDesk, open_refund_desk
 from bailiwick.graphs.session import Session
 from bailiwick.graphs.settings import Settings, read_settings
-from bailiwick.policies.approvals import rfc3339
 from bailiwick.policies.errors import CallError
 from bailiwick.policies.questions import spelled
-from bailiwick.policies.settlements import Outcome
 from bailiwick.tools.effects.call_rows import CallRecord
-from bailiwick.tools.effects.calls import Calls
 from bailiwick.tools.effects.reconciliations import reconcile
-
-SHORT = 12
-"""As many digits of an id as are shown where it need not be complete."""
-
-STYLES = {"succeeded": "green", "failed": "red", "in_doubt": "yellow", "retried": "dim"}
-WORDS = {"under_way": "under way", "in_doubt": "in doubt", "retried": "tried again"}
-
-
-def list_calls(*, thread: str | None, in_doubt: bool, as_json: bool) -> None:
-    """Print calls, oldest first.
-
-    Args:
-        thread: Only those of this thread.
-        in_doubt: Only those whose outcome nobody knows.
-        as_json: Whether to print one JSON array.
-
-    Raises:
-        LedgerError: If the ledger cannot be read.
-    """
-    with open_ledger(read_settings()) as ledger:
-        calls = Calls(ledger).list(thread=thread)
-        found = Calls(ledger).list(thread=thread, in_doubt=True) if in_doubt else calls
-    if as_json:
-        _print_json([_plain(call) for call in found])
-        return
-    console = terminal()
-    for call in found:
-        console.print(_heading(call, SHORT), facts(_outline(call)), "", sep="\n")
-    if not found:
-        console.print("No call is in doubt." if in_doubt else "No call is on record.")
-    if in_doubt:
-        _tell_what_to_do(console, found, [each for each in calls if each.state == "under_way"])
-
-
-def _tell_what_to_do(
-    console: Console, found: Sequence[CallRecord], under_way: Sequence[CallRecord]
-) -> None:
-    if under_way:
-        until = rfc3339(max(each.until for each in under_way))
-        still = f"{len(under_way)} may still be under way, until {until} at the latest."
-        console.print(still, style="dim")
-    if found:
-        first = found[0].key[:SHORT]
-        console.print(f"Ask the system itself: bailiwick calls reconcile {first}", style="dim")
-        settle = f"bailiwick calls settle {first} succeeded|failed|retry"
-        console.print(f"Or find out and say so: {settle}", style="dim")
-
-
-def show_call(beginning: str, *, as_json: bool) -> None:
-    """Print everything about one call.
-
-    Raises:
-        CallError: If there is no such call, or more than one.
-        LedgerError: If the ledger cannot be read.
-    """
-    with open_ledger(read_settings()) as ledger:
-        call = Calls(ledger).find(beginning)
-    if as_json:
-        _print_json(_plain(call))
-        return
-    terminal().print(_heading(call), facts([*_outline(call), *_details(call)]), sep="\n")
-
-
-def settle_call(beginning: str, outcome: Outcome, reason: str) -> None:
-    """Say what came of a call, as whoever sits at the terminal.
-
-    Raises:
-        CallError: If there is no such call, or it is not theirs to settle.
-        LedgerError: If the ledger cannot be read or written.
-    """
-    settings = read_settings()
-    with open_ledger(settings) as ledger:
-        person = approver(settings)
-        call = Calls(ledger).settle(beginning, outcome, by=person, reason=reason)
-    said = "took effect" if outcome == "succeeded" else "had no effect"
-    terminal().print(quoted(f"{person.id} found out: {_call(call)} {said}."))
 
 
 def retry_call(beginning: str, reason: str) -> None:
@@ -123,7 +40,7 @@ def retry_call(beginning: str, reason: str) -> None:
         proposal = desk.proposals.retry(
             app, call.key, by=approver(settings), requester=requester(settings), reason=reason
         )
-        console.print(quoted(f"{_call(call)} is proposed anew."))
+        console.print(quoted(f"{named(call)} is proposed anew."))
         _tell_thread(console, app, proposal.thread)
 
 
@@ -178,7 +95,7 @@ def _reconciled(desk: RefundDesk, call: CallRecord) -> CallRecord:
 
 
 def _finding(call: CallRecord) -> Iterable[Text]:
-    yield _heading(call, SHORT)
+    yield heading(call, SHORT)
     if call.state == "in_doubt":
         yield Text("  Nobody can tell yet: find out, and settle it.", style="dim")
     else:
@@ -195,63 +112,3 @@ def _tell_thread(console: Console, app: App, thread: str) -> None:
         console.print(quoted(session.last(), lines=True))
     shown = visible(shlex.quote(thread))
     console.print(f"Thread {shown}; bailiwick audit show --thread {shown}", style="dim")
-
-
-def _heading(call: CallRecord, digits: int | None = None) -> Text:
-    heading = Text(call.key[:digits], style="bold")
-    heading.append(f"  {WORDS.get(call.state, call.state)}", STYLES.get(call.state, "dim"))
-    return heading.append(visible(f"  thread {call.thread}"), "not bold dim")
-
-
-def _outline(call: CallRecord) -> Iterable[tuple[str, str]]:
-    yield "what", _call(call)
-    yield "agent", " > ".join([*call.chain, call.agent])
-    yield "asked by", call.requester
-    yield "started", rfc3339(call.started_at)
-    if call.state == "under_way":
-        yield "until", f"{rfc3339(call.until)} at the latest; then it is in doubt"
-    if call.content:
-        yield "result", call.content
-    if call.settled_by is not None and call.ended_at is not None:
-        yield "settled", f"{call.settled_by}, {rfc3339(call.ended_at)}"
-
-
-def _details(call: CallRecord) -> Iterable[tuple[str, str]]:
-    yield "effect", call.effect
-    yield "tool call", call.tool_call_id
-    yield "key", call.idempotency_key
-    if call.ended_at is not None:
-        yield "ended", rfc3339(call.ended_at)
-    if call.reason:
-        yield "reason", call.reason
-
-
-def _call(call: CallRecord) -> str:
-    return spelled(call.tool, call.args)
-
-
-def _plain(call: CallRecord) -> dict[str, Any]:
-    return {
-        "id": call.key,
-        "state": call.state,
-        "thread": call.thread,
-        "tool_call_id": call.tool_call_id,
-        "requester": call.requester,
-        "chain": list(call.chain),
-        "agent": call.agent,
-        "tool": call.tool,
-        "effect": call.effect,
-        "args": call.args,
-        "idempotency_key": call.idempotency_key,
-        "result": call.content,
-        "started_at": rfc3339(call.started_at),
-        "until": rfc3339(call.until),
-        "ended_at": None if call.ended_at is None else rfc3339(call.ended_at),
-        "settled_by": call.settled_by,
-        "reason": call.reason,
-    }
-
-
-def _print_json(value: object) -> None:
-    # ASCII: nothing in it that a terminal would obey.
-    sys.stdout.write(json.dumps(value, indent=2) + "\n")

@@ -21,7 +21,9 @@ def test_a_worker_dies_at_its_steps(carriers: Carriers, first: int, report: Repo
     """Killed before every other transaction of the ledger or checkpoint, from the answer on."""
     outcomes = carriers.die_at((step,) for step in carriers.steps()[first::2])
 
-    assert outcomes.keys() >= {KNOWN, IN_DOUBT, NOT_MADE}
+    # Of the few steps between the intent and the outcome, every other one may leave out a kind.
+    assert KNOWN in outcomes
+    assert {IN_DOUBT, NOT_MADE} & outcomes.keys()
     assert outcomes[LIVED] <= 2
     report(outcomes, deaths=1)
 

@@ -1,7 +1,5 @@
 """Owns the answer to: who is driving this run?"""
 
-import os
-import pwd
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -9,6 +7,7 @@ from contextvars import ContextVar
 from langgraph.runtime import Runtime, get_runtime
 
 from bailiwick.policies.principals import Principal
+from bailiwick.tools.people.system_user import system_user
 
 _acting: ContextVar[Principal | None] = ContextVar("bailiwick_principal", default=None)
 
@@ -34,19 +33,6 @@ def current_principal() -> Principal:
     permissions are the roles, then the operating system's user, who has no role.
     """
     return _acting.get() or _server_user() or Principal(id=system_user())
-
-
-def system_user() -> str:
-    """Return the operating system's user, by the process and not by variables like LOGNAME.
-
-    Whoever sets those could be a second person to every rule that wants one.
-    """
-    number = os.getuid()
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        # Containers run as numbers that have no name.
-        return f"uid-{number}"
 
 
 def _server_user() -> Principal | None:

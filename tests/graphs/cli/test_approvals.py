@@ -18,7 +18,7 @@ from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.decisions import Decision, Requirement
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.people.approvals import Approvals
-from bailiwick.tools.people.principals import system_user
+from bailiwick.tools.people.system_user import system_user
 from bailiwick.tools.records import tables
 from bailiwick.tools.records.ledger import Ledger
 

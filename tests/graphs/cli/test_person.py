@@ -7,7 +7,7 @@ import pytest
 
 from bailiwick.graphs.cli.person import approver, requester
 from bailiwick.graphs.settings import Settings
-from bailiwick.tools.people.principals import system_user
+from bailiwick.tools.people.system_user import system_user
 
 ME = pwd.getpwuid(os.getuid()).pw_name
 
