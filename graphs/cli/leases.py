@@ -81,24 +81,23 @@ def _read(ledger: Ledger, thread: str | None = None) -> list[HeldLease]:
 
 
 def _table(leases: Iterable[HeldLease]) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0))
-    for name in ("UTC", "who", "held", "for"):
-        table.add_column(name, overflow="fold")
-    for name in ("asked", "given", "used"):
-        table.add_column(f"{name} s", justify="right", no_wrap=True)
-    table.add_column("end", overflow="fold")
+    table = Table.grid(padding=(0, 1))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
     for lease in leases:
-        table.add_row(
-            lease.granted_at[11:19],
-            quoted(" > ".join((*lease.chain, lease.agent))),
-            quoted(f"{lease.tool}: {lease.leased} {lease.path}"),
-            _authority(lease),
-            str(lease.ttl_asked),
-            str(lease.ttl),
-            _used(lease),
-            _end(lease),
-        )
+        table.add_row(lease.granted_at[11:19], _told(lease))
     return table
+
+
+def _told(lease: HeldLease) -> Text:
+    """Tell of one lease in two lines: who held what, then for whom, how long, and its end."""
+    who = " > ".join((*lease.chain, lease.agent))
+    told = quoted(f"{who} held {lease.path} for {lease.tool}")
+    told.append("\nfor ", "dim").append_text(_authority(lease))
+    told.append(
+        f"; {lease.leased}, {lease.ttl} of {lease.ttl_asked} s, used {_used(lease)} s; ", "dim"
+    )
+    return told.append_text(_end(lease))
 
 
 def _authority(lease: HeldLease) -> Text:

@@ -91,11 +91,9 @@ def test_a_lease_is_listed_with_who_held_it_and_for_whom(
 
     listed = bailiwick("audit", "leases", "--thread", "first").out
     for told in (
-        "supervisor > billing",
-        "issue_refund: kv secret/data/payments/refund",
-        "customer, approved by manager",
-        "60",
-        "revoked",
+        "supervisor > billing held secret/data/payments/refund for issue_refund",
+        "for customer, approved by manager; kv, 60 of 60 s, used ",
+        "; revoked",
         "1 lease, 0 of them without a known end",
     ):
         assert told in listed
