@@ -1,4 +1,4 @@
-"""Owns one call under way: permit, lease, run, revoke, redact, record, in this order."""
+"""Owns one call under way: permit, lease, run, redact, record, give back, in this order."""
 
 import asyncio
 import logging

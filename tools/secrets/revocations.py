@@ -90,8 +90,9 @@ class Revocations:
                     lease=lease,
                 )
             )
-        # Whoever loses power loses with the row a lease that ends by itself.
-        with self._ledger.transaction(flushes=False) as connection:
+        # A read's record may be lost with the machine's power: its lease ends by itself. What has
+        # an effect on the world must stand with the lease that it was done with.
+        with self._ledger.transaction(flushes=call.tool.effect != "read") as connection:
             self._ledger.lock(connection, call.thread)
             if not lease.is_spent:
                 rows.hold(connection, body, thread=call.thread, ttl=lease.ttl, seconds=HOLD)
