@@ -43,6 +43,9 @@ PATIENCE = 10.0
 ORDER = "A-1002"
 """An order of 899.00 EUR: the shop itself would pay 5.00 of it back again and again."""
 
+MINT = "auth/token/create/"
+"""The path below which Vault makes children."""
+
 REFUND = ("issue_refund", {"order_id": ORDER, "amount": "5.00"})
 REQUEST = f"Please refund 5.00 EUR of order {ORDER}"
 
@@ -181,6 +184,10 @@ class Desk:
     def asked(self) -> int:
         """How often the shop was asked for a refund since the story began."""
         return refund_requests(self.shop) - self.asked_before
+
+    def leased(self) -> int:
+        """Return how many child tokens Vault has made."""
+        return sum(asked.path.startswith(MINT) for asked in self.vault.requests)
 
     def live_children(self) -> list[str]:
         """Return the tools for which a child token stays alive in Vault: an end takes a moment."""

@@ -72,6 +72,8 @@ class Server:
                     self._like.binaries / "postgres",
                     *("-D", self._folder / "stored", "-k", self._folder),
                     *("-c", "listen_addresses=", "-c", "fsync=off"),
+                    # Stopped, it loses every commit that nobody has waited for.
+                    *("-c", "wal_writer_delay=10s"),
                 ],
                 stdout=log,
                 stderr=log,
