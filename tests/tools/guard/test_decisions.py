@@ -1,0 +1,156 @@
+"""What a guard decides, and what it does not run."""
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.tools.governed import MANAGER, call_of, load_policy, pay_tool
+from tests.tools.guard.refunds import REFUNDS, Run, kinds
+
+from bailiwick.policies import Principal, ToolCall
+from bailiwick.policies.approvals import Approve
+from bailiwick.tools.guard import Guard
+from bailiwick.tools.records.ledger import Ledger
+from bailiwick.tools.results import ToolResult
+
+
+def test_a_policy_that_permits_nothing_runs_nothing(
+    tmp_path: Path, ledger: Ledger, run: Run
+) -> None:
+    """The refusal tells the model why, and the decision is all that happened."""
+    ran: list[Any] = []
+    tool = pay_tool(ran)
+    guard = Guard(policy=load_policy(tmp_path, REFUNDS), ledger=ledger)
+
+    result = run(guard, call_of(tool, {"to": "shop", "amount": 1}), tool)
+
+    assert result.outcome == "refused"
+    assert result.content == "pay did not run. No rule lets 'billing' call 'pay'."
+    assert (ran, kinds(ledger)) == ([], ["decision"])
+
+
+def test_an_allowed_call_runs_and_is_recorded(guard: Guard, ledger: Ledger, run: Run) -> None:
+    """Who, on whose behalf, which tool, which arguments, by which rules, with what outcome."""
+    ran: list[Any] = []
+    tool = pay_tool(ran)
+    call = call_of(tool, {"to": "shop", "amount": "40.50"}, chain=("desk",))
+
+    result = run(guard, call, tool)
+    decision, started, ended = ledger.records("t")
+
+    assert result == ToolResult(content="paid 40.50 to shop", outcome="succeeded")
+    assert ran == [("shop", Decimal("40.50"))]
+    who = {"requester": "clerk", "chain": ["desk"], "agent": "billing", "tool": "pay"}
+    for record in (decision, started, ended):
+        assert who.items() <= record.body.items()
+    assert decision.body["args"] == {"to": "shop", "amount": "40.5"}
+    assert (decision.body["verdict"], decision.body["rules"]) == ("allow", ["billing-pays"])
+    assert started.body["call"] == ended.body["call"] == call.digest(guard.policy.version)
+    assert ended.body["outcome"] == "succeeded"
+
+
+def test_a_call_that_needs_an_approval_does_not_run_without(
+    guard: Guard, ledger: Ledger, run: Run
+) -> None:
+    """Whatever skipped the question, the guard decides again."""
+    ran: list[Any] = []
+    tool = pay_tool(ran)
+    result = run(guard, call_of(tool, {"to": "shop", "amount": 140}), tool)
+
+    assert result.outcome == "refused"
+    assert "Needs the approval of manager: it is much" in str(result.content)
+    assert (ran, kinds(ledger)) == ([], ["decision"])
+
+
+def approve(guard: Guard, call: ToolCall, by: Principal) -> None:
+    """Ask for a call's approval and give it."""
+    request = guard.approvals.request(call, guard.decide(call), scope=None, description="")
+    guard.approvals.answer(request.id, Approve(action_digest=request.digest), by=by)
+
+
+def test_an_approved_call_runs_once(guard: Guard, ledger: Ledger, run: Run) -> None:
+    """The approval is used up in the transaction that begins the call."""
+    ran: list[Any] = []
+    tool = pay_tool(ran)
+    call = call_of(tool, {"to": "shop", "amount": 140})
+    approve(guard, call, MANAGER)
+
+    # Whoever resumes the thread drives the run, and the one who asked stays the requester.
+    first = run(guard, call_of(tool, {"to": "shop", "amount": 140}, requester=MANAGER.id), tool)
+    again = run(guard, call, tool)
+    elsewhere = run(guard, call_of(tool, {"to": "shop", "amount": 140}, id="call-2"), tool)
+
+    assert first == again == ToolResult(content="paid 140 to shop", outcome="succeeded")
+    assert elsewhere.outcome == "refused"
+    assert ran == [("shop", Decimal(140))]
+    assert kinds(ledger) == [
+        "approval.requested",
+        "approval.answered",
+        "approval.consumed",
+        "decision",
+        "call.started",
+        "call.ended",
+        "decision",
+    ]
+    used = next(ledger.records("t", "decision"))
+    assert (used.body["requester"], used.body["verdict"]) == ("clerk", "allow")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"thread": "copy"},
+        {"namespace": "#message-2"},
+        {"agent": "orders"},
+        {"chain": ("desk",)},
+        {"args": {"to": "thief", "amount": Decimal(140)}},
+        {"args": {"to": "shop", "amount": Decimal("140.01")}},
+    ],
+    ids=["thread", "namespace", "agent", "chain", "to", "amount"],
+)
+def test_an_approval_is_for_one_exact_call(guard: Guard, changes: dict[str, Any]) -> None:
+    """Whatever differs, it is another call, and nobody has approved that."""
+    ran: list[Any] = []
+    tool = pay_tool(ran)
+    approve(guard, call_of(tool, {"to": "shop", "amount": 140}), MANAGER)
+
+    call = replace(call_of(tool, {"to": "shop", "amount": 140}), **changes)
+    assert guard.run(call, tool).outcome == "refused"
+    assert ran == []
+
+
+def test_a_refusal_for_another_reason_is_a_recorded_denial(guard: Guard, ledger: Ledger) -> None:
+    """What no rule decides is on the record like what a rule denies."""
+    tool = pay_tool([])
+    result = guard.refuse(call_of(tool, {"to": "shop", "amount": 1}), "The shop is closed.")
+    record = next(ledger.records("t"))
+
+    assert result == ToolResult.refused("pay", "The shop is closed.")
+    assert (record.kind, record.body["verdict"]) == ("decision", "deny")
+    assert (record.body["reason"], record.body["rules"]) == ("The shop is closed.", [])
+
+
+@pytest.mark.parametrize(
+    ("agent", "to", "verdict"),
+    [
+        ("supervisor", "billing", "allow"),
+        ("billing", "orders", "deny"),
+        ("supervisor", "x", "deny"),
+    ],
+    ids=["permitted", "not permitted", "unknown"],
+)
+def test_a_hand_off_is_decided_and_recorded(
+    guard: Guard, ledger: Ledger, agent: str, to: str, verdict: str
+) -> None:
+    """Who handed whose conversation to whom, whether it might happen or not."""
+    reason = guard.hand_off(chain=("desk",), agent=agent, to=to, thread="t", requester="clerk")
+    record = next(ledger.records("t"))
+
+    assert (reason is None) == (verdict == "allow")
+    assert record.kind == "handoff"
+    assert record.body["verdict"] == verdict
+    assert {"agent": agent, "to": to, "chain": ["desk"], "requester": "clerk"}.items() <= (
+        record.body.items()
+    )

@@ -1,0 +1,110 @@
+"""A tool that is stopped or cancelled: its call is in doubt, its lease ends."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from tests.tools.guard.refunds import UNDECIDED, live, raises, refund, refund_tool
+
+from bailiwick.policies.errors import ScopeError
+from bailiwick.tools.declared.scoped import scoped_tool
+from bailiwick.tools.devvault import DevelopmentVault, Fault
+from bailiwick.tools.guard import Guard
+from bailiwick.tools.secrets.credentials import Credential
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    "signal", [KeyboardInterrupt(), SystemExit()], ids=lambda s: type(s).__name__
+)
+def test_a_tool_that_is_stopped_is_in_doubt(
+    vaulted: Guard, devvault: DevelopmentVault, signal: BaseException
+) -> None:
+    """The lease ends, the signal goes on, and the call is not run again."""
+    tool = refund_tool(raises(signal))
+
+    with pytest.raises(type(signal)):
+        vaulted.run(refund(tool), tool)
+    assert live(vaulted, devvault) == []
+    assert UNDECIDED in str(vaulted.run(refund(tool), tool).content)
+
+
+async def test_a_tool_that_is_cancelled_is_in_doubt(
+    vaulted: Guard, devvault: DevelopmentVault
+) -> None:
+    """A client that goes away leaves no lease behind."""
+    begun = asyncio.Event()
+
+    @scoped_tool(effect="destructive", credential="payments/refund")
+    async def issue_refund(order_id: str, amount: Decimal, *, credential: Credential) -> str:
+        """Refund, and take for ever."""
+        begun.set()
+        await asyncio.sleep(60)
+        return f"{order_id} {amount} {credential}"
+
+    task = asyncio.create_task(vaulted.arun(refund(issue_refund), issue_refund))
+    await begun.wait()
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert live(vaulted, devvault) == []
+    again = await vaulted.arun(refund(issue_refund), issue_refund)
+    assert UNDECIDED in str(again.content)
+
+
+async def test_a_tool_in_a_thread_loses_its_credential_when_cancelled(
+    vaulted: Guard, devvault: DevelopmentVault
+) -> None:
+    """The thread goes on, as threads do, but what it holds is worth nothing any more."""
+    begun, go_on = threading.Event(), threading.Event()
+    found: list[str] = []
+
+    def wait(credential: Credential) -> None:
+        begun.set()
+        go_on.wait(5)
+        try:
+            found.append(credential.reveal())
+        except ScopeError as error:
+            found.append(str(error))
+
+    tool = refund_tool(wait)
+    task = asyncio.create_task(vaulted.arun(refund(tool), tool))
+    await asyncio.to_thread(begun.wait, 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    go_on.set()
+    await asyncio.to_thread(wait_for, lambda: found)
+
+    assert "ended with its call" in found[0]
+    assert live(vaulted, devvault) == []
+
+
+async def test_a_call_that_is_cancelled_while_it_leases_keeps_nothing(
+    vaulted: Guard, devvault: DevelopmentVault
+) -> None:
+    """However often it is cancelled, the answer of Vault is waited for and given back."""
+    used: list[Credential] = []
+    tool = refund_tool(used.append)
+    devvault.faults.add(Fault(path="secret/data/payments/refund", delay=0.2))
+    task = asyncio.create_task(vaulted.arun(refund(tool), tool))
+    await asyncio.to_thread(wait_for, lambda: devvault.live_tokens(role="bailiwick-issue_refund"))
+    for _ in range(3):
+        task.cancel()
+        await asyncio.sleep(0.01)
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert used == []
+    assert live(vaulted, devvault) == []
