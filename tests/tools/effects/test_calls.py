@@ -1,6 +1,5 @@
 """The intent of a call outlives whoever started it, and a call is begun once."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -20,14 +19,6 @@ CALL = ToolCall(
     tool=TOOL,
     args={"amount": "40"},
 )
-
-
-@pytest.fixture
-def ledger(database_url: str) -> Iterator[Ledger]:
-    """Give an empty ledger on each kind of database."""
-    opened = Ledger(database_url)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """What ends a request puts its thread into the outbox, and each thread has one deliverer."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -30,20 +30,6 @@ MANAGER = Principal(id="manager", roles=frozenset({"manager"}))
 DEPUTY = Principal(id="deputy", roles=frozenset({"manager"}))
 NEEDED = Requirement(rule="refund-needs-a-manager", role="manager", reason="money moves")
 TOOL = ToolUse(name="issue_refund", version="v1", effect="destructive")
-
-
-@pytest.fixture
-def ledger(database_url: str) -> Iterator[Ledger]:
-    """Give an empty ledger on each kind of database."""
-    opened = Ledger(database_url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def approvals(ledger: Ledger) -> Approvals:
-    """Give the approvals of that ledger."""
-    return Approvals(ledger)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """An answer that was not taken is on the record: who tried what, and why not; once."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,20 +20,6 @@ from bailiwick.tools.records.ledger import Ledger
 CLERK = Principal(id="clerk", roles=frozenset({"manager"}))
 MANAGER = Principal(id="manager", roles=frozenset({"manager", "finance"}))
 SECRET = "hunter2-and-then-some"
-
-
-@pytest.fixture
-def ledger(database_url: str) -> Iterator[Ledger]:
-    """Give an empty ledger on each kind of database."""
-    opened = Ledger(database_url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def approvals(ledger: Ledger) -> Approvals:
-    """Give the approvals of that ledger."""
-    return Approvals(ledger)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text, update
+from tests.tools.records.entries import append, fill
 
 from bailiwick.policies.canonical import Json, canonical
 from bailiwick.policies.errors import LedgerError
@@ -21,27 +22,6 @@ from bailiwick.tools.records.chain import GENESIS, link
 from bailiwick.tools.records.ledger import Entry, Ledger, Record, verify_export
 
 ROW = tables.records.c
-
-
-@pytest.fixture
-def ledger(database_url: str) -> Iterator[Ledger]:
-    """Give an empty ledger on each kind of database."""
-    opened = Ledger(database_url)
-    yield opened
-    opened.close()
-
-
-def append(ledger: Ledger, thread: str, *entries: Entry) -> None:
-    """Append in a transaction of its own."""
-    with ledger.transaction() as connection:
-        ledger.append(connection, thread, *entries)
-
-
-def fill(ledger: Ledger, records: int = 5) -> None:
-    """Write two threads of as many records each."""
-    for thread in ("a", "b"):
-        for number in range(records):
-            append(ledger, thread, Entry("decision", {"number": number}))
 
 
 def tampered(ledger: Ledger, thread: str, seq: int, **columns: object) -> None:

@@ -3,12 +3,12 @@
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
+from tests.tools.records.entries import append, fill
 
 from bailiwick.policies.errors import LedgerError
 from bailiwick.tools.records import tables
@@ -16,35 +16,6 @@ from bailiwick.tools.records.ledger import Entry, Ledger
 
 FULL = 2
 """What SQLite calls waiting for the disk at each commit."""
-
-
-@pytest.fixture
-def ledger(database_url: str) -> Iterator[Ledger]:
-    """Give an empty ledger on each kind of database."""
-    opened = Ledger(database_url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def memory() -> Iterator[Ledger]:
-    """Give an empty ledger in memory."""
-    opened = Ledger("sqlite://")
-    yield opened
-    opened.close()
-
-
-def append(ledger: Ledger, thread: str, *entries: Entry) -> None:
-    """Append in a transaction of its own."""
-    with ledger.transaction() as connection:
-        ledger.append(connection, thread, *entries)
-
-
-def fill(ledger: Ledger, records: int = 5) -> None:
-    """Write two threads of as many records each."""
-    for thread in ("a", "b"):
-        for number in range(records):
-            append(ledger, thread, Entry("decision", {"number": number}))
 
 
 def test_a_thread_that_is_no_text_is_refused(ledger: Ledger) -> None:

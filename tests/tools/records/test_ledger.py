@@ -1,37 +1,15 @@
 """The ledger keeps one sound chain for each thread, whoever writes at once."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Connection
+from tests.tools.records.entries import append
 
 from bailiwick.policies.errors import LedgerError
 from bailiwick.tools.records.chain import GENESIS
 from bailiwick.tools.records.ledger import Entry, Ledger
-
-
-@pytest.fixture
-def ledger(database_url: str) -> Iterator[Ledger]:
-    """Give an empty ledger on each kind of database."""
-    opened = Ledger(database_url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def memory() -> Iterator[Ledger]:
-    """Give an empty ledger in memory."""
-    opened = Ledger("sqlite://")
-    yield opened
-    opened.close()
-
-
-def append(ledger: Ledger, thread: str, *entries: Entry) -> None:
-    """Append in a transaction of its own."""
-    with ledger.transaction() as connection:
-        ledger.append(connection, thread, *entries)
 
 
 def test_an_empty_ledger_is_sound(ledger: Ledger) -> None:
