@@ -30,7 +30,8 @@ class BoundTool(BaseTool):
     therefore cannot swallow it. LangGraph numbers the interrupts of a task: where one task runs
     several calls, as a `ToolNode` does by itself, one of them can be answered in the thread in each
     turn, and the others on the record alone; and what runs beside a question may be broken off by
-    it, and is in doubt then. LangChain's `create_agent` gives each call a task.
+    it: it has failed then if its tool had not begun, and is in doubt if it had. LangChain's
+    `create_agent` gives each call a task.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)

@@ -12,10 +12,11 @@ from sqlalchemy import Connection
 
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.decisions import Decision
-from bailiwick.policies.errors import ScopeError, VaultError
+from bailiwick.policies.errors import LedgerError, ScopeError, VaultError
 from bailiwick.policies.redaction import Redactor
 from bailiwick.policies.verdicts import deny
 from bailiwick.tools import journal
+from bailiwick.tools.beginnings import Beginning
 from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.delegation import delegate
 from bailiwick.tools.effects import call_rows, proposal_rows
@@ -36,6 +37,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
+STOPS = (asyncio.CancelledError, KeyboardInterrupt, SystemExit)
+"""What ends a call from outside, whatever its tool does."""
+
+_UNBEGUN = "It was cancelled before it began, so nothing happened."
+
 
 class Execution:
     """Carry one call through its steps, each recorded before it takes effect.
@@ -53,6 +59,8 @@ class Execution:
         self._lease: Lease | None = None
         self._proposal: Proposal | None = None
         self._key = ""
+        self._is_permitted = False
+        self._beginning = Beginning()
         self._approvers: tuple[str, ...] = ()
         self._redactor = Redactor(())
 
@@ -73,7 +81,7 @@ class Execution:
     def run(self) -> Attempt:
         """Run the tool with its credential."""
         try:
-            with self._surroundings, self._on_its_behalf:
+            with self._surroundings, self._on_its_behalf, self._beginning.awaited():
                 return Attempt.of(
                     lambda: self._tool.call(self._call.args, self._credential, self._key),
                     may_interrupt=not self.holds_lease,
@@ -85,7 +93,7 @@ class Execution:
     async def arun(self) -> Attempt:
         """Do what `run` does, on an event loop."""
         try:
-            with self._surroundings, self._on_its_behalf:
+            with self._surroundings, self._on_its_behalf, self._beginning.awaited():
                 return await Attempt.aof(
                     lambda: self._tool.acall(self._call.args, self._credential, self._key),
                     may_interrupt=not self.holds_lease,
@@ -105,6 +113,16 @@ class Execution:
             self._lease.credential.end()
         self._record(result)
         return result
+
+    def abandon(self) -> None:
+        """Record that the call was stopped before its tool began, if it was: it is not in doubt."""
+        if not self._is_permitted or not self._beginning.prevent():
+            return
+        try:
+            self._record(ToolResult.refused(self._tool.name, _UNBEGUN))
+        except LedgerError as error:
+            # The call ends all the same, and is in doubt then.
+            logger.warning("%s did not begin, which nobody wrote down: %s", self._tool.name, error)
 
     def revoke(self) -> None:
         """Give the credential back, if one is held: it is over now, and Vault hears of it soon."""
@@ -148,8 +166,8 @@ class Execution:
                 self._begin(connection, version)
                 entries.append(journal.started(self._call, version, self._tool.scope))
             guard.ledger.append(connection, self._call.thread, *entries)
-        allowed = decision.verdict == "allow"
-        return None if allowed else ToolResult.refused(self._tool.name, decision.reason)
+        self._is_permitted = decision.verdict == "allow"
+        return None if self._is_permitted else ToolResult.refused(self._tool.name, decision.reason)
 
     def _standing(self, connection: Connection) -> Intent | None:
         self._proposal = proposal_rows.of_call(connection, self._call)
@@ -192,10 +210,8 @@ class Execution:
         # Whoever resumes the thread is not the one who asked.
         self._call = replace(self._call, requester=approval.request.requester)
         self._approvers = tuple(grant.principal for grant in approval.grants)
-        decision = guard.policy.decide(self._call, approval.roles)
-        if decision.verdict == "allow" and not guard.approvals.consume(
-            connection, approval.request.id, approval.request.digest
-        ):
+        decision, request = guard.policy.decide(self._call, approval.roles), approval.request
+        if decision.verdict == "allow" and not guard.approvals.consume(connection, request):
             return deny("Its approval has been used.", decision.policy_version)
         return decision
 
@@ -221,6 +237,7 @@ class Execution:
         logger.error("%s of %s got no credential: %s", self._tool.name, self._call.agent, reason)
         result = ToolResult.refused(self._tool.name, "No credential could be had for it.")
         self._record(result, lease_records.failed(self._call, reason))
+        self._is_permitted = False
         return result
 
     @property

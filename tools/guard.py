@@ -13,7 +13,7 @@ from bailiwick.tools import journal
 from bailiwick.tools.bound import BoundTool
 from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.effects.calls import Calls
-from bailiwick.tools.executions import Execution, to_its_end
+from bailiwick.tools.executions import STOPS, Execution, to_its_end
 from bailiwick.tools.locations import Location
 from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.people.principals import current_principal
@@ -21,6 +21,7 @@ from bailiwick.tools.people.requests import Requests
 from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.results import ToolResult
 from bailiwick.tools.secrets.call_leases import CallLeases
+from bailiwick.tools.secrets.pools import Pools
 from bailiwick.tools.secrets.revocations import DRAIN, Revocations
 from bailiwick.tools.vault import Vault
 
@@ -52,9 +53,10 @@ class Guard:
         self.ledger = ledger
         self.vault = vault
         self.revocations = Revocations(ledger, vault) if vault is not None else None
-        self.leases = (
-            CallLeases(ledger, vault, self.revocations) if vault and self.revocations else None
-        )
+        self.leases: CallLeases | None = None
+        if vault is not None and self.revocations is not None:
+            pools = Pools(vault, self.revocations, lambda: self.policy.version)
+            self.leases = CallLeases(ledger, vault, self.revocations, pools=pools)
         self.principal = principal
         self.approvals = Approvals(ledger, place=place)
         self.calls = Calls(ledger)
@@ -69,6 +71,9 @@ class Guard:
         execution = Execution(self, call, tool)
         try:
             return execution.start() or execution.finish(execution.run())
+        except STOPS:
+            execution.abandon()
+            raise
         finally:
             execution.revoke()
 
@@ -80,6 +85,9 @@ class Guard:
                 return stand_in
             attempt = await execution.arun()
             return await to_its_end(lambda: execution.finish(attempt))
+        except STOPS:
+            await to_its_end(execution.abandon)
+            raise
         finally:
             if execution.holds_lease:
                 # It takes locks and may start the thread that ends leases.

@@ -1,16 +1,25 @@
 """Promise 2: allowed, denied and asked calls of one turn do not disturb each other."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.prebuilt import ToolNode, tools_condition
 from langgraph.types import Command
-from tests.stories.desk import CUSTOMER, MANAGER, ORDER, REQUEST, Desk, Thread, decision
+from tests.stories.desk import CUSTOMER, MANAGER, ORDER, REQUEST, Desk, Thread, asks, decision
+from tests.stories.engines import AsyncEngine
 from tests.stories.rules import changed_policy
+from tests.waiting import wait_for
 
+from bailiwick.agents.scripted import ScriptedModel
 from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
+from bailiwick.tools.devvault.faults import Fault
 
 MAY_LOOK_UP = (
     '@id("orders-may-look-up")\npermit (\n    principal == Agent::"orders"',
@@ -116,3 +125,65 @@ def test_runs_between_the_answers_disturb_nothing(thread: Thread, turn: Turn, de
     assert turn.counted == {"model": 2, "tool": 1}
     assert sorted(desk.refunded) == [500, 600]
     assert thread.is_done()
+
+
+def test_a_question_breaks_off_its_sibling_before_that_begins(desk: Desk) -> None:
+    """One task runs both calls of a foreign graph's turn: what has not begun is not in doubt."""
+    if on(desk):
+        desk.shop.cancel_return(ORDER)
+    calls = [(name, {"order_id": ORDER}) for name in ("cancel_return", "register_return")]
+    thread = in_one_task(desk, *calls)
+    desk.vault.faults.add(Fault(path="secret/data/shop/registrations", delay=0.3))
+    with cancelling(desk, thread):
+        thread.run({"messages": [HumanMessage("Cancel it and register it.")]}, CUSTOMER)
+
+    assert desk.guard.calls.list(thread=thread.id, in_doubt=True) == ()
+    begun = [each.state for each in desk.guard.calls.list(thread=thread.id)]
+    assert begun in (["failed"], ["succeeded"])
+    assert on(desk) == (begun == ["succeeded"])
+
+    thread.answer(thread.waiting_for_one(), kind="reject", message="not today")
+    assert thread.is_done()
+    assert ("cancelled before it began" in thread.said()) == (begun == ["failed"])
+    assert len(thread.records("call.started")) == len(thread.records("call.ended")) == 1
+
+
+def on(desk: Desk) -> bool:
+    """Tell whether the order's return stands at the shop."""
+    returns = [each for each in desk.shop.returns() if each.cancelled_at is None]
+    return ORDER in {each.order_id for each in returns}
+
+
+def in_one_task(desk: Desk, *calls: tuple[str, dict[str, Any]]) -> Thread:
+    """Return a thread of a graph with LangGraph's tool node, which runs calls in one task."""
+    tools = desk.guard.bind([desk.tools.cancel_return, desk.tools.register_return], agent="returns")
+    scripted = ScriptedModel(script=asks(*calls)).bind_tools(tools)
+
+    def model(state: MessagesState) -> dict[str, list[AIMessage]]:
+        return {"messages": [scripted.invoke(state["messages"])]}
+
+    graph = StateGraph(MessagesState).add_node("model", model)
+    graph.add_node("tools", ToolNode(tools))
+    graph.add_edge(START, "model").add_edge("tools", "model")
+    graph.add_conditional_edges("model", tools_condition)
+    return desk.thread(graph.compile(checkpointer=desk.engine.checkpointer))
+
+
+@contextmanager
+def cancelling(desk: Desk, thread: Thread) -> Generator[None]:
+    """Cancel what runs leave behind, as `asyncio.run` does, once a call's intent is written."""
+    if not isinstance(desk.engine, AsyncEngine):
+        yield
+        return
+    loop = desk.engine.loop
+    before = asyncio.all_tasks(loop.get_loop())
+    yield
+
+    async def cancel() -> None:
+        await asyncio.to_thread(wait_for, lambda: desk.guard.calls.list(thread=thread.id))
+        left = asyncio.all_tasks() - before - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    loop.run(cancel())

@@ -15,6 +15,7 @@ from bailiwick.policies.answers import ArgsSchema
 from bailiwick.policies.calls import Effect, ToolUse
 from bailiwick.policies.errors import ScopeError
 from bailiwick.policies.scopes import Scope
+from bailiwick.tools.beginnings import begins
 from bailiwick.tools.declared.compensations import Compensation, Inverse
 from bailiwick.tools.declared.findings import Finding, Reconcile, Reconciler
 from bailiwick.tools.declared.signatures import IDEMPOTENCY_KEY
@@ -145,14 +146,17 @@ class ScopedTool(BaseTool):
         return self.reconciler.ask(args, credential, idempotency_key)
 
     def _call(self, args: Mapping[str, Any], credential: Credential | None, key: str) -> Any:  # noqa: ANN401 - as above
+        begins()
         if isinstance(self.function, BaseTool):
             return self.function.invoke(self._inner_call(args), _UNTRACED)
         return self.function(**args, **self._injected(credential, key))
 
     async def _acall(self, args: Mapping[str, Any], credential: Credential | None, key: str) -> Any:  # noqa: ANN401 - as above
         if isinstance(self.function, BaseTool):
+            begins()
             return await self.function.ainvoke(self._inner_call(args), _UNTRACED)
         if inspect.iscoroutinefunction(self.function):
+            begins()
             given = self._injected(credential, key)
             return await cast("Awaitable[Any]", self.function(**args, **given))
         return await asyncio.to_thread(self._call, args, credential, key)
@@ -248,8 +252,8 @@ def _declare(  # noqa: PLR0913 - one declaration says everything about a tool
     if isinstance(function, ScopedTool):
         raise ScopeError(f"{function.name!r} is a scoped tool already")
     scope = _scope(credential, ttl, mount)
-    if scope is not None and scope.lasts == "run" and effect != "read":
-        raise ScopeError(f"the {effect} scope {scope.label!r} lasts for a run: only reads share")
+    if scope is not None:
+        scope.check(effect)
     fields = fields_of(function, name, scope)
     claims = [effect, repr(scope), *(["idempotent"] if idempotent else [])]
     tool = ScopedTool(

@@ -1,0 +1,131 @@
+"""A call that is stopped before its tool begins is over; one whose tool has begun is in doubt."""
+
+import asyncio
+import ctypes
+import threading
+import time
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from decimal import Decimal
+
+import pytest
+from tests.tools.governed import call_of, pay_tool
+from tests.tools.guard.refunds import break_records, kinds, live, refund, refund_tool
+
+from bailiwick.tools.beginnings import Beginning, begins
+from bailiwick.tools.devvault import DevelopmentVault, Fault
+from bailiwick.tools.guard import Guard
+from bailiwick.tools.records.ledger import Ledger
+from bailiwick.tools.secrets.credentials import Credential
+
+CANCELLED = "did not run. It was cancelled before it began, so nothing happened."
+
+
+def wait_for_lease(devvault: DevelopmentVault) -> None:
+    """Wait until a call has its token, and waits for what it reads with it."""
+    while not devvault.live_tokens(role="bailiwick-issue_refund"):
+        time.sleep(0.01)
+
+
+def test_without_a_call_anything_may_begin() -> None:
+    """Tools are also tried alone."""
+    begins()
+
+
+def test_a_tool_begins_or_is_kept_from_it() -> None:
+    """Whichever comes first holds, also against a thread that gets its turn too late."""
+    first, second = Beginning(), Beginning()
+
+    with first.awaited():
+        begins()
+    assert not first.prevent()
+
+    assert second.prevent()
+    with second.awaited(), pytest.raises(CancelledError):
+        begins()
+    assert second.prevent()
+
+
+async def test_cancelled_while_it_leases(
+    vaulted: Guard, ledger: Ledger, devvault: DevelopmentVault
+) -> None:
+    """Its intent stands, its tool never ran: it has failed, whoever executes it again."""
+    used: list[Credential] = []
+    tool = refund_tool(used.append)
+    devvault.faults.add(Fault(path="secret/data/payments/refund", delay=0.2))
+    task = asyncio.create_task(vaulted.arun(refund(tool), tool))
+    await asyncio.to_thread(wait_for_lease, devvault)
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    (call,) = vaulted.calls.list()
+    assert (call.state, call.content) == ("failed", f"issue_refund {CANCELLED}")
+    assert (await vaulted.arun(refund(tool), tool)).content == call.content
+    assert (used, live(vaulted, devvault)) == ([], [])
+    assert kinds(ledger)[:4] == ["decision", "call.started", "lease.granted", "call.ended"]
+
+
+def test_interrupted_while_it_leases(vaulted: Guard, devvault: DevelopmentVault) -> None:
+    """Ctrl-C at the right moment is no reason to ask people what came of it."""
+    used: list[Credential] = []
+    tool = refund_tool(used.append)
+    devvault.faults.add(Fault(path="secret/data/payments/refund", delay=0.2))
+    me = threading.get_ident()
+
+    def interrupt() -> None:
+        wait_for_lease(devvault)
+        # As a signal's handler raises it, in whichever thread a test is run.
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(me), ctypes.py_object(KeyboardInterrupt)
+        )
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            vaulted.run(refund(tool), tool)
+
+    assert [call.state for call in vaulted.calls.list()] == ["failed"]
+    assert used == []
+
+
+async def test_cancelled_while_it_waits_for_a_thread(guard: Guard) -> None:
+    """A tool that has no thread yet has not begun, and does not begin any more."""
+    ran: list[tuple[str, Decimal]] = []
+    tool, go_on = pay_tool(ran), threading.Event()
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    task = asyncio.create_task(guard.arun(call_of(tool, {"to": "shop", "amount": 1}), tool))
+    await asyncio.sleep(0)
+    # Behind the intent, before the tool.
+    between = loop.run_in_executor(None, go_on.wait)
+    await asyncio.sleep(0.1)
+    assert [call.state for call in guard.calls.list()] == ["under_way"]
+    task.cancel()
+    await asyncio.sleep(0.01)
+    go_on.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await between
+    assert ran == []
+    assert [call.state for call in guard.calls.list()] == ["failed"]
+
+
+async def test_the_ledger_fails_as_it_is_cancelled(
+    vaulted: Guard, devvault: DevelopmentVault, sqlite_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is cancelled all the same, is in doubt as far as anybody can read, and never runs."""
+    used: list[Credential] = []
+    tool = refund_tool(used.append)
+    devvault.faults.add(Fault(path="secret/data/payments/refund", delay=0.2))
+    break_records(sqlite_url, "call.ended")
+    task = asyncio.create_task(vaulted.arun(refund(tool), tool))
+    await asyncio.to_thread(wait_for_lease, devvault)
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [call.state for call in vaulted.calls.list()] == ["under_way"]
+    assert "did not begin, which nobody wrote down" in caplog.text
+    assert (used, live(vaulted, devvault)) == ([], [])
