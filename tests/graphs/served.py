@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,9 +31,6 @@ GRAPH = "refund_desk"
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
 READY = 60.0
 """Seconds for which the server may take to start."""
-
-SOON = 60.0
-"""Seconds for which something may take that happens by itself."""
 
 QUIET = {
     "LANGGRAPH_CLI_NO_ANALYTICS": "1",
@@ -241,14 +238,6 @@ def run(client: SyncLangGraphClient, waiting: Waiting, command: Json | None) -> 
     ended: Any = client.runs.wait(waiting.thread, GRAPH, command=command)  # type: ignore[arg-type]  # plain JSON
     values: Json = ended
     return values
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait for what happens by itself."""
-    deadline = time.monotonic() + SOON
-    while not holds():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
 
 
 def has_ended(client: SyncLangGraphClient, waiting: Waiting) -> bool:

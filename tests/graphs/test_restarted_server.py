@@ -6,7 +6,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.graphs.served import ask, has_ended, said, serve, until
+from tests.graphs.served import ask, has_ended, said, serve
+from tests.waiting import wait_for
 
 from bailiwick.graphs.surroundings import Surroundings, start_surroundings
 from bailiwick.policies.approvals import Approve
@@ -58,11 +59,11 @@ def test_what_was_approved_while_it_was_away_is_asked_anew_under_other_rules(
             serve(tmp_path, surroundings, policy=stricter(tmp_path)) as server,
             server.client("clerk") as clerk,
         ):
-            until(lambda: approvals.pending() != ())
+            wait_for(lambda: approvals.pending() != ())
             assert surroundings.shop.refunds("A-1001") == ()
             assert "every cent counts" in approvals.pending()[0].request.reason
-            until(lambda: clerk.threads.get(waiting.thread)["status"] == "interrupted")
+            wait_for(lambda: clerk.threads.get(waiting.thread)["status"] == "interrupted")
             assert approve(approvals) != first
-            until(lambda: has_ended(clerk, waiting))
+            wait_for(lambda: has_ended(clerk, waiting))
             assert "refund on order A-1001 is made" in said(clerk, waiting)
     assert len(surroundings.shop.refunds("A-1001")) == 1

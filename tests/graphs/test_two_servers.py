@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from langgraph_sdk.client import SyncLangGraphClient
 from starlette.types import ASGIApp, Receive, Scope, Send
-from tests.graphs.served import GRAPH, Server, Waiting, ask, has_ended, said, serve, until
+from tests.graphs.served import GRAPH, Server, Waiting, ask, has_ended, said, serve
+from tests.waiting import wait_for
 
 from bailiwick.graphs.surroundings import Surroundings, start_surroundings
 from bailiwick.tools.loopback import serve as serve_app
@@ -84,7 +85,7 @@ def test_two_servers_deliver_once(surroundings: Surroundings, tmp_path: Path) ->
         waiting = [pair.ask(order) for order in PAID]
         for each in waiting:
             pair.approve(each)
-        until(pair.has_delivered)
+        wait_for(pair.has_delivered)
         assert [pair.runs(each) for each in waiting] == [2, 2]
     paid = surroundings.shop.refunds()[len(before) :]
     assert {refund.order_id: refund.cents for refund in paid} == PAID
@@ -121,6 +122,6 @@ def test_a_killed_server_s_thread_is_taken_over(surroundings: Surroundings, tmp_
             # The first had a run already: the clerk's own.
             victim, other = (0, 1) if begun == [2, 0] else (1, 0)
             pair.servers[victim].kill()
-            until(lambda: has_ended(pair.clerks[other], waiting) and pair.has_delivered())
+            wait_for(lambda: has_ended(pair.clerks[other], waiting) and pair.has_delivered())
             assert "its outcome is not known" in said(pair.clerks[other], waiting)
     assert len(surroundings.shop.refunds("A-1001")) == 1

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -95,11 +94,3 @@ def cancel(thread: Thread, when: threading.Event) -> None:
             await run
 
     engine.loop.run(story())
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until something is so, which takes a moment at most."""
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

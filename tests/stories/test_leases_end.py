@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import pytest
 from langchain_core.messages import HumanMessage
 from tests.stories.desk import CUSTOMER, Desk, Ground, Thread, asks
-from tests.stories.leasing import billing, connected, operators_log, over, refunds, wait_for
+from tests.stories.leasing import billing, connected, operators_log, over, refunds
 from tests.stories.outages import REFUND_SECRET, STEPS, TTL
+from tests.waiting import wait_for
 
 from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.devvault import Fault

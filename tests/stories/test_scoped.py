@@ -14,9 +14,9 @@ from tests.stories.leasing import (
     connected,
     operators_log,
     over,
-    wait_for,
 )
 from tests.stories.outages import OUTAGES, REFUND_SECRET, TTL, Outage, operator, quiet_port, sealed
+from tests.waiting import wait_for
 
 from bailiwick.graphs.approles import write_approles
 from bailiwick.graphs.surroundings import start_surroundings

@@ -22,9 +22,9 @@ from tests.stories.leasing import (
     over,
     refunds,
     refunds_on_a_loop,
-    wait_for,
 )
 from tests.stories.outages import REFUND_SECRET
+from tests.waiting import wait_for
 
 from bailiwick.policies.errors import ScopeError
 from bailiwick.tools.devvault import Fault

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from tests.graphs.cli.conftest import Command
 from tests.graphs.cli.terminals import Terminal
-from tests.graphs.served import Server, ask, environment, has_ended, said, serve, until
+from tests.graphs.served import Server, ask, environment, has_ended, said, serve
+from tests.waiting import wait_for
 
 from bailiwick.graphs.surroundings import start_surroundings
 from bailiwick.tools.records.ledger import Ledger
@@ -49,7 +50,7 @@ def test_it_can_be_left_to_itself(server: Server) -> None:
         outbox.expect("stops with Ctrl-C")
         waiting = ask(clerk, "A-1006")
         server.bailiwick("approvals", "reject", waiting.value["id"], "--message", "not today")
-        until(lambda: has_ended(clerk, waiting))
+        wait_for(lambda: has_ended(clerk, waiting))
         outbox.expect("went on")
         assert "not today" in said(clerk, waiting)
         outbox.press("c")

@@ -22,8 +22,8 @@ from tests.graphs.served import (
     said,
     serve_desk,
     token,
-    until,
 )
+from tests.waiting import wait_for
 
 from bailiwick.graphs.server.tokens import DELIVERY, issue_delivery_token
 from bailiwick.graphs.settings import Settings
@@ -55,7 +55,7 @@ def test_an_approval_from_the_command_line_is_carried_out_once(
     waiting = ask(clerk, "A-1001")
     approved = server.bailiwick("approvals", "approve", waiting.value["id"])
     assert "The server goes on with thread" in approved.stdout, approved.stderr
-    until(lambda: has_ended(clerk, waiting))
+    wait_for(lambda: has_ended(clerk, waiting))
     assert "refund on order A-1001 is made" in said(clerk, waiting)
     (refund,) = server.shop.refunds("A-1001")
     assert refund.cents == 4200
@@ -84,7 +84,7 @@ def test_other_answers_reach_the_thread_too(
     kind, *options = words
     answered = server.bailiwick("approvals", kind, waiting.value["id"], *options)
     assert answered.returncode == 0, answered.stderr
-    until(lambda: has_ended(clerk, waiting))
+    wait_for(lambda: has_ended(clerk, waiting))
     assert told in said(clerk, waiting)
     assert server.shop.refunds("A-1006") == paid
 
@@ -95,7 +95,7 @@ def test_an_edited_call_is_the_one_that_runs(server: Server, clerk: SyncLangGrap
     waiting = ask(clerk, "A-1006")
     words = ("edit", waiting.value["id"], "--args", '{"amount": "10.00"}')
     assert "It is another call now" in server.bailiwick("approvals", *words).stdout
-    until(lambda: has_ended(clerk, waiting))
+    wait_for(lambda: has_ended(clerk, waiting))
     (refund,) = server.shop.refunds("A-1006")[len(paid) :]
     assert refund.cents == 1000
 
@@ -110,7 +110,7 @@ def test_what_nobody_answered_in_time_ends_in_a_refusal(
         this = tables.approvals.c.id == waiting.value["id"]
         with ledger.transaction() as connection:
             connection.execute(update(tables.approvals).where(this).values(expires_at=0.0))
-    until(lambda: has_ended(clerk, waiting))
+    wait_for(lambda: has_ended(clerk, waiting))
     assert "Nobody answered in time" in said(clerk, waiting)
     assert server.shop.refunds("A-1006") == paid
 
@@ -166,7 +166,8 @@ def decided(server: Server, clerk: SyncLangGraphClient) -> Iterator[Waiting]:
     with closing(Ledger(server.settings["BAILIWICK_DATABASE_URL"])) as ledger:
         answer = Approve(action_digest=waiting.value["action_digest"])
         manager = Principal(id="manager", roles=frozenset({"manager"}))
-        Approvals(ledger).answer(waiting.value["id"], answer, by=manager, running=True)
+        approvals = Approvals(ledger)
+        approvals.take(approvals.get(waiting.value["id"]).request, answer, by=manager)
     yield waiting
     assert clerk.threads.get(waiting.thread)["status"] == "interrupted"
     assert server.shop.refunds("A-1006") == paid

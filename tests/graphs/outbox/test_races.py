@@ -6,8 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -25,6 +23,7 @@ from tests.graphs.till import (
     open_till,
     opened_till,
 )
+from tests.waiting import wait_for
 
 from bailiwick.graphs.checkpoints.checkpointers import open_async_checkpointer, open_checkpointer
 from bailiwick.graphs.outbox.deliveries import Report, adeliver, deliver
@@ -151,7 +150,7 @@ def test_processes_resume_each_thread_once_though_one_is_killed(
             till.approve(*till.ask(thread, f"pay {140 + number} to shop"))
         deliverers = [_start(postgres_url, tmp_path, hangs=number == 0) for number in range(4)]
         try:
-            _until((tmp_path / "hangs").exists)
+            wait_for((tmp_path / "hangs").exists)
             deliverers[0].kill()
             for each in deliverers[1:]:
                 assert each.wait(60) == 0
@@ -171,10 +170,3 @@ def _start(url: str, folder: Path, *, hangs: bool) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         [sys.executable, DELIVERER, *arguments], env={**os.environ, "PYTHONPATH": paths}
     )
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -2,26 +2,17 @@
 
 import asyncio
 import threading
-import time
-from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 from tests.tools.guard.refunds import UNDECIDED, live, raises, refund, refund_tool
+from tests.waiting import wait_for
 
 from bailiwick.policies.errors import ScopeError
 from bailiwick.tools.declared.scoped import scoped_tool
 from bailiwick.tools.devvault import DevelopmentVault, Fault
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.secrets.credentials import Credential
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(

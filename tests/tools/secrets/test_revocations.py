@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 from tests.tools.governed import CLERK
+from tests.waiting import wait_for
 
 from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.errors import LedgerError
@@ -105,14 +106,6 @@ def let_lapse(ledger: Ledger, *, over: bool = False) -> None:
     ended = ", ends_at = 1" if over else ""
     with ledger.transaction() as connection:
         connection.execute(text(f"UPDATE revocations SET due_at = 1{ended}"))  # noqa: S608 - a word of our own
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def is_alive(devvault: DevelopmentVault) -> bool:
