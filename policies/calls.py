@@ -57,6 +57,10 @@ class ToolCall:
         """The arguments as plain JSON values."""
         return plain_record(self.args)
 
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        return {}
+
     def digest(self, policy_version: str) -> str:
         """Bind this exact call to a policy version, as 64 hex digits of SHA-256.
 
@@ -67,19 +71,21 @@ class ToolCall:
         part of it: whoever resumes a thread is seen as its requester, so the one who asked stands
         in the approval's record.
         """
-        return digest(
-            {
-                "id": self.id,
-                "namespace": self.namespace,
-                "thread": self.thread,
-                "chain": list(self.chain),
-                "agent": self.agent,
-                "tool": self.tool.name,
-                "tool_version": self.tool.version,
-                "args": self.plain_args,
-                "policy_version": policy_version,
-            }
-        )
+        if (known := self._digests.get(policy_version)) is None:
+            known = self._digests[policy_version] = digest(
+                {
+                    "id": self.id,
+                    "namespace": self.namespace,
+                    "thread": self.thread,
+                    "chain": list(self.chain),
+                    "agent": self.agent,
+                    "tool": self.tool.name,
+                    "tool_version": self.tool.version,
+                    "args": self.plain_args,
+                    "policy_version": policy_version,
+                }
+            )
+        return known
 
     def with_args(self, args: Mapping[str, object]) -> "ToolCall":
         """Return the same call with other arguments: another call, to be decided anew."""

@@ -54,7 +54,7 @@ def approve(request: ApprovalRequest) -> Approve:
 def consumed(ledger: Ledger, request: ApprovalRequest) -> bool:
     """Use the approval in a transaction of its own."""
     with ledger.transaction() as connection:
-        return Approvals(ledger).consume(connection, request.id, request.digest)
+        return Approvals(ledger).consume(connection, request)
 
 
 def kinds(ledger: Ledger) -> list[str]:

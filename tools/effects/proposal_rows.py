@@ -22,7 +22,7 @@ GRACE = 60.0
 Kind: TypeAlias = Literal["retry", "undo"]
 
 PREFIXES = ("retry-", "undo-")
-"""How the ids of their threads begin; what is proposed there is told by the rows alone."""
+"""How the ids of their threads begin, and no others hold any; what they hold the rows tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +124,8 @@ def add(connection: Connection, proposal: Proposal) -> bool:
 
 def of_call(connection: Connection, call: ToolCall) -> Proposal | None:
     """Return the proposal that a call fulfils, with whichever arguments, if it does."""
+    if not call.thread.startswith(PREFIXES):
+        return None
     return _of(connection, call.thread, call.id, call.tool.name)
 
 

@@ -1,7 +1,6 @@
 """Owns how approvals are kept: their rows, the statements that change them, their records."""
 
 import json
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, TypeAlias
@@ -13,7 +12,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    insert,
     or_,
     select,
     update,
@@ -30,8 +28,9 @@ from bailiwick.tools.records.database import insert_once
 Condition: TypeAlias = ColumnElement[bool]
 
 _approvals = tables.approvals.c
-_grants = tables.grants.c
 _clock = tables.database_clock()
+
+_NO_GRANTS = "[]"
 
 _TIMED = ("pending", "approved")
 _STATE = case(
@@ -40,12 +39,6 @@ _STATE = case(
 )
 
 _NOW = select(_clock)
-_THREAD = select(_approvals.thread).where(_approvals.id == bindparam("asked"))
-
-_REQUEST = select(_approvals.request, _approvals.created_at, _approvals.expires_at).where(
-    _approvals.id == bindparam("asked")
-)
-
 _APPROVALS = select(
     _approvals.id,
     _approvals.request,
@@ -57,14 +50,15 @@ _APPROVALS = select(
     _approvals.decided_by,
     _approvals.decided_roles,
     _approvals.decided_at,
+    _approvals.grants,
 ).order_by(_approvals.created_at, _approvals.id)
 
 _APPROVAL = _APPROVALS.where(_approvals.id == bindparam("request"))
 
-_GRANTS = (
-    select(tables.grants)
-    .where(_grants.approval.in_(bindparam("requests", expanding=True)))
-    .order_by(_grants.at, _grants.principal, _grants.role)
+_OPEN = _APPROVALS.where(
+    _approvals.thread == bindparam("of"),
+    _approvals.state.in_(_TIMED),
+    _approvals.expires_at > _clock,
 )
 
 _MOVE = (
@@ -78,7 +72,8 @@ _MOVE = (
     .values(state=bindparam("new"))
 )
 
-_DECIDE = _MOVE.values(
+_DECIDE = _MOVE.where(_approvals.grants == bindparam("before")).values(
+    grants=bindparam("after"),
     answer=bindparam("given"),
     decided_by=bindparam("by"),
     decided_roles=bindparam("as"),
@@ -99,11 +94,6 @@ _EXPIRE = (
 def now(connection: Connection) -> float:
     """Return the database's time in epoch seconds."""
     return connection.execute(_NOW).scalar_one()
-
-
-def thread_of(connection: Connection, request_id: str) -> str | None:
-    """Return the thread of a request, if there is such a request; it never changes."""
-    return connection.execute(_THREAD, {"asked": request_id}).scalar_one_or_none()
 
 
 def is_now(state: State) -> Condition:
@@ -133,23 +123,23 @@ def is_overdue() -> Condition:
     return and_(_approvals.state == "pending", _approvals.expires_at <= _clock)
 
 
-def request_of(connection: Connection, request_id: str) -> ApprovalRequest | None:
-    """Return what was asked, if there is such a request; it never changes."""
-    row = connection.execute(_REQUEST, {"asked": request_id}).mappings().one_or_none()
-    return None if row is None else _request(row)
-
-
 def find(connection: Connection, request_id: str) -> Approval | None:
     """Return one approval with its grants, if there is such a request."""
-    rows = connection.execute(_APPROVAL, {"request": request_id}).mappings().all()
-    found = _with_grants(connection, rows)
-    return found[0] if found else None
+    row = connection.execute(_APPROVAL, {"request": request_id}).mappings().one_or_none()
+    return None if row is None else _approval(row)
 
 
 def read(connection: Connection, *where: Condition, limit: int | None = None) -> list[Approval]:
     """Return the approvals that meet all conditions, with their grants, oldest first."""
-    rows = connection.execute(_APPROVALS.where(*where).limit(limit)).mappings().all()
-    return _with_grants(connection, rows)
+    rows: Sequence[RowMapping] = (
+        connection.execute(_APPROVALS.where(*where).limit(limit)).mappings().all()
+    )
+    return [_approval(row) for row in rows]
+
+
+def read_open(connection: Connection, thread: str) -> list[Approval]:
+    """Return what waits for an answer in a thread, or was approved and not used."""
+    return [_approval(row) for row in connection.execute(_OPEN, {"of": thread}).mappings().all()]
 
 
 def add(connection: Connection, request: ApprovalRequest) -> bool:
@@ -164,6 +154,7 @@ def add(connection: Connection, request: ApprovalRequest) -> bool:
         "request": json.dumps(fields),
         "created_at": request.created_at,
         "expires_at": request.expires_at,
+        "grants": _NO_GRANTS,
     }
     return insert_once(connection, tables.approvals, row)
 
@@ -175,7 +166,10 @@ def move(connection: Connection, request_id: str, digest: str, *, old: State, ne
 
 
 def decide(connection: Connection, before: Approval, after: Approval) -> bool:
-    """Write what an answer has changed, if the request is still pending and has not expired."""
+    """Write what an answer has changed.
+
+    Only if the request is still pending, has not expired, and nobody has approved it meanwhile.
+    """
     values = {
         "asked": after.request.id,
         "bound": after.request.digest,
@@ -185,14 +179,10 @@ def decide(connection: Connection, before: Approval, after: Approval) -> bool:
         "by": after.decided_by,
         "as": json.dumps(sorted(after.decided_roles)),
         "when": after.decided_at,
+        "before": _dumped(before.grants),
+        "after": _dumped(after.grants),
     }
-    if connection.execute(_DECIDE, values).rowcount != 1:
-        return False
-    new = after.grants[len(before.grants) :]
-    if new:
-        rows = [{"approval": after.request.id, **asdict(grant)} for grant in new]
-        connection.execute(insert(tables.grants), rows)
-    return True
+    return connection.execute(_DECIDE, values).rowcount == 1
 
 
 def expire(connection: Connection, request_id: str) -> bool:
@@ -200,15 +190,8 @@ def expire(connection: Connection, request_id: str) -> bool:
     return connection.execute(_EXPIRE, {"asked": request_id}).rowcount == 1
 
 
-def _with_grants(connection: Connection, rows: Sequence[RowMapping]) -> list[Approval]:
-    grants = defaultdict[str, list[Grant]](list)
-    if rows:
-        for row in connection.execute(
-            _GRANTS, {"requests": [row["id"] for row in rows]}
-        ).mappings():
-            grant = Grant(principal=row["principal"], role=row["role"], at=row["at"])
-            grants[row["approval"]].append(grant)
-    return [_approval(row, tuple(grants[row["id"]])) for row in rows]
+def _dumped(grants: Sequence[Grant]) -> str:
+    return json.dumps([asdict(grant) for grant in grants])
 
 
 def _request(row: RowMapping) -> ApprovalRequest:
@@ -226,11 +209,11 @@ def _request(row: RowMapping) -> ApprovalRequest:
     )
 
 
-def _approval(row: RowMapping, grants: tuple[Grant, ...]) -> Approval:
+def _approval(row: RowMapping) -> Approval:
     return Approval(
         request=_request(row),
         state=row["state"],
-        grants=grants,
+        grants=tuple(Grant(**grant) for grant in json.loads(row["grants"])),
         answer=None if row["answer"] is None else ANSWERS.validate_json(row["answer"]),
         decided_by=row["decided_by"],
         decided_roles=frozenset(json.loads(row["decided_roles"] or "[]")),

@@ -131,9 +131,7 @@ class Approvals(Inbox):
         """
         self._refusals.record(request, answer, by=by, error=error)
 
-    def answer(
-        self, request_id: str, answer: Answer, *, by: Principal, running: bool = False
-    ) -> Approval:
+    def answer(self, request_id: str, answer: Answer, *, by: Principal) -> Approval:
         """Take one person's answer, record it, and return where the request stands after it.
 
         An approval is one person's; the request is approved when all that is required was given.
@@ -143,22 +141,18 @@ class Approvals(Inbox):
             request_id: The request's id.
             answer: The answer; it holds the digest of the call it is meant for.
             by: Who answers, as authenticated by the host.
-            running: Whether a run of the thread itself took the answer, and goes on with it.
 
         Raises:
-            ApprovalError: If the request is not pending any more (the message says who decided),
-                has expired, or the answer is not this person's to give. What stands is kept, and
-                the attempt is recorded.
+            ApprovalError: If there is no such request, it is not pending any more (the message says
+                who decided), has expired, or the answer is not this person's to give. What stands
+                is kept, and the attempt is recorded.
             LedgerError: If the database fails.
         """
-        try:
-            return self._answer(request_id, answer, by, running=running)
-        except ApprovalError as error:
-            with self._ledger.reading() as connection:
-                request = rows.request_of(connection, request_id)
-            if request is not None:
-                self.refuse(request, answer, by=by, error=error)
-            raise
+        return self._taken(self.get(request_id).request, answer, by, running=False)
+
+    def take(self, request: ApprovalRequest, answer: Answer, *, by: Principal) -> Approval:
+        """Do what `answer` does, for a run of the thread itself that goes on with the answer."""
+        return self._taken(request, answer, by, running=True)
 
     def count_edit(self, request_id: str, edited: Approval) -> Approval:
         """Count an edit as its editor's approval of the call it made; return where that stands.
@@ -178,19 +172,30 @@ class Approvals(Inbox):
         editor = Principal(id=edited.decided_by, roles=edited.decided_roles)
         approve = Approve(action_digest=standing.request.digest)
         try:
-            return self._answer(request_id, approve, editor, running=True)
+            return self._answer(standing.request, approve, editor, running=True)
         except ApprovalError:
             # Nobody tried to give an answer here, so nobody was refused.
             return self.get(request_id)
 
-    def _answer(self, request_id: str, answer: Answer, by: Principal, *, running: bool) -> Approval:
+    def _taken(
+        self, request: ApprovalRequest, answer: Answer, by: Principal, *, running: bool
+    ) -> Approval:
+        try:
+            return self._answer(request, answer, by, running=running)
+        except ApprovalError as error:
+            self.refuse(request, answer, by=by, error=error)
+            raise
+
+    def _answer(
+        self, request: ApprovalRequest, answer: Answer, by: Principal, *, running: bool
+    ) -> Approval:
+        grace = deliveries.GRACE if running else 0.0
         # A run that goes on with an answer waits for the disk before it does what was approved.
         with self._ledger.transaction(flushes=not running) as connection:
-            approval = self._locked(connection, request_id)
-            due_at = rows.now(connection) + (deliveries.GRACE if running else 0.0)
+            approval = self._locked(connection, request)
             if approval.state != "expired":
-                return self._decide(connection, approval, answer, by, due_at)
-            expire(self._ledger, connection, approval, due_at=due_at)
+                return self._decide(connection, approval, answer, by, grace)
+            expire(self._ledger, connection, approval, due_at=rows.now(connection) + grace)
         # Raised out here, so that the expiry stays written.
         raise ApprovalError(approval.ending)
 
@@ -205,8 +210,9 @@ class Approvals(Inbox):
             ApprovalError: If there is no such request.
             LedgerError: If the database fails.
         """
+        request = self.get(request_id).request
         with self._ledger.transaction() as connection:
-            approval = self._locked(connection, request_id)
+            approval = self._locked(connection, request)
             return withdraw(self._ledger, connection, approval, reason)
 
     def expire(self, thread: str | None = None, *, limit: int = 100) -> int:
@@ -243,24 +249,20 @@ class Approvals(Inbox):
             return None
         return approval if approval.request.digest == call.digest(policy_version) else None
 
-    def consume(self, connection: Connection, request_id: str, digest: str) -> bool:
+    def consume(self, connection: Connection, request: ApprovalRequest) -> bool:
         """Use an approval up; true for exactly one caller ever, and only before it expires.
 
         It belongs into the transaction that writes the intent of the call.
 
         Args:
             connection: The transaction.
-            request_id: The request's id.
-            digest: The digest of the call as it is about to be executed.
+            request: What was asked; its digest is that of the call as it is about to be executed.
 
         Raises:
             LedgerError: If the database fails.
         """
-        request = rows.request_of(connection, request_id)
-        if request is None:
-            return False
         self._ledger.lock(connection, request.thread)
-        if not rows.move(connection, request_id, digest, old="approved", new="consumed"):
+        if not rows.move(connection, request.id, request.digest, old="approved", new="consumed"):
             return False
         self._ledger.append(connection, request.thread, approval_records.consumed(request))
         return True
@@ -271,22 +273,21 @@ class Approvals(Inbox):
         approval: Approval,
         answer: Answer,
         by: Principal,
-        due_at: float,
+        grace: float,
     ) -> Approval:
         approval.check_pending()
+        now = rows.now(connection)
         counted = authorise(approval.request, answer, by, approval.grants)
         roles = {rule.role for rule in counted} if isinstance(answer, Approve) else set[str]()
-        after = approval.after(answer, by=by, roles=roles, at=rows.now(connection))
+        after = approval.after(answer, by=by, roles=roles, at=now)
         if not rows.decide(connection, approval, after):
             raise ApprovalError(self._standing(connection, approval.request.id).ending)
         entry = approval_records.answered(after, answer, by=by, roles=roles)
         self._ledger.append(connection, approval.request.thread, entry)
         if after.state != "pending":
-            deliveries.add(connection, approval.request, due_at=due_at)
+            deliveries.add(connection, approval.request, due_at=now + grace)
         return after
 
-    def _locked(self, connection: Connection, request_id: str) -> Approval:
-        thread = rows.thread_of(connection, request_id)
-        if thread is not None:
-            self._ledger.lock(connection, thread)
-        return self._standing(connection, request_id)
+    def _locked(self, connection: Connection, request: ApprovalRequest) -> Approval:
+        self._ledger.lock(connection, request.thread)
+        return self._standing(connection, request.id)

@@ -1,6 +1,6 @@
 """Owns the end of what was asked for nothing: requests that nobody answered, or need answer now."""
 
-from sqlalchemy import Connection, or_
+from sqlalchemy import Connection
 
 from bailiwick.policies.approvals import Approval, State
 from bailiwick.tools.people import approval_records, deliveries
@@ -40,8 +40,7 @@ def withdraw_all(ledger: Ledger, connection: Connection, thread: str, reason: st
     Raises:
         LedgerError: If the database fails.
     """
-    is_open = or_(*[rows.is_now(state) for state in _OPEN])
-    for approval in rows.read(connection, rows.is_of(thread), is_open):
+    for approval in rows.read_open(connection, thread):
         withdraw(ledger, connection, approval, reason)
 
 

@@ -80,20 +80,12 @@ approvals = Table(
     Column("decided_by", TEXT),
     Column("decided_at", Double),
     Column("decided_roles", TEXT),
+    Column("grants", TEXT, nullable=False),
     CheckConstraint(
         "state IN ('pending', 'approved', 'rejected', 'expired', 'cancelled', 'consumed')",
         name="approvals_state",
     ),
     Index("approvals_by_state", "state", "thread"),
-)
-
-grants = Table(
-    "grants",
-    metadata,
-    Column("approval", TEXT, ForeignKey("approvals.id"), primary_key=True),
-    Column("principal", TEXT, primary_key=True),
-    Column("role", TEXT, primary_key=True),
-    Column("at", Double, nullable=False),
 )
 
 deliveries = Table(

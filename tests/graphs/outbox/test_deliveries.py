@@ -100,12 +100,8 @@ def test_what_was_answered_through_langgraph_is_not_run_again(till: Till) -> Non
 def test_an_answer_that_was_taken_before_its_run_died_is_delivered(till: Till) -> None:
     """The record says approved, the thread still waits: after a while somebody sees to it."""
     (approval,) = till.ask()
-    till.guard.approvals.answer(
-        approval.request.id,
-        Approve(action_digest=approval.request.digest),
-        by=MANAGER,
-        running=True,
-    )
+    answer = Approve(action_digest=approval.request.digest)
+    till.guard.approvals.take(approval.request, answer, by=MANAGER)
     assert delivered(till) == []
     let_pass(till.guard.ledger, GRACE)
     assert delivered(till) == ["resumed"]

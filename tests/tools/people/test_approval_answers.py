@@ -181,7 +181,7 @@ def test_a_request_expires_while_time_passes(ledger: Ledger, approvals: Approval
         assert approvals.approved(connection, CALL, "p1") is not None
         time.sleep(1.01)
         assert approvals.approved(connection, CALL, "p1") is None
-        assert not approvals.consume(connection, request.id, request.digest)
+        assert not approvals.consume(connection, request)
 
 
 def test_the_clock_is_the_database_s(ledger: Ledger) -> None:

@@ -97,14 +97,15 @@ from multiprocessing import get_context
 from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.records.ledger import Ledger
 
-url, request, digest = sys.argv[1:]
+url, request = sys.argv[1:]
 
 def consume(worker):
     ledger = Ledger(url)
+    asked = Approvals(ledger).get(request).request
     won = 0
     for _ in range(5):
         with ledger.transaction() as connection:
-            won += Approvals(ledger).consume(connection, request, digest)
+            won += Approvals(ledger).consume(connection, asked)
     ledger.close()
     return won
 
@@ -119,7 +120,7 @@ def test_of_many_processes_one_consumes(
     """Four workers, whatever they share."""
     request = ask(approvals)
     approvals.answer(request.id, approve(request), by=MANAGER)
-    command = [sys.executable, "-c", CONSUMERS, database_url, request.id, request.digest]
+    command = [sys.executable, "-c", CONSUMERS, database_url, request.id]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "1\n"
     assert kinds(ledger).count("approval.consumed") == 1
 

@@ -55,9 +55,9 @@ def test_nothing_is_pending_at_first(approvals: Approvals) -> None:
 
 def test_an_unknown_request_cannot_be_consumed(ledger: Ledger, approvals: Approvals) -> None:
     """Nor does the attempt leave a record."""
-    with ledger.transaction() as connection:
-        assert not approvals.consume(connection, "0" * 32, "0" * 64)
-    assert kinds(ledger) == []
+    request = ask(approvals)
+    assert not consumed(ledger, replace(request, id="0" * 32))
+    assert kinds(ledger) == ["approval.requested"]
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_transaction_that_fails_consumes_nothing(ledger: Ledger, approvals: Ap
 
     def fail() -> None:
         with ledger.transaction() as connection:
-            assert approvals.consume(connection, request.id, request.digest)
+            assert approvals.consume(connection, request)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

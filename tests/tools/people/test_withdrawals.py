@@ -35,7 +35,7 @@ def approve(guard: Guard, request: ApprovalRequest) -> None:
 def consume(guard: Guard, request: ApprovalRequest) -> bool:
     """Use an approval up."""
     with guard.ledger.transaction() as connection:
-        return guard.approvals.consume(connection, request.id, request.digest)
+        return guard.approvals.consume(connection, request)
 
 
 def withdraw(guard: Guard) -> None:
