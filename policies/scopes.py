@@ -1,12 +1,16 @@
 """Owns the scope: what one call of a tool may lease."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from bailiwick.policies.calls import Effect
 from bailiwick.policies.errors import ScopeError
 
 Kind: TypeAlias = Literal["kv", "database", "static", "token"]
 """What can be leased; see `Scope`."""
+
+MOST_AHEAD = 32
+"""The children that may be made ahead for one tool of one agent."""
 
 _MOUNTS = {"kv": "secret", "database": "database", "static": "database", "token": ""}
 
@@ -35,6 +39,8 @@ class Scope:
         is_wrapped: Whether the tool gets its token wrapped, to unwrap it itself.
         lasts: `call`; or `run`, where the reads of one tool in one thread may share a lease for
             half of its time, as long as nothing differs that was decided on.
+        ahead: Child tokens of one use that are kept ready for each agent, for calls that need no
+            approval: such a call then waits for one round trip and not for two. 0 makes none.
 
     Raises:
         ScopeError: If a kind is given what only another one has.
@@ -50,6 +56,8 @@ class Scope:
     capabilities: tuple[str, ...] = ()
     is_wrapped: bool = False
     lasts: Literal["call", "run"] = "call"
+    # How a child comes about is no part of what a tool may do, so it changes no tool's version.
+    ahead: int = field(default=0, repr=False)
 
     def __post_init__(self) -> None:
         # A scope that was stored comes back with lists.
@@ -63,6 +71,7 @@ class Scope:
             ("is_wrapped", self.is_wrapped, ("token",)),
             ("uses", self.uses, ("kv", "static", "token")),
             ("lasts", self.lasts == "run", ("kv", "static", "database")),
+            ("ahead", self.ahead, ("kv", "static")),
         ):
             if is_set and self.kind not in kinds:
                 raise ScopeError(self._says(f"has no {name!r}: leave it out"))
@@ -70,14 +79,34 @@ class Scope:
             raise ScopeError(self._says("names no capabilities: say what its token may do"))
         if self.uses < 0 or (self.uses > 1 and self.kind != "token"):
             raise ScopeError(self._says(f"has {self.uses} uses: use 0 for any number, or 1"))
-
         if self.lasts == "run" and self.uses:
             raise ScopeError(self._says("lasts for a run, which one use does not: leave one out"))
+        self._check_ahead()
 
     @property
     def label(self) -> str:
         """What a person reads of it, such as `payments/refund` or `database reader`."""
         return self.path if self.kind == "kv" else f"{self.kind} {self.path}"
+
+    def check(self, effect: Effect) -> None:
+        """Return if a tool with this effect may declare the scope.
+
+        Raises:
+            ScopeError: If it shares what only reads share, or has ahead what is leased for a call.
+        """
+        if self.lasts == "run" and effect != "read":
+            raise ScopeError(f"the {effect} scope {self.label!r} lasts for a run: only reads share")
+        if self.ahead and effect == "destructive":
+            raise ScopeError(
+                f"the destructive scope {self.label!r} makes children ahead: what destroys has one "
+                "of its own that names its call, so leave `ahead` out"
+            )
+
+    def _check_ahead(self) -> None:
+        if not 0 <= self.ahead <= MOST_AHEAD:
+            raise ScopeError(self._says(f"has {self.ahead} ahead: use 0 to {MOST_AHEAD}"))
+        if self.ahead and self.uses != 1:
+            raise ScopeError(self._says("makes children ahead, which are of one use: say uses=1"))
 
     def _says(self, what: str) -> str:
         return f"the {self.kind} scope {self.path!r} {what}"

@@ -92,7 +92,8 @@ def _table(leases: Iterable[HeldLease]) -> Table:
 def _told(lease: HeldLease) -> Text:
     """Tell of one lease in two lines: who held what, then for whom, how long, and its end."""
     who = " > ".join((*lease.chain, lease.agent))
-    told = quoted(f"{who} held {lease.path} for {lease.tool}")
+    held = "held" if lease.calls else "could have held"
+    told = quoted(f"{who} {held} {lease.path} for {lease.tool}")
     told.append("\nfor ", "dim").append_text(_authority(lease))
     told.append(
         f"; {lease.leased}, {lease.ttl} of {lease.ttl_asked} s, used {_used(lease)} s; ", "dim"
@@ -101,6 +102,8 @@ def _told(lease: HeldLease) -> Text:
 
 
 def _authority(lease: HeldLease) -> Text:
+    if not lease.calls:
+        return quoted("no call yet, made ahead")
     approved = f", approved by {', '.join(lease.approvers)}" if lease.approvers else ""
     return quoted(f"{lease.requester}{approved}")
 

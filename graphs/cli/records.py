@@ -123,6 +123,7 @@ _SENTENCES: Mapping[str, Callable[[Body], Text]] = {
     "request": lambda _: Text("asks"),
     "decision": _decision,
     "handoff": _handoff,
+    "lease.ready": lambda body: quoted(f"is made ready for {body['tool']}: {body['path']}"),
     "lease.granted": lambda body: quoted(f"leases {body['path']} for {body['ttl']} s"),
     "lease.reused": lambda body: quoted(f"shares the lease of {body['path']}"),
     "lease.revoked": _revoked,

@@ -38,6 +38,14 @@ REFUSED: dict[str, tuple[dict[str, object], str]] = {
     ),
     "one use for a run": ({"uses": 1, "lasts": "run"}, "lasts for a run"),
     "two uses of a secret": ({"uses": 2}, "has 2 uses"),
+    "children ahead of many uses": ({"ahead": 2}, "say uses=1"),
+    "too many ahead": ({"uses": 1, "ahead": 33}, "use 0 to 32"),
+    "fewer than none ahead": ({"uses": 1, "ahead": -1}, "use 0 to 32"),
+    "a user ahead": ({"kind": "database", "ahead": 2}, "has no 'ahead'"),
+    "a token ahead": (
+        {"kind": "token", "capabilities": ("read",), "uses": 1, "ahead": 2},
+        "has no 'ahead'",
+    ),
     "fewer than no uses": ({"uses": -1}, "has -1 uses"),
 }
 

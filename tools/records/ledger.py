@@ -26,6 +26,7 @@ Kind: TypeAlias = Literal[
     "approval.expired",
     "approval.cancelled",
     "approval.consumed",
+    "lease.ready",
     "lease.granted",
     "lease.reused",
     "lease.revoked",

@@ -10,7 +10,8 @@ from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.secrets import lease_records
-from bailiwick.tools.secrets.leases import Lease
+from bailiwick.tools.secrets.leases import Basis, Lease
+from bailiwick.tools.secrets.pools import Pools
 from bailiwick.tools.secrets.revocations import Revocations
 from bailiwick.tools.vault import Vault
 
@@ -38,12 +39,15 @@ class CallLeases:
 
     A lease is one call's own, unless its scope lasts for a run: then calls of one tool, of one
     thread, for one requester, under one policy and by one agent may share it for half of its time.
-    The ledger tells of each.
+    The ledger tells of each. Where a scope has children made ahead, a call that needed no approval
+    takes one; what a person approved has a child of its own that names the approver in Vault's
+    audit, and ends those that were made before anybody was asked.
 
     Args:
         ledger: Where it is recorded.
         vault: Where it is leased.
         revocations: What ends it.
+        pools: Where children wait that are made ahead; none are where it is left out.
         clock: Gives monotonic seconds.
     """
 
@@ -53,11 +57,13 @@ class CallLeases:
         vault: Vault,
         revocations: Revocations,
         *,
+        pools: Pools | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ledger = ledger
         self._vault = vault
         self._revocations = revocations
+        self._pools = pools
         self._clock = clock
         self._lock = threading.Lock()
         self._shared: dict[Authority, _Shared] = {}
@@ -78,6 +84,11 @@ class CallLeases:
             VaultError: If no credential can be had.
             LedgerError: If it cannot be recorded; it is given back then.
         """
+        if scope.ahead and self._pools is not None:
+            basis = Basis(
+                agent=call.agent, tool=call.tool, scope=scope, policy_version=policy_version
+            )
+            return self._ahead(self._pools, call, basis, approvers)
         if scope.lasts == "call":
             return self._new(call, scope, approvers)
         authority = _authority(call, approvers, policy_version)
@@ -110,6 +121,23 @@ class CallLeases:
             meta=lease_records.meta(call, approvers),
             left_behind=lambda left: self._revocations.take_back(call, left),
         )
+        return self._granted(call, lease, approvers)
+
+    def _ahead(
+        self, pools: Pools, call: ToolCall, basis: Basis, approvers: tuple[str, ...]
+    ) -> Lease:
+        if approvers:
+            pools.drop(basis)
+            return self._new(call, basis.scope, approvers)
+        lease = pools.open(basis)
+        if lease is None:
+            lease = self._new(call, basis.scope, approvers)
+        else:
+            self._granted(call, lease, approvers)
+        pools.fill(basis)
+        return lease
+
+    def _granted(self, call: ToolCall, lease: Lease, approvers: tuple[str, ...]) -> Lease:
         try:
             self._revocations.grant(call, lease, approvers)
         except BaseException:

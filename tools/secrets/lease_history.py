@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from bailiwick.tools.records.ledger import Ledger
+from bailiwick.tools.records.ledger import Ledger, Record
 from bailiwick.tools.secrets import revocation_rows
 from bailiwick.tools.secrets.revocation_rows import OpenLease
 
@@ -17,10 +17,10 @@ class HeldLease:
     """Tell of one lease: who held what, under whose authority, and until when.
 
     Attributes:
-        thread: The thread of its call.
+        thread: The thread of its call; the ledger's own chain of leases where no call had it.
         agent: The agent that held it.
         chain: The agents that the request came through.
-        requester: Who had asked.
+        requester: Who had asked; empty where no call had it.
         approvers: Who had approved the call.
         tool: The tool.
         tool_call_id: The call.
@@ -32,7 +32,9 @@ class HeldLease:
         request_ids: Of the requests that made it, as in Vault's audit.
         ttl_asked: Seconds that were asked for.
         ttl: Seconds that were given.
-        calls: How many calls have held it: more than one only where a run's reads share it.
+        calls: How many calls have held it: more than one only where a run's reads share it, none
+            where it was made ahead and no call came.
+        ahead: Whether it was made before there was a call for it.
         granted_at: Since when, as RFC 3339 text.
         used_until: When its call had ended, or None.
         ended_at: When its end was known, or None.
@@ -57,6 +59,7 @@ class HeldLease:
     ttl_asked: int
     ttl: int
     calls: int
+    ahead: bool
     granted_at: str
     used_until: str | None
     ended_at: str | None
@@ -73,6 +76,8 @@ class HeldLease:
 def lease_history(ledger: Ledger, thread: str | None = None) -> Iterator[HeldLease]:
     """Iterate over the leases of one thread or of all, thread by thread, each in its order.
 
+    Of all, those come last that were made ahead and that no call has had.
+
     Raises:
         LedgerError: If the database fails.
     """
@@ -85,18 +90,32 @@ def lease_history(ledger: Ledger, thread: str | None = None) -> Iterator[HeldLea
     shared = Counter(str(r.body["accessor"]) for r in ledger.records(thread, "lease.reused"))
     with ledger.reading() as connection:
         standing = {each.accessor: each for each in revocation_rows.standing(connection)}
+    taken: set[str] = set()
     for record in ledger.records(thread, "lease.granted"):
         accessor, call = str(record.body["accessor"]), str(record.body["tool_call_id"])
         ended = used.get((record.thread, call), "")
-        yield HeldLease(
-            thread=record.thread,
-            calls=1 + shared[accessor],
-            granted_at=record.at,
-            # A lease to look what came of a call in doubt is younger than the call.
-            used_until=ended if ended >= record.at else None,
-            **_known(record.body),
-            **_end(ends.get(accessor), standing.get(accessor)),
-        )
+        taken.add(accessor)
+        # A lease to look what came of a call in doubt is younger than the call.
+        until = ended if ended >= record.at else None
+        end = _end(ends.get(accessor), standing.get(accessor))
+        yield _held(record, end, calls=1 + shared[accessor], used_until=until)
+    for record in ledger.records(thread, "lease.ready"):
+        accessor = str(record.body["accessor"])
+        if accessor not in taken:
+            yield _held(record, _end(ends.get(accessor), standing.get(accessor)), calls=0)
+
+
+def _held(
+    record: Record, end: Mapping[str, Any], *, calls: int, used_until: str | None = None
+) -> HeldLease:
+    return HeldLease(
+        thread=record.thread,
+        calls=calls,
+        granted_at=record.at,
+        used_until=used_until,
+        **_known(record.body),
+        **end,
+    )
 
 
 def _known(body: Body) -> dict[str, Any]:
@@ -115,6 +134,7 @@ def _known(body: Body) -> dict[str, Any]:
         "request_ids": tuple(body["request_ids"]),
         "ttl_asked": body.get("ttl_asked", body["ttl"]),
         "ttl": body["ttl"],
+        "ahead": body.get("ahead", False),
     }
 
 

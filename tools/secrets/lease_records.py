@@ -6,11 +6,15 @@ from typing import Literal, TypeAlias
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.canonical import Json
 from bailiwick.tools.records.ledger import Entry
-from bailiwick.tools.secrets.leases import Lease
+from bailiwick.tools.secrets.leases import Basis, Lease
 
 End: TypeAlias = Literal["revoked", "spent", "expired", "gone", "unknown"]
 """How a lease ended: revoked, by its one use, by its time, before anybody revoked it; or nobody
 can tell."""
+
+
+AHEAD = "bailiwick.leases"
+"""The ledger's chain of what is leased for no call yet."""
 
 
 def granted(call: ToolCall, lease: Lease, approvers: tuple[str, ...] = ()) -> Entry:
@@ -24,8 +28,37 @@ def granted(call: ToolCall, lease: Lease, approvers: tuple[str, ...] = ()) -> En
             "ttl": lease.ttl,
             "ttl_asked": lease.ttl_asked,
             "request_ids": requests,
+            **({"ahead": True} if lease.is_ahead else {}),
         },
     )
+
+
+def ready(basis: Basis, lease: Lease) -> Entry:
+    """Say that a child waits for a call: whose it may be, and what that was decided on."""
+    return Entry(
+        "lease.ready",
+        {
+            **waiting(basis, lease),
+            "tool_version": basis.tool.version,
+            "policy_version": basis.policy_version,
+            "ttl": lease.ttl,
+            "ttl_asked": lease.ttl_asked,
+            "request_ids": [lease.mint_request],
+            "ahead": True,
+        },
+    )
+
+
+def waiting(basis: Basis, lease: Lease) -> dict[str, Json]:
+    """Say what `handles` says, of a child that no call has."""
+    return {
+        "tool_call_id": "",
+        "requester": "",
+        "chain": [],
+        "agent": basis.agent,
+        "tool": basis.tool.name,
+        **_known(lease),
+    }
 
 
 def reused(call: ToolCall, lease: Lease) -> Entry:
@@ -52,14 +85,7 @@ def ended(body: Mapping[str, Json], end: End, *, tries: int, failure: str | None
 
 def handles(call: ToolCall, lease: Lease) -> dict[str, Json]:
     """Say whose a lease is and by what it is known in Vault: never a secret."""
-    return {
-        **_who(call),
-        "accessor": lease.accessor,
-        "lease_id": lease.lease_id,
-        "role": lease.role,
-        "leased": lease.kind,
-        "path": lease.path,
-    }
+    return {**_who(call), **_known(lease)}
 
 
 def meta(call: ToolCall, approvers: tuple[str, ...] = ()) -> dict[str, str]:
@@ -73,6 +99,25 @@ def meta(call: ToolCall, approvers: tuple[str, ...] = ()) -> dict[str, str]:
         "tool": call.tool.name,
         "tool_call_id": call.id,
         **approved,
+    }
+
+
+def meta_ahead(basis: Basis) -> dict[str, str]:
+    """Return what Vault's own audit shall say of a child that no call has yet."""
+    return {
+        "made": "ahead",
+        "tool_version": basis.tool.version,
+        "policy_version": basis.policy_version,
+    }
+
+
+def _known(lease: Lease) -> dict[str, Json]:
+    return {
+        "accessor": lease.accessor,
+        "lease_id": lease.lease_id,
+        "role": lease.role,
+        "leased": lease.kind,
+        "path": lease.path,
     }
 
 

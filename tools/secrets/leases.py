@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
+from bailiwick.policies.calls import ToolUse
 from bailiwick.policies.errors import ScopeError
 from bailiwick.policies.scopes import Kind, Scope
 from bailiwick.tools.secrets.credentials import Credential
@@ -36,6 +37,8 @@ class Lease:
         kind: What kind of thing was leased.
         lease_id: Vault's lease of the secret, where it has one; no secret.
         is_spent: Whether the child died of its one use: nothing is left to revoke.
+        parent: The handle of the login that the child ends with.
+        is_ahead: Whether the child was made before there was a call for it.
     """
 
     accessor: str
@@ -51,6 +54,25 @@ class Lease:
     kind: Kind = "kv"
     lease_id: str = ""
     is_spent: bool = False
+    parent: str = ""
+    is_ahead: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """State for whose calls a child is made ahead, and on what ground.
+
+    Attributes:
+        agent: The agent.
+        tool: The tool, in its version.
+        scope: What the tool declares.
+        policy_version: The version of the policy that allows such calls.
+    """
+
+    agent: str
+    tool: ToolUse
+    scope: Scope
+    policy_version: str
 
 
 def vault_name(kind: str, name: str) -> str:

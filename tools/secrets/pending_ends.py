@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 from bailiwick.policies.canonical import Json
 from bailiwick.tools.secrets.leases import Lease
+from bailiwick.tools.secrets.revocation_rows import OpenLease
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -32,3 +34,28 @@ class PendingEnd:
     due: float | None = None
     tries: int = 0
     is_ending: bool = False
+
+    @classmethod
+    def of(cls, lease: Lease, body: Mapping[str, Json], *, thread: str, now: float) -> Self:
+        """Return what is known of a lease of this process, whose call is under way."""
+        return cls(
+            accessor=lease.accessor,
+            lease_id=lease.lease_id,
+            thread=thread,
+            body=body,
+            ends=now + lease.ttl,
+            lease=lease,
+        )
+
+    @classmethod
+    def left(cls, left: OpenLease, *, now: float) -> Self:
+        """Return what is known of a lease that another process has left behind: it is due."""
+        return cls(
+            accessor=left.accessor,
+            lease_id=left.lease_id,
+            thread=left.thread,
+            body=left.body,
+            ends=now + left.left,
+            due=now,
+            tries=left.tries,
+        )

@@ -4,15 +4,16 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from bailiwick.policies.calls import ToolCall
+from bailiwick.policies.canonical import Json
 from bailiwick.policies.errors import LedgerError, VaultError
-from bailiwick.tools.records.ledger import Ledger
+from bailiwick.tools.records.ledger import Entry, Ledger
 from bailiwick.tools.secrets import lease_records
 from bailiwick.tools.secrets import revocation_rows as rows
-from bailiwick.tools.secrets.lease_records import End
-from bailiwick.tools.secrets.leases import Lease
+from bailiwick.tools.secrets.lease_records import AHEAD, End
+from bailiwick.tools.secrets.leases import Basis, Lease
 from bailiwick.tools.secrets.pending_ends import PendingEnd
 from bailiwick.tools.vault import Vault
 
@@ -79,24 +80,19 @@ class Revocations:
         entries = [lease_records.granted(call, lease, approvers)]
         if lease.is_spent:
             entries.append(lease_records.ended(body, "spent", tries=0))
-        else:
-            self._hold(
-                PendingEnd(
-                    accessor=lease.accessor,
-                    lease_id=lease.lease_id,
-                    thread=call.thread,
-                    body=body,
-                    ends=self._clock() + lease.ttl,
-                    lease=lease,
-                )
-            )
         # A read's record may be lost with the machine's power: its lease ends by itself. What has
         # an effect on the world must stand with the lease that it was done with.
-        with self._ledger.transaction(flushes=call.tool.effect != "read") as connection:
-            self._ledger.lock(connection, call.thread)
-            if not lease.is_spent:
-                rows.hold(connection, body, thread=call.thread, ttl=lease.ttl, seconds=HOLD)
-            self._ledger.append(connection, call.thread, *entries)
+        flushes = call.tool.effect != "read"
+        self._write(call.thread, lease, body, entries, flushes=flushes)
+
+    def stand_by(self, basis: Basis, lease: Lease) -> None:
+        """Record a child that waits for a call, and that its end is still to come.
+
+        Raises:
+            LedgerError: If the ledger cannot be written; release the lease then.
+        """
+        body = lease_records.waiting(basis, lease)
+        self._write(AHEAD, lease, body, [lease_records.ready(basis, lease)], flushes=False)
 
     def release(self, lease: Lease, *, after: float = 0) -> None:
         """Have a lease ended soon, and its credential now.
@@ -156,17 +152,7 @@ class Revocations:
         with self._ledger.transaction(flushes=False) as connection:
             claimed = rows.claim(connection, limit=_BATCH, seconds=HOLD)
         for left in claimed:
-            self._hold(
-                PendingEnd(
-                    accessor=left.accessor,
-                    lease_id=left.lease_id,
-                    thread=left.thread,
-                    body=left.body,
-                    ends=self._clock() + left.left,
-                    due=self._clock(),
-                    tries=left.tries,
-                )
-            )
+            self._hold(PendingEnd.left(left, now=self._clock()))
         return len(claimed)
 
     def close(self, seconds: float = DRAIN) -> None:
@@ -178,6 +164,32 @@ class Revocations:
             worker = self._worker
         if worker is not None:
             worker.join(max(seconds, _MOMENT))
+
+    def _write(
+        self,
+        thread: str,
+        lease: Lease,
+        body: Mapping[str, Json],
+        entries: Sequence[Entry],
+        *,
+        flushes: bool,
+    ) -> None:
+        if not lease.is_spent:
+            self._hold(PendingEnd.of(lease, body, thread=thread, now=self._clock()))
+        with self._ledger.transaction(flushes=flushes) as connection:
+            self._ledger.lock(connection, thread)
+            if not lease.is_spent:
+                rows.hold(connection, body, thread=thread, ttl=lease.ttl, seconds=HOLD)
+            elif lease.is_ahead:
+                rows.settle(connection, lease.accessor)
+            self._ledger.append(connection, thread, *entries)
+        if lease.is_spent and lease.is_ahead:
+            self._forget(lease.accessor)
+
+    def _forget(self, accessor: str) -> None:
+        with self._changed:
+            self._held.pop(accessor, None)
+            self._changed.notify_all()
 
     def _hold(self, held: PendingEnd) -> None:
         with self._changed:
@@ -271,9 +283,7 @@ class Revocations:
             if rows.settle(connection, held.accessor):
                 entry = lease_records.ended(held.body, end, tries=held.tries, failure=failure)
                 self._ledger.append(connection, held.thread, entry)
-        with self._changed:
-            self._held.pop(held.accessor, None)
-            self._changed.notify_all()
+        self._forget(held.accessor)
 
     def _postpone(self, held: PendingEnd, failure: str) -> None:
         if held.tries == 1:

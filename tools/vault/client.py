@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from typing import Protocol, Self
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.secrets.leases import SWEEPER, Lease
@@ -60,7 +60,7 @@ class Vault:
         self._sessions = Sessions(self._wire, approles, clock)
         self._leasing = Leasing(self._wire, self._sessions, clock)
         self._can_sweep = SWEEPER in approles
-        self._closables = WeakSet[Closable]()
+        self._closables = WeakKeyDictionary[Closable, None]()
 
     def lease(
         self,
@@ -91,6 +91,36 @@ class Vault:
             scope, agent=agent, tool=tool, meta=meta, left_behind=left_behind
         )
 
+    def make_ahead(self, scope: Scope, *, agent: str, tool: str, meta: Mapping[str, str]) -> Lease:
+        """Make a child of one use that waits for a call; the secret is not read.
+
+        Args:
+            scope: The secret and for how long.
+            agent: The agent whose call may come.
+            tool: The tool that it may call.
+            meta: What to write on the child for Vault's audit, beside agent and tool.
+
+        Raises:
+            ScopeError: If the scope or the tool's name cannot be used in Vault.
+            VaultError: If no child can be had.
+        """
+        return self._leasing.make_ahead(scope, agent=agent, tool=tool, meta=meta)
+
+    def open(self, child: Lease, scope: Scope) -> Lease | None:
+        """Read a secret for a call with a child that was made ahead: one round trip.
+
+        Returns:
+            The lease, spent by then; or None where Vault refuses the child.
+
+        Raises:
+            VaultError: If the secret cannot be had.
+        """
+        return self._leasing.open(child, scope)
+
+    def is_current(self, agent: str, child: Lease) -> bool:
+        """Tell whether an agent is still logged in as it was when a child was made."""
+        return self._sessions.is_current(agent, child.parent)
+
     def revoke(self, lease: Lease) -> None:
         """End a lease: its credential in any case, its token in Vault.
 
@@ -119,8 +149,8 @@ class Vault:
         return self._can_sweep
 
     def before_closing(self, closable: Closable) -> None:
-        """Close something first that needs this, if it is still there."""
-        self._closables.add(closable)
+        """Close something first that needs this, if it is still there: the last named first."""
+        self._closables[closable] = None
 
     def request(  # noqa: PLR0913 - a request has these parts
         self,
@@ -170,7 +200,7 @@ class Vault:
 
     def close(self) -> None:
         """Log every agent out, which ends what is still leased, and close the connections."""
-        for closable in list(self._closables):
+        for closable in reversed(list(self._closables)):
             closable.close()
         self._sessions.close()
         self._wire.close()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pydantic import SecretStr
 
@@ -11,8 +11,9 @@ from bailiwick.policies.scopes import Scope
 from bailiwick.tools.secrets.credentials import Credential
 from bailiwick.tools.secrets.leases import REVOKE_SELF, Lease, secret_path, vault_name
 from bailiwick.tools.vault import refusals
-from bailiwick.tools.vault.answers import EMPTY, FORBIDDEN, OK, Answer, Minted, Secret
+from bailiwick.tools.vault.answers import EMPTY, FORBIDDEN, OK, Answer, Minted, Refusals, Secret
 from bailiwick.tools.vault.ending import Ending
+from bailiwick.tools.vault.logins import Login
 from bailiwick.tools.vault.secrets import DatabaseUser, Wrapped, secret_fields, user_fields
 from bailiwick.tools.vault.sessions import Sessions
 from bailiwick.tools.vault.wire import Wire
@@ -46,40 +47,28 @@ class Leasing:
         left_behind: Callable[[Lease], None],
     ) -> Lease:
         """Lease what a scope names; see `Vault.lease`."""
-        path, role = secret_path(scope), vault_name("tool", tool)
-        started = self._clock()
-        login, answer = self._sessions.request(
-            "POST",
-            f"auth/token/create/{role}",
-            agent=agent,
-            to="make a child token",
-            json=_asked(scope, {**meta, "agent": agent, "tool": tool}),
-            wrap_ttl=scope.ttl if scope.is_wrapped else None,
-            seconds=scope.ttl,
-        )
-        why = refusals.mint(agent, role)
+        made = self._make(scope, agent, tool, meta)
         if scope.is_wrapped:
-            return self._wrapped(scope, role, answer.read(Wrapped, why), started)
-        minted = answer.read(Minted, why)
-        lease = Lease(
-            accessor=minted.auth.accessor,
-            role=role,
-            path=path,
-            ttl_asked=scope.ttl,
-            ttl=minted.auth.lease_duration,
-            mint_request=minted.request_id,
-            read_request="",
-            deadline=min(started + minted.auth.lease_duration, login.deadline),
-            credential=Credential(scope.label, {}),
-            token=minted.auth.client_token.get_secret_value(),
-            kind=scope.kind,
-        )
+            return made.wrapped(scope)
+        lease = made.child(scope)
         try:
             return self._filled(lease, scope)
         except BaseException:
             if not self._is_ended(lease):
                 left_behind(lease)
             raise
+
+    def make_ahead(self, scope: Scope, *, agent: str, tool: str, meta: Mapping[str, str]) -> Lease:
+        """Make a child that waits for a call; see `Vault.make_ahead`."""
+        return replace(self._make(scope, agent, tool, meta).child(scope), is_ahead=True)
+
+    def open(self, child: Lease, scope: Scope) -> Lease | None:
+        """Read a secret with a child that was made ahead; see `Vault.open`."""
+        left = max(child.deadline - self._clock(), 0)
+        answer = self._read(child)
+        if answer.status == FORBIDDEN:
+            return None
+        return _holding(replace(child, ttl=int(left)), scope, answer)
 
     def revoke(self, lease: Lease) -> None:
         """End a lease; see `Vault.revoke`."""
@@ -102,46 +91,29 @@ class Leasing:
         return self._ending.end(accessor, lease_id)
 
     def _filled(self, lease: Lease, scope: Scope) -> Lease:
-        token = SecretStr(lease.token)
         if scope.kind == "token":
-            fields = {"token": token.get_secret_value()}
+            fields = {"token": lease.token}
             return replace(lease, credential=Credential(scope.label, fields))
-        answer = self._wire.request("GET", lease.path, token=token, to="read a secret")
-        why = refusals.read(lease.role, scope)
-        if scope.kind == "kv":
-            secret = answer.read(Secret, why)
-            request, lease_id = secret.request_id, ""
-            credential = Credential(scope.label, secret_fields(secret, scope))
-        else:
-            user = answer.read(DatabaseUser, why)
-            request, lease_id = user.request_id, user.lease_id
-            credential = Credential(scope.label, user_fields(user, scope))
-        return replace(
-            lease,
-            credential=credential,
-            read_request=request,
-            lease_id=lease_id,
-            is_spent=scope.uses == 1,
-        )
+        return _holding(lease, scope, self._read(lease))
 
-    def _wrapped(self, scope: Scope, role: str, wrapped: Wrapped, started: float) -> Lease:
-        info = wrapped.wrap_info
-        if info.creation_path != f"auth/token/create/{role}":
-            raise VaultError(refusals.wrapped_elsewhere(role, info.creation_path))
-        return Lease(
-            accessor=info.wrapped_accessor,
-            role=role,
-            path=scope.path,
-            ttl_asked=scope.ttl,
-            ttl=info.ttl,
-            mint_request=wrapped.request_id,
-            read_request="",
-            # Unwrapped at its last moment, the token lives as long again.
-            deadline=started + info.ttl + scope.ttl,
-            credential=Credential(scope.label, {"token": info.token.get_secret_value()}),
-            token="",
-            kind=scope.kind,
+    def _read(self, lease: Lease) -> Answer:
+        token = SecretStr(lease.token)
+        return self._wire.request("GET", lease.path, token=token, to="read a secret")
+
+    def _make(self, scope: Scope, agent: str, tool: str, meta: Mapping[str, str]) -> "_Made":
+        path, role = secret_path(scope), vault_name("tool", tool)
+        started = self._clock()
+        login, answer = self._sessions.request(
+            "POST",
+            f"auth/token/create/{role}",
+            agent=agent,
+            to="make a child token",
+            json=_asked(scope, {**meta, "agent": agent, "tool": tool}),
+            wrap_ttl=scope.ttl if scope.is_wrapped else None,
+            seconds=scope.ttl,
         )
+        why = refusals.mint(agent, role)
+        return _Made(path=path, role=role, started=started, login=login, answer=answer, why=why)
 
     def _is_ended(self, lease: Lease) -> bool:
         with suppress(VaultError):
@@ -151,6 +123,75 @@ class Leasing:
 
     def _end(self, token: SecretStr) -> Answer:
         return self._wire.request("POST", REVOKE_SELF, token=token, to="revoke a token")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """Hold what Vault answered to the making of a child."""
+
+    path: str
+    role: str
+    started: float
+    login: Login
+    answer: Answer
+    why: Refusals
+
+    def child(self, scope: Scope) -> Lease:
+        minted = self.answer.read(Minted, self.why)
+        return Lease(
+            accessor=minted.auth.accessor,
+            role=self.role,
+            path=self.path,
+            ttl_asked=scope.ttl,
+            ttl=minted.auth.lease_duration,
+            mint_request=minted.request_id,
+            read_request="",
+            deadline=min(self.started + minted.auth.lease_duration, self.login.deadline),
+            credential=Credential(scope.label, {}),
+            token=minted.auth.client_token.get_secret_value(),
+            kind=scope.kind,
+            parent=self.login.accessor,
+        )
+
+    def wrapped(self, scope: Scope) -> Lease:
+        wrapped = self.answer.read(Wrapped, self.why)
+        info = wrapped.wrap_info
+        if info.creation_path != f"auth/token/create/{self.role}":
+            raise VaultError(refusals.wrapped_elsewhere(self.role, info.creation_path))
+        return Lease(
+            accessor=info.wrapped_accessor,
+            role=self.role,
+            path=scope.path,
+            ttl_asked=scope.ttl,
+            ttl=info.ttl,
+            mint_request=wrapped.request_id,
+            read_request="",
+            # Unwrapped at its last moment, the token lives as long again.
+            deadline=self.started + info.ttl + scope.ttl,
+            credential=Credential(scope.label, {"token": info.token.get_secret_value()}),
+            token="",
+            kind=scope.kind,
+            parent=self.login.accessor,
+        )
+
+
+def _holding(lease: Lease, scope: Scope, answer: Answer) -> Lease:
+    why = refusals.read(lease.role, scope)
+    if scope.kind == "kv":
+        secret = answer.read(Secret, why)
+        request, lease_id = secret.request_id, ""
+        credential = Credential(scope.label, secret_fields(secret, scope))
+    else:
+        user = answer.read(DatabaseUser, why)
+        request, lease_id = user.request_id, user.lease_id
+        credential = Credential(scope.label, user_fields(user, scope))
+    return replace(
+        lease,
+        credential=credential,
+        read_request=request,
+        lease_id=lease_id,
+        is_spent=scope.uses == 1,
+    )
 
 
 def _asked(scope: Scope, meta: Mapping[str, str]) -> dict[str, object]:

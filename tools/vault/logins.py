@@ -21,12 +21,14 @@ class Login:
         token: The token.
         ttl: Seconds that it was given for when it was made.
         renew_at: When to renew it; never where it cannot be.
+        accessor: Its handle in Vault.
     """
 
     deadline: float
     token: str = field(repr=False)
     ttl: float = math.inf
     renew_at: float = math.inf
+    accessor: str = ""
 
 
 class Logins:

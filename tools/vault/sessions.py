@@ -73,6 +73,11 @@ class Sessions:
             if method.is_fleeting:
                 self._logins.get(agent, seconds=0)
 
+    def is_current(self, agent: str, accessor: str) -> bool:
+        """Tell whether an agent is still logged in as it was, by the handle of that login."""
+        login = self._logins.known(agent)
+        return login is not None and login.accessor == accessor
+
     def request(  # noqa: PLR0913 - a request has these parts
         self,
         method: Method,
@@ -190,4 +195,5 @@ def _login(minted: Minted, started: float, *, since: Login | None = None) -> Log
         deadline=started + given,
         ttl=given if since is None else since.ttl,
         renew_at=started + given * _PART if is_renewable else math.inf,
+        accessor=auth.accessor,
     )
