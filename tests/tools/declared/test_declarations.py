@@ -1,0 +1,193 @@
+"""What a tool declares, and which declarations are refused."""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from functools import partial
+from typing import Annotated, Any
+
+import pytest
+from langchain_core.tools import (
+    tool,
+)
+from langgraph.prebuilt import InjectedState
+from pydantic import ValidationError
+from tests.tools.declared.functions import credential, pay, ping
+
+from bailiwick.policies.calls import ToolUse
+from bailiwick.policies.errors import ScopeError
+from bailiwick.policies.scopes import Scope
+from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
+from bailiwick.tools.secrets.credentials import Credential
+
+
+def test_a_tool_must_say_what_it_does_to_the_world() -> None:
+    """There is no default that could be wrong."""
+    with pytest.raises(TypeError, match="effect"):
+        scoped_tool(ping)  # type: ignore[call-overload]  # the mistake that is tried
+    with pytest.raises(ValidationError, match="effect"):
+        scoped_tool(ping, effect="harmless")  # type: ignore[call-overload]  # as above
+
+
+def test_a_decorated_function_is_a_scoped_tool() -> None:
+    """It takes its name and description from the function, its scope from the decorator."""
+
+    @scoped_tool(effect="destructive", credential="bank/pay", ttl=30, mount="kv")
+    def transfer(to: str, *, credential: Credential) -> str:
+        """Transfer money."""
+        return to + credential.reveal()
+
+    assert isinstance(transfer, ScopedTool)
+    assert (transfer.name, transfer.description) == ("transfer", "Transfer money.")
+    assert transfer.scope == Scope(path="bank/pay", ttl=30, mount="kv")
+    assert transfer.use == ToolUse(name="transfer", version=transfer.version, effect="destructive")
+
+
+def test_a_function_can_be_scoped_by_a_call() -> None:
+    """For functions that are somebody else's, and under another name."""
+    scoped = scoped_tool(ping, effect="read", name="knock", describe=lambda args: f"{args}")
+
+    assert (scoped.name, scoped.effect, scoped.scope) == ("knock", "read", None)
+    assert scoped.describe is not None
+    assert scoped.call({"times": 2}, None) == "pongpong"
+
+
+def optional(to: str, *, credential: Credential | None = None) -> str:
+    """Take a secret or not."""
+    return f"{to}{credential}"
+
+
+def two(*, one: Credential, other: Credential) -> str:
+    """Take two secrets."""
+    return f"{one}{other}"
+
+
+@pytest.mark.parametrize(
+    ("function", "path", "message"),
+    [
+        (pay, None, "'pay' must have a parameter annotated `Credential` exactly where"),
+        (ping, "bank/pay", "'ping' must have a parameter annotated `Credential` exactly where"),
+        (optional, "bank/pay", "'optional' must have a parameter annotated `Credential`"),
+        (optional, None, "'optional' has a parameter that no language model can fill"),
+        (two, "bank/pay", "'two' has 2 credentials: one call leases one"),
+    ],
+    ids=["undeclared", "unused", "optional", "optional and undeclared", "two"],
+)
+def test_declaration_and_parameters_must_agree(
+    function: Callable[..., str], path: str | None, message: str
+) -> None:
+    """A secret that would not be passed, or not be leased, is a mistake found at once."""
+    with pytest.raises(ScopeError, match=message):
+        scoped_tool(function, effect="write", credential=path)
+
+
+def test_an_annotated_credential_is_one() -> None:
+    """What `Annotated` adds for readers does not hide it."""
+
+    def pay(to: str, *, key: Annotated[Credential, "the bank's"]) -> str:
+        """Pay."""
+        return to + key.reveal()
+
+    scoped = scoped_tool(pay, effect="write", credential="bank/pay")
+
+    assert set(scoped.args) == {"to"}
+    assert scoped.call({"to": "x"}, credential()) == "xk-123"
+
+
+def generate(times: int) -> Iterator[str]:
+    """Give many answers."""
+    yield from ["x"] * times
+
+
+class Callme:
+    """Be called like a function."""
+
+    def __call__(self, times: int) -> str:
+        """Answer."""
+        return "x" * times
+
+
+@pytest.mark.parametrize(
+    ("declared", "kind"),
+    [(partial(ping, times=3), "partial"), (Callme(), "Callme"), (generate, "generator")],
+    ids=["partial", "callable object", "generator"],
+)
+def test_only_functions_and_tools_can_be_scoped(declared: Callable[..., Any], kind: str) -> None:
+    """A partial's bound arguments could be overridden, a generator runs after its lease."""
+    with pytest.raises(ScopeError, match=f"a {kind} cannot be scoped: write a function around it"):
+        scoped_tool(declared, effect="read", name="odd")
+
+
+def test_a_method_can_be_scoped_where_it_is_bound() -> None:
+    """Its object is no argument of the model's."""
+    scoped = scoped_tool(Callme().__call__, effect="read", name="answer")
+
+    assert set(scoped.args) == {"times"}
+    assert scoped.call({"times": 2}, None) == "xx"
+
+
+def test_a_tool_needs_a_docstring() -> None:
+    """Without one a model would not know what it calls."""
+
+    def silent(times: int) -> str:
+        return "x" * times
+
+    for declared in (silent, lambda: "x"):
+        with pytest.raises(ScopeError, match="needs a docstring"):
+            scoped_tool(declared, effect="read", name="silent")
+
+
+@pytest.mark.parametrize(
+    "parameters", ["*args", "**kwargs", "times, /"], ids=["args", "kwargs", "positional"]
+)
+def test_every_argument_has_a_name(parameters: str) -> None:
+    """Calls are recorded and approved by name."""
+    space: dict[str, Any] = {}
+    exec(f"def odd({parameters}):\n    'Odd.'", space)  # noqa: S102 - three functions from one line
+
+    with pytest.raises(ScopeError, match=r"'odd' takes '\w+' without a name: name every parameter"):
+        scoped_tool(space["odd"], effect="read")
+
+
+def stateful(times: int, state: Annotated[dict[str, Any], InjectedState]) -> str:
+    """Look into the graph."""
+    return f"{times}{state}"
+
+
+@pytest.mark.parametrize("declared", [stateful, tool(stateful)], ids=["function", "tool"])
+def test_nothing_but_the_credential_is_injected(declared: Any) -> None:  # noqa: ANN401 - of both kinds
+    """A guard has no state to give, and a model must not fill such an argument in its place."""
+    with pytest.raises(ScopeError, match="'stateful' wants 'state' injected"):
+        scoped_tool(declared, effect="read")
+
+
+def test_annotations_may_be_text() -> None:
+    """As in modules that postpone their evaluation."""
+    space: dict[str, Any] = {"Credential": Credential}
+    exec(  # noqa: S102 - a module of its own future
+        "from __future__ import annotations\n"
+        "from decimal import Decimal\n"
+        "def pay(amount: Decimal, *, key: Credential) -> str:\n"
+        "    'Pay.'\n"
+        "    return repr(amount)",
+        space,
+    )
+    scoped = scoped_tool(space["pay"], effect="write", credential="bank/pay")
+
+    assert scoped.validate_args({"amount": "1.50"}) == {"amount": Decimal("1.50")}
+
+
+def test_an_annotation_that_cannot_be_found_is_named() -> None:
+    """A type of a local scope is not found by its name from outside."""
+
+    def local(line: "Missing") -> str:  # type: ignore[name-defined]  # noqa: F821 - the mistake that is tried
+        """Be."""
+        return f"{line}"
+
+    with pytest.raises(ScopeError, match="'local' is annotated with 'Missing', which cannot"):
+        scoped_tool(local, effect="read")
+
+
+def test_a_scoped_tool_is_not_scoped_again() -> None:
+    """Two declarations of one tool would contradict each other."""
+    with pytest.raises(ScopeError, match="'ping' is a scoped tool already"):
+        scoped_tool(scoped_tool(ping, effect="read"), effect="write")
