@@ -1,135 +1,32 @@
-"""Checkpoints in sealed savers: the same graphs, and nothing in the clear."""
+"""Checkpoints in sealed savers: the same graphs on each saver, and nothing in the clear."""
 
-import asyncio
-import json
-import sqlite3
-from collections.abc import Generator, Iterator
-from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
-import psycopg
 import pytest
-from blockbuster import blockbuster_ctx
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
-from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import END, START, StateGraph
-from langgraph.types import Command, interrupt
-from tests.conftest import Cluster
+from langgraph.checkpoint.base import CheckpointTuple
+from langgraph.types import Command
+from tests.graphs.checkpoints.graph import SECRET, at, graph
 from tests.graphs.fakes import Office, ask, scripted
-from tests.sealed import House, open_house
+from tests.sealed import House
 from tests.stories.engines import (
     App,
     AsyncEngine,
     Engine,
     Run,
     SyncEngine,
-    open_async_engine,
-    open_sync_engine,
 )
-from typing_extensions import TypedDict
 
 from bailiwick.graphs import create_supervisor
-from bailiwick.graphs.checkpoints.checkpointers import open_async_checkpointer, open_checkpointer
 from bailiwick.graphs.checkpoints.sealed_rows import place_of
 from bailiwick.graphs.checkpoints.sealed_saver import SealedSaver
-from bailiwick.graphs.checkpoints.sealing import SealingSerializer
 from bailiwick.policies.errors import CheckpointError, VaultError
 from bailiwick.policies.principals import Principal
-from bailiwick.tools.devvault import DevelopmentVault
-from bailiwick.tools.devvault.faults import Fault
 
 CLERK = Principal(id="clerk")
-SECRET = "the lamp arrived broken"
-SAVERS = ("memory", "sqlite", "postgresql")
-
-
-class State(TypedDict, total=False):
-    """Values that savers keep in different ways."""
-
-    text: str
-    count: int
-    done: bool
-    items: list[str]
-    answer: str
-
-
-class Inner(TypedDict, total=False):
-    """The state of the subgraph."""
-
-    text: str
-    answer: str
-
-
-def graph() -> StateGraph[State]:
-    """Return a graph with a subgraph that asks a person."""
-
-    def wait(state: Inner) -> Inner:
-        return {"answer": interrupt("may it?"), "text": state.get("text", "")}
-
-    inner = StateGraph(Inner)
-    inner.add_node("wait", wait)
-    inner.add_edge(START, "wait")
-
-    def work(state: State) -> State:
-        text = state.get("text", "")
-        return {"count": 41, "done": True, "items": [text, text], "text": f"{text}!"}
-
-    made = StateGraph(State)
-    made.add_node("work", work)
-    made.add_node("inner", inner.compile())
-    made.add_edge(START, "work")
-    made.add_edge("work", "inner")
-    made.add_edge("inner", END)
-    return made
-
-
-@pytest.fixture(scope="module")
-def devvault() -> Iterator[DevelopmentVault]:
-    """A development Vault that is running."""
-    with DevelopmentVault() as running:
-        yield running
-
-
-@pytest.fixture
-def house(devvault: DevelopmentVault) -> Iterator[House]:
-    """A Vault with the services of the house, and a ledger in memory."""
-    with open_house(devvault, "sqlite://") as opened:
-        yield opened
-
-
-@contextmanager
-def in_memory(way: str, sealing: SealingSerializer) -> Generator[Engine]:
-    """Keep checkpoints in memory."""
-    saver = SealedSaver(InMemorySaver(), sealing)
-    if way == "sync":
-        yield SyncEngine(saver)
-        return
-    with asyncio.Runner() as loop:
-        yield AsyncEngine(saver, loop)
-
-
-@pytest.fixture(params=[f"{saver}-{way}" for saver in SAVERS for way in ("sync", "async")])
-def engine(request: pytest.FixtureRequest, house: House, tmp_path: Path) -> Generator[Engine]:
-    """Run graphs on each saver, sealed."""
-    saver, way = str(request.param).split("-")
-    with ExitStack() as opened:
-        if saver == "memory":
-            yield opened.enter_context(in_memory(way, house.sealing()))
-            return
-        url = f"sqlite:///{tmp_path / 'c.db'}"
-        if saver == "postgresql":
-            cluster: Cluster = request.getfixturevalue("postgres_cluster")
-            url = cluster.create_database()
-        open_engine = open_sync_engine if way == "sync" else open_async_engine
-        yield opened.enter_context(open_engine(url, house.sealing()))
-
-
-def at(thread: str, **more: object) -> RunnableConfig:
-    """Return the config of a thread."""
-    return {"configurable": {"thread_id": thread, **more}}
 
 
 def ran(engine: Engine, app: App, given: object, config: RunnableConfig) -> dict[str, Any]:
@@ -313,139 +210,3 @@ def test_a_thread_is_removed_and_not_copied(engine: Engine) -> None:
     else:
         saver.delete_thread("gone")
     assert listed(engine, at("gone")) == []
-
-
-def test_sealing_waits_for_nobody_on_an_event_loop(house: House) -> None:
-    """While a key is fetched for one thread, the loop turns."""
-
-    async def run() -> int:
-        app = graph().compile(checkpointer=SealedSaver(InMemorySaver(), house.sealing()))
-        turns = 0
-
-        async def turn() -> None:
-            nonlocal turns
-            while True:
-                turns += 1
-                await asyncio.sleep(0.01)
-
-        turning = asyncio.create_task(turn())
-        house.devvault.faults.add(Fault(path="transit/datakey/*", delay=0.3))
-        await app.ainvoke({"text": "x"}, at("slow"))
-        turning.cancel()
-        return turns
-
-    assert asyncio.run(run()) > 10
-
-
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-async def test_nothing_blocks_an_event_loop(
-    kind: str, house: House, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    """No key is fetched and no database asked there: LangGraph's own detector is on."""
-    url = f"sqlite:///{tmp_path / 'c.db'}"
-    if kind == "postgresql":
-        cluster: Cluster = request.getfixturevalue("postgres_cluster")
-        url = cluster.create_database()
-    async with open_async_checkpointer(url, house.sealing()) as saver:
-        app = graph().compile(checkpointer=saver)
-        with blockbuster_ctx():
-            await app.ainvoke({"text": SECRET}, at("loop"))
-            assert (await app.ainvoke(Command(resume="yes"), at("loop")))["answer"] == "yes"
-            assert [each async for each in app.aget_state_history(at("loop"))]
-    async with open_async_checkpointer(url, house.sealing()) as saver:
-        app = graph().compile(checkpointer=saver)
-        with blockbuster_ctx():
-            assert (await app.aget_state(at("loop"))).values["answer"] == "yes"
-
-
-def test_a_schemas_types_are_allowed_and_still_sealed(house: House) -> None:
-    """LangGraph asks a saver for a copy of itself that may build more."""
-    saver = SealedSaver(InMemorySaver(), house.sealing())
-    wide = saver.with_allowlist([("bailiwick.policies.principals", "Principal")])
-    assert isinstance(wide, SealedSaver)
-    assert wide is not saver
-    graph().compile(checkpointer=wide).invoke({"text": SECRET}, at("wide"))
-    assert graph().compile(checkpointer=saver).get_state(at("wide")).values["count"] == 41
-
-
-def rows_of(url: str, query: str) -> list[tuple[Any, ...]]:
-    """Read a database past every saver."""
-    if url.startswith("sqlite"):
-        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
-            return connection.execute(query).fetchall()
-    with psycopg.connect(url) as connection:
-        return connection.execute(query.encode()).fetchall()
-
-
-def test_postgresql_keeps_no_value_inline(postgres_url: str, house: House) -> None:
-    """Where it would keep texts and numbers in the checkpoint's own column."""
-    with open_checkpointer(postgres_url, house.sealing()) as saver:
-        graph().compile(checkpointer=saver).invoke({"text": SECRET}, at("inline"))
-    inline = rows_of(postgres_url, "SELECT checkpoint->'channel_values' FROM checkpoints")
-    assert inline
-    assert {value for (values,) in inline for value in values.values()} <= {None}
-    types = rows_of(
-        postgres_url,
-        "SELECT type FROM checkpoint_blobs UNION SELECT type FROM checkpoint_writes",
-    )
-    assert {each for (each,) in types} <= {"sealed1", "sealed1v"}
-
-
-def test_an_unsealed_thread_is_read_while_migrating(database_url: str, house: House) -> None:
-    """What is added to it is sealed; a thread that begins then needs no migrating later."""
-    with open_checkpointer(database_url) as saver:
-        graph().compile(checkpointer=saver).invoke({"text": "old"}, at("old"))
-    with open_checkpointer(database_url, house.sealing()) as saver:
-        strict = graph().compile(checkpointer=saver)
-        with pytest.raises(CheckpointError, match="BAILIWICK_ENCRYPT=migrating"):
-            strict.get_state(at("old"))
-    with open_checkpointer(database_url, house.sealing(migrating=True)) as saver:
-        app = graph().compile(checkpointer=saver)
-        assert app.get_state(at("old")).values["count"] == 41
-        before = unsealed(database_url)
-        assert app.invoke(Command(resume="yes"), at("old"))["answer"] == "yes"
-        app.invoke({"text": "new"}, at("new"))
-        assert unsealed(database_url) == before > 0
-    with open_checkpointer(database_url, house.sealing()) as saver:
-        app = graph().compile(checkpointer=saver)
-        assert app.get_state(at("new")).values["count"] == 41
-
-
-def unsealed(url: str) -> int:
-    """Return how many values are not sealed."""
-    tables = ("checkpoints", "writes")
-    if url.startswith("postgresql"):
-        tables = ("checkpoint_blobs", "checkpoint_writes")
-    types = [
-        kind
-        for table in tables
-        for (kind,) in rows_of(url, f"SELECT type FROM {table}")  # noqa: S608 - the two above
-    ]
-    return sum(not kind.startswith("sealed") for kind in types)
-
-
-def test_a_saver_without_a_wrapper_keeps_nothing(house: House) -> None:
-    """The serializer alone does not know whose values it is given."""
-    app = graph().compile(checkpointer=InMemorySaver(serde=house.sealing()))
-    with pytest.raises(CheckpointError, match="put a SealedSaver around the saver"):
-        app.invoke({"text": SECRET}, at("one"))
-
-
-def test_rows_of_a_saver_said_to_be_whole_that_is_not_are_refused(
-    postgres_url: str, house: House
-) -> None:
-    """They have no seal: what is missing is not taken for granted."""
-    with open_checkpointer(postgres_url, house.sealing()) as saver:
-        assert isinstance(saver, SealedSaver)
-        wrong: BaseCheckpointSaver[Any] = SealedSaver(saver.saver, house.sealing(), is_whole=True)
-        graph().compile(checkpointer=wrong).invoke({"text": "x"}, at("wrong"))
-        with pytest.raises(CheckpointError, match="it is not sealed"):
-            wrong.get_tuple(at("wrong", checkpoint_ns=""))
-
-
-def test_the_metadata_stays_json(sqlite_url: str, house: House) -> None:
-    """So that savers can filter by it."""
-    with open_checkpointer(sqlite_url, house.sealing()) as saver:
-        graph().compile(checkpointer=saver).invoke({"text": "x"}, at("json"))
-    rows = rows_of(sqlite_url, "SELECT metadata FROM checkpoints")
-    assert {json.loads(row)["source"] for (row,) in rows} == {"input", "loop"}
