@@ -6,9 +6,11 @@ RUNS := .venv/.runs
 STAMP := .venv/.installed
 
 export PYTHON
+# The tests start hundreds of processes: each would compile anew whatever it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types mypy pyright check kills vault lowest bench conformance lock clean
+.PHONY: help demo test lint types mypy pyright collect check kills vault lowest bench conformance lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,7 +19,7 @@ demo: $(RUNS)  ## run the refund desk, unattended, to its end
 	$(BIN)/bailiwick demo
 
 test: $(STAMP)  ## lint, types and all tests: what CI runs
-	@$(MAKE) --no-print-directory --jobs=2 lint types  # each of them keeps one core busy
+	@$(MAKE) --no-print-directory --jobs=2 lint types collect  # each keeps one core busy
 	@$(MAKE) --no-print-directory check
 
 lint: $(STAMP)
@@ -31,6 +33,10 @@ mypy: $(STAMP)
 
 pyright: $(STAMP)
 	$(BIN)/pyright
+
+# Has pytest compile the tests once, before each of its workers would.
+collect: $(STAMP)
+	@$(BIN)/pytest --collect-only -qqq >.venv/.collected || { cat .venv/.collected; exit 1; }
 
 check: $(STAMP)
 	$(BIN)/pytest -n 4  # on two cores, too: many tests wait for servers and locks
