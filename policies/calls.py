@@ -58,6 +58,11 @@ class ToolCall:
         return plain_record(self.args)
 
     @cached_property
+    def occurrence(self) -> str:
+        """A digest that is the same under any policy and with any version of the tool."""
+        return digest([self.thread, self.namespace, self.id, self.tool.name, self.plain_args])
+
+    @cached_property
     def _digests(self) -> dict[str, str]:
         return {}
 

@@ -185,7 +185,7 @@ class Execution:
 
     def _begin(self, connection: Connection, version: str) -> None:
         if not self._changes:
-            self._key = call_rows.occurrence(self._call) if self._tool.takes_key else ""
+            self._key = self._call.occurrence if self._tool.takes_key else ""
             return
         scope, proposal = self._tool.scope, self._proposal
         begun = self._guard.calls.begin(

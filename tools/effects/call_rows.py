@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from bailiwick.policies.calls import Effect, ToolCall
-from bailiwick.policies.canonical import Json, digest
+from bailiwick.policies.canonical import Json
 from bailiwick.tools.records import tables
 from bailiwick.tools.records.database import insert_once
 
@@ -144,11 +144,6 @@ _CALLS = select(
 ).order_by(_c.started_at, _c.key)
 
 
-def occurrence(call: ToolCall) -> str:
-    """Return what makes a call this one, under any policy and with any version of its tool."""
-    return digest([call.thread, call.namespace, call.id, call.tool.name, call.plain_args])
-
-
 def begin(
     connection: Connection, call: ToolCall, key: str, *, lasts: float, idempotency_key: str
 ) -> Intent:
@@ -156,7 +151,7 @@ def begin(
     now = connection.execute(_CLOCK).scalar_one()
     row = {
         "key": key,
-        "occurrence": occurrence(call),
+        "occurrence": call.occurrence,
         "thread": call.thread,
         "namespace": call.namespace,
         "tool_call_id": call.id,
@@ -178,7 +173,7 @@ def begin(
 
 def standing(connection: Connection, call: ToolCall) -> Intent | None:
     """Return what stands of a call; `None` where it never began."""
-    row = connection.execute(_STANDING, {"of": occurrence(call)}).mappings().one_or_none()
+    row = connection.execute(_STANDING, {"of": call.occurrence}).mappings().one_or_none()
     return None if row is None else Intent(**row)
 
 

@@ -71,7 +71,7 @@ class Calls:
             call,
             call.digest(policy_version),
             lasts=lasts,
-            idempotency_key=idempotency_key or rows.occurrence(call),
+            idempotency_key=idempotency_key or call.occurrence,
         )
 
     def standing(self, connection: Connection, call: ToolCall) -> Intent | None:

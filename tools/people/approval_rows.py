@@ -32,9 +32,10 @@ _clock = tables.database_clock()
 
 _NO_GRANTS = "[]"
 
-_TIMED = ("pending", "approved")
+# Not `in_`, whose list SQLAlchemy spells out anew for every execution.
+_is_timed = or_(_approvals.state == "pending", _approvals.state == "approved")
 _STATE = case(
-    (and_(_approvals.state.in_(_TIMED), _approvals.expires_at <= _clock), "expired"),
+    (and_(_is_timed, _approvals.expires_at <= _clock), "expired"),
     else_=_approvals.state,
 )
 
@@ -57,7 +58,7 @@ _APPROVAL = _APPROVALS.where(_approvals.id == bindparam("request"))
 
 _OPEN = _APPROVALS.where(
     _approvals.thread == bindparam("of"),
-    _approvals.state.in_(_TIMED),
+    _is_timed,
     _approvals.expires_at > _clock,
 )
 
@@ -98,12 +99,11 @@ def now(connection: Connection) -> float:
 
 def is_now(state: State) -> Condition:
     """Say in SQL that a request stands at `state` by the database's clock."""
-    timed = _approvals.state.in_(_TIMED)
     match state:
         case "pending" | "approved":
             return and_(_approvals.state == state, _approvals.expires_at > _clock)
         case "expired":
-            return or_(_approvals.state == state, and_(timed, _approvals.expires_at <= _clock))
+            return or_(_approvals.state == state, and_(_is_timed, _approvals.expires_at <= _clock))
         case _:
             return _approvals.state == state
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 
 from langchain_core.messages import BaseMessage, HumanMessage
 from sqlalchemy import bindparam, select
@@ -53,7 +54,7 @@ class Requests:
         if not key or thread == UNTHREADED:
             return principal.id
         if (known := self._known.get(key)) is None:
-            known = self._written(key) or self._write(thread, key, principal, is_input=is_input)
+            known = self._write(thread, key, principal, is_input=is_input)
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
             self._known[key] = known
@@ -63,21 +64,18 @@ class Requests:
         """Tell whether `requester` would answer without the database."""
         return not key or key in self._known
 
-    def _written(self, key: str) -> str | None:
-        with self._ledger.reading() as connection:
-            return connection.scalar(_REQUESTER, {"asked": key})
-
     def _write(self, thread: str, key: str, principal: Principal, *, is_input: bool) -> str:
         row = {"key": key, "requester": principal.id}
         with self._ledger.transaction() as connection:
             self._ledger.lock(connection, thread)
-            if insert_once(connection, tables.requests, row):
-                entry = Entry("request", {"requester": principal.id, "message": key})
-                self._ledger.append(connection, thread, entry)
-                if is_input:
-                    withdraw_all(self._ledger, connection, thread, WENT_ON)
-                return principal.id
-        return self._written(key) or principal.id
+            if not insert_once(connection, tables.requests, row):
+                known: str = connection.execute(_REQUESTER, {"asked": key}).scalar_one()
+                return known
+            entry = Entry("request", {"requester": principal.id, "message": key})
+            self._ledger.append(connection, thread, entry)
+            if is_input:
+                withdraw_all(self._ledger, connection, thread, WENT_ON)
+        return principal.id
 
 
 def request_key(thread: str, messages: Sequence[BaseMessage]) -> str:
@@ -85,8 +83,14 @@ def request_key(thread: str, messages: Sequence[BaseMessage]) -> str:
     for message in reversed(messages):
         if isinstance(message, HumanMessage):
             content = json.dumps(message.content, sort_keys=True, default=str)
-            return digest([thread, message.id or "", content])
+            return _key(thread, message.id or "", content)
     return ""
+
+
+# One message is asked about at every step of its thread.
+@lru_cache(maxsize=128)
+def _key(thread: str, message: str, content: str) -> str:
+    return digest([thread, message, content])
 
 
 _REQUESTER = select(tables.requests.c.requester).where(tables.requests.c.key == bindparam("asked"))
