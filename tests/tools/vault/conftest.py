@@ -1,30 +1,21 @@
-"""What the tests of sessions stand on: a Vault whose time and theirs can be moved apart."""
+"""What the tests of connections stand on: a Vault whose time and theirs can be moved apart."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 
 import pytest
+from tests.tools.vault.leasing import Clock, Connect
+from tests.tools.vault.renewals import look_past_earlier
 
-from bailiwick.policies.scopes import Scope
-from bailiwick.tools.devvault import DevelopmentVault
-from bailiwick.tools.secrets.leases import Lease
+from bailiwick.tools.provision import VaultOperator
 from bailiwick.tools.vault import Vault
-from bailiwick.tools.vault.methods import LoginMethod
-
-REFUND = Scope(path="payments/refund")
-
-Connect = Callable[[Mapping[str, LoginMethod]], Vault]
+from bailiwick.tools.vault.methods import AppRole, LoginMethod
 
 
-class Clock:
-    """Be a monotonic clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        """Return the seconds."""
-        return self.now
+@pytest.fixture(autouse=True)
+def earlier() -> None:
+    """Look past the threads of other tests' connections in this process."""
+    look_past_earlier()
 
 
 @pytest.fixture
@@ -45,11 +36,10 @@ def connect(vault_server: tuple[str, str], clock: Clock) -> Iterator[Connect]:
         yield open_vault
 
 
-def lease_refund(vault: Vault) -> Lease:
-    """Lease what the refund tool needs, as `billing`."""
-    return vault.lease(REFUND, agent="billing", tool="issue_refund", meta={})
-
-
-def count(devvault: DevelopmentVault, path: str) -> int:
-    """Return how often a path was asked for."""
-    return [exchange.path for exchange in devvault.requests].count(path)
+@pytest.fixture
+def approles_of_1300_seconds(
+    vault_operator: VaultOperator, vault_approles: Mapping[str, AppRole]
+) -> Mapping[str, AppRole]:
+    """The same agents, of which `billing` can stay logged in for little more than one time."""
+    vault_operator.write("auth/approle/role/bailiwick-billing", token_max_ttl=1300)
+    return vault_approles

@@ -4,29 +4,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.tools.vault.leasing import Clock
 
 from bailiwick.policies.errors import VaultError
 from bailiwick.tools.devvault import DevelopmentVault, Fault
 from bailiwick.tools.vault.answers import Answer
 from bailiwick.tools.vault.breaker import PAUSE, THRESHOLD, Breaker
 from bailiwick.tools.vault.wire import Wire
-
-
-class Clock:
-    """Be a monotonic clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        """Return the seconds."""
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """A clock that stands still."""
-    return Clock()
 
 
 def fail(breaker: Breaker, times: int = 1) -> None:

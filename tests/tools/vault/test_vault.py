@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.tools.vault.leasing import REFUND, SECRET, lease_refund
 
 from bailiwick.policies.errors import ScopeError, SettingsError, VaultError
 from bailiwick.policies.scopes import Scope
@@ -14,7 +15,6 @@ from bailiwick.tools.vault import Vault
 from bailiwick.tools.vault.methods import AppRole
 from bailiwick.tools.vault.wire import Wire
 
-REFUND = Scope(path="payments/refund")
 LOOKUP = Scope(path="orders/read", ttl=30)
 
 
@@ -25,11 +25,6 @@ def is_alive(operator: VaultOperator, lease: Lease) -> bool:
     except VaultError:
         return False
     return True
-
-
-def lease_refund(vault: Vault) -> Lease:
-    """Lease what the refund tool needs."""
-    return vault.lease(REFUND, agent="billing", tool="issue_refund", meta={"call": "1"})
 
 
 def test_an_agent_without_an_approle_gets_nothing(vault_server: tuple[str, str]) -> None:
@@ -44,7 +39,7 @@ def test_a_lease_holds_the_secret_of_its_scope(vault: Vault) -> None:
     """The credential reveals what was written, and the lease says how it was had."""
     lease = lease_refund(vault)
 
-    assert lease.credential.reveal() == "refund-secret-7f3a"
+    assert lease.credential.reveal() == SECRET
     assert lease.role == "bailiwick-issue_refund"
     assert lease.path == "secret/data/payments/refund"
     assert (lease.ttl_asked, lease.ttl) == (60, 60)
