@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.devvault import DevelopmentVault
+from bailiwick.tools.provision import AgentIdentity, Registry, ToolScope
 from bailiwick.tools.secrets.leases import Lease
 from bailiwick.tools.vault import Vault
 from bailiwick.tools.vault.methods import LoginMethod
@@ -12,6 +13,12 @@ REFUND = Scope(path="payments/refund")
 SECRET = "refund-secret-7f3a"
 ROLE = "bailiwick-issue_refund"
 LOGIN, RENEW = "auth/approle/login", "auth/token/renew-self"
+REGISTRY = Registry(
+    agents=(
+        AgentIdentity(name="billing", tools=(ToolScope(tool="issue_refund", scope=REFUND),)),
+        AgentIdentity(name="orders"),
+    )
+)
 
 Connect = Callable[[Mapping[str, LoginMethod]], Vault]
 

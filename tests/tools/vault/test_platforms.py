@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.tools.vault.leasing import REFUND, SECRET, Clock, count, lease_refund
+from tests.tools.vault.leasing import REFUND, REGISTRY, SECRET, Clock, count, lease_refund
 from tests.tools.vault.platforms import GOOD_JWTS, PlatformMethod
-from tests.tools.vault.test_wrapped_ids import REGISTRY
 
 from bailiwick.policies.errors import VaultError
 from bailiwick.tools.devvault import DevelopmentVault

@@ -6,14 +6,11 @@ import traceback
 from pathlib import Path
 
 import pytest
-from tests.tools.vault.leasing import LOGIN, REFUND, SECRET, Connect, count, lease_refund
+from tests.tools.vault.leasing import LOGIN, REFUND, REGISTRY, SECRET, Connect, count, lease_refund
 
 from bailiwick.policies.errors import VaultError
 from bailiwick.tools.devvault import DevelopmentVault, Fault
 from bailiwick.tools.provision import (
-    AgentIdentity,
-    Registry,
-    ToolScope,
     VaultOperator,
     make_plan,
     write_secret,
@@ -22,12 +19,6 @@ from bailiwick.tools.provision.secret_ids import wrapped_login
 from bailiwick.tools.vault.methods import JwtLogin, WrappedAppRole, WrappedSecretId
 
 UNWRAP, LOOKUP = "sys/wrapping/unwrap", "sys/wrapping/lookup"
-REGISTRY = Registry(
-    agents=(
-        AgentIdentity(name="billing", tools=(ToolScope(tool="issue_refund", scope=REFUND),)),
-        AgentIdentity(name="orders"),
-    )
-)
 
 
 @pytest.fixture
