@@ -7,9 +7,10 @@ from typing import Protocol
 import pytest
 from tests.conftest import TRIALS, Cluster
 from tests.stories.databases import Place
-from tests.stories.desk import Desk, Ground, open_desk
+from tests.stories.desk import Desk, open_desk
 from tests.stories.engines import OPENERS, Engine
 from tests.stories.gates import GatedGround, open_gated_ground
+from tests.stories.ground import Ground
 from tests.stories.kills import Carriers
 from tests.stories.nursery import Nursery, open_nursery
 

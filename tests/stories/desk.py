@@ -1,28 +1,29 @@
-"""Owns the refund desk as the stories attack it: its people, its threads, its effects."""
+"""Owns the refund desk as the stories attack it: its graphs, its threads, its effects."""
 
 import time
 import uuid
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
+from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
-from langgraph.types import Command, Interrupt
+from langgraph.types import Interrupt
+from tests.stories.answers import resume
 from tests.stories.engines import App, Engine, Outcome, Run
+from tests.stories.ground import Ground, refund_requests
+from tests.stories.people import CUSTOMER, MANAGER, REFUND, REQUEST
+from tests.stories.scripts import asks, scripted
 
 from bailiwick.agents.refund_desk import SUPERVISOR, SUPERVISOR_PROMPT, create_agents
 from bailiwick.agents.scripted import ScriptedModel
-from bailiwick.agents.scripts import Script, refund_desk_script
+from bailiwick.agents.scripts import Script
 from bailiwick.agents.specialist import create_specialist
 from bailiwick.graphs.proposals import ProposalDesk
 from bailiwick.graphs.refund_desk import open_refund_desk
-from bailiwick.graphs.settings import Settings
 from bailiwick.graphs.supervisor import create_supervisor
-from bailiwick.graphs.surroundings import Surroundings
 from bailiwick.policies import Policy
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.declared.scoped import ScopedTool
@@ -32,52 +33,10 @@ from bailiwick.tools.records.chain import Record
 from bailiwick.tools.shop import Shop
 from bailiwick.tools.shop.tools import ShopTools, create_shop_tools
 
-CUSTOMER = Principal(id="customer")
-CLERK = Principal(id="clerk", roles=frozenset({"clerk"}))
-MANAGER = Principal(id="manager", roles=frozenset({"manager"}))
-SECOND_MANAGER = Principal(id="second manager", roles=frozenset({"manager"}))
-
 PATIENCE = 10.0
 """Seconds for which the end of a lease is waited for."""
-
-ORDER = "A-1002"
-"""An order of 899.00 EUR: the shop itself would pay 5.00 of it back again and again."""
-
 MINT = "auth/token/create/"
 """The path below which Vault makes children."""
-
-REFUND = ("issue_refund", {"order_id": ORDER, "amount": "5.00"})
-REQUEST = f"Please refund 5.00 EUR of order {ORDER}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
-    """Hold what the stories of a module stand on: a Vault, a shop, the agents' logins in a file."""
-
-    surroundings: Surroundings
-    approles: Path
-
-    @property
-    def shop(self) -> Shop:
-        """The shop, whose own database is where effects are counted."""
-        assert self.surroundings.shop is not None
-        return self.surroundings.shop
-
-    @property
-    def vault(self) -> DevelopmentVault:
-        """The development Vault."""
-        assert self.surroundings.vault is not None
-        return self.surroundings.vault
-
-    def settings(self, database_url: str, policy: Path | None = None) -> Settings:
-        """Return settings of a desk on this ground, whatever the environment says."""
-        return Settings.model_construct(
-            database_url=database_url,
-            policy=policy,
-            vault_addr=self.surroundings.vault_address,
-            approles=self.approles,
-            shop_url=self.surroundings.shop_address,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,42 +268,6 @@ class Thread:
     def configs(self) -> Sequence[RunnableConfig]:
         """Return where every checkpoint of the thread lies, the newest first."""
         return [each.config for each in self.desk.engine.history(self.app, self.config)]
-
-
-def refund_requests(shop: Shop) -> int:
-    """Return how often a shop was asked for a refund and did not refuse."""
-    return sum(
-        (asked.method, asked.path) == ("POST", "/refunds") and asked.status < HTTPStatus.BAD_REQUEST
-        for asked in shop.requests
-    )
-
-
-def decision(interrupt: Interrupt, kind: str = "approve", **fields: object) -> dict[str, Any]:
-    """Return an answer to exactly the call that an interrupt shows."""
-    return {"type": kind, "action_digest": interrupt.value["action_digest"], **fields}
-
-
-def resume(interrupt: Interrupt, kind: str = "approve", **fields: object) -> Command[Any]:
-    """Return the command that answers an interrupt by its id."""
-    return Command(resume={interrupt.id: decision(interrupt, kind, **fields)})
-
-
-def asks(*calls: tuple[str, dict[str, Any]]) -> Script:
-    """Return a script that asks for calls at once, and then repeats what came of them."""
-
-    def script(messages: Sequence[BaseMessage], _: Mapping[str, frozenset[str]]) -> AIMessage:
-        answers = [each for each in messages if isinstance(each, ToolMessage)]
-        if results := [str(each.text) for each in answers if each.name in dict(calls)]:
-            return AIMessage("\n".join(results))
-        wanted = [ToolCall(name=name, args=args, id=None) for name, args in calls]
-        return AIMessage("", tool_calls=wanted)
-
-    return script
-
-
-def scripted(role: str) -> ScriptedModel:
-    """Return the scripted model of a role."""
-    return ScriptedModel(script=refund_desk_script(role))
 
 
 @contextmanager

@@ -3,8 +3,10 @@
 from decimal import Decimal
 
 from tests.stories.databases import Place, execute
-from tests.stories.desk import CUSTOMER, MANAGER, REFUND, Desk, Thread, asks
+from tests.stories.desk import Desk, Thread
 from tests.stories.engines import AsyncEngine
+from tests.stories.people import CUSTOMER, MANAGER, REFUND
+from tests.stories.scripts import asks
 
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.declared.findings import Finding

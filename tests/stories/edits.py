@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.stories.desk import ORDER
+from tests.stories.people import ORDER
 
 
 def edited(amount: object, tool: str = "issue_refund", **more: object) -> dict[str, Any]:

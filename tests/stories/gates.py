@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from tests.stories.desk import Ground
+from tests.stories.ground import Ground
 
 from bailiwick.graphs.approles import write_approles
 from bailiwick.graphs.surroundings import start_surroundings

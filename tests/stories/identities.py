@@ -5,7 +5,8 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import cast
 
-from tests.stories.desk import Desk, Ground
+from tests.stories.desk import Desk
+from tests.stories.ground import Ground
 from tests.stories.outages import operator
 
 from bailiwick.agents.refund_desk import registry

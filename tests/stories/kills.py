@@ -9,11 +9,12 @@ from datetime import datetime
 
 from tests.conftest import LIVED
 from tests.stories.databases import Place, execute
-from tests.stories.desk import ORDER, Desk, Thread
+from tests.stories.desk import Desk, Thread
 from tests.stories.gates import GatedGround, Stop, When
 from tests.stories.leasing import UNKNOWN
 from tests.stories.nursery import Job, Nursery
 from tests.stories.outages import TTL
+from tests.stories.people import ORDER
 
 from bailiwick.tools.effects.call_rows import CallRecord
 from bailiwick.tools.effects.reconciliations import reconcile

@@ -8,9 +8,13 @@ from decimal import Decimal
 
 import httpx
 import pytest
-from tests.stories.desk import MANAGER, ORDER, Desk, Ground, Thread, asks, resume
+from tests.stories.answers import resume
+from tests.stories.desk import Desk, Thread
 from tests.stories.engines import AsyncEngine
+from tests.stories.ground import Ground
 from tests.stories.outages import TTL
+from tests.stories.people import MANAGER, ORDER
+from tests.stories.scripts import asks
 
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool

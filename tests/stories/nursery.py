@@ -26,8 +26,10 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Command
 from pydantic import ValidationError
 from sqlalchemy import event
-from tests.stories.desk import CUSTOMER, MANAGER, Ground, resume
+from tests.stories.answers import resume
 from tests.stories.engines import OPENERS, App, Engine, Run
+from tests.stories.ground import Ground
+from tests.stories.people import CUSTOMER, MANAGER
 
 from bailiwick.graphs.refund_desk import open_refund_desk
 from bailiwick.graphs.surroundings import Surroundings

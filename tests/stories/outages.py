@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 
-from tests.stories.desk import Ground
+from tests.stories.ground import Ground
 
 from bailiwick.tools.devvault import Fault
 from bailiwick.tools.provision import VaultOperator

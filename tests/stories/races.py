@@ -6,17 +6,11 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 from langgraph.types import Command, Interrupt, Send
-from tests.stories.desk import (
-    CUSTOMER,
-    MANAGER,
-    SECOND_MANAGER,
-    Desk,
-    Thread,
-    decision,
-    resume,
-)
+from tests.stories.answers import decision, resume
+from tests.stories.desk import Desk, Thread
 from tests.stories.engines import Run
 from tests.stories.kills import Carriers, Trial
+from tests.stories.people import CUSTOMER, MANAGER, SECOND_MANAGER
 
 from bailiwick.agents.nodes import Requested
 from bailiwick.policies.approvals import Approve

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from langgraph.types import Command
 from pydantic import ValidationError
-from tests.stories.desk import CLERK, CUSTOMER, MANAGER, SECOND_MANAGER, Desk, decision
+from tests.stories.answers import decision
+from tests.stories.desk import Desk
 from tests.stories.edits import edited
+from tests.stories.people import CLERK, CUSTOMER, MANAGER, SECOND_MANAGER
 from tests.stories.races import approve
 from tests.stories.rules import GATE, changed_policy
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from tests.stories.desk import MANAGER, SECOND_MANAGER, Desk
+from tests.stories.desk import Desk
 from tests.stories.edits import edited
+from tests.stories.people import MANAGER, SECOND_MANAGER
 from tests.stories.races import approve
 from tests.stories.rules import GATE, changed_policy
 

@@ -7,18 +7,11 @@ import pytest
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
+from tests.stories.answers import decision, resume
 from tests.stories.databases import Place, copy_thread
-from tests.stories.desk import (
-    CUSTOMER,
-    MANAGER,
-    REFUND,
-    REQUEST,
-    SECOND_MANAGER,
-    Desk,
-    asks,
-    decision,
-    resume,
-)
+from tests.stories.desk import Desk
+from tests.stories.people import CUSTOMER, MANAGER, REFUND, REQUEST, SECOND_MANAGER
+from tests.stories.scripts import asks
 
 
 def test_an_approved_refund_is_made_once(desk: Desk) -> None:

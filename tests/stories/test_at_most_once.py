@@ -3,9 +3,12 @@
 from decimal import Decimal
 
 import pytest
-from tests.stories.desk import CUSTOMER, MANAGER, Desk, Ground, asks
+from tests.stories.desk import Desk
 from tests.stories.gates import GatedGround, Stop
+from tests.stories.ground import Ground
 from tests.stories.leasing import REFUND
+from tests.stories.people import CUSTOMER, MANAGER
+from tests.stories.scripts import asks
 
 from bailiwick.tools.declared.scoped import scoped_tool
 from bailiwick.tools.secrets.credentials import Credential

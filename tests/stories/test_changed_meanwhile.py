@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from tests.stories.desk import CUSTOMER, MANAGER, Desk
+from tests.stories.desk import Desk
+from tests.stories.people import CUSTOMER, MANAGER
 from tests.stories.races import approve
 from tests.stories.rules import WHOLE_GATE, changed_policy
 

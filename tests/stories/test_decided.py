@@ -10,17 +10,10 @@ from langchain_core.messages import HumanMessage
 from langgraph.errors import GraphRecursionError
 from langgraph.types import Command, Send
 from tests.stories.databases import Place
-from tests.stories.desk import (
-    CUSTOMER,
-    MANAGER,
-    ORDER,
-    REQUEST,
-    Desk,
-    Thread,
-    asks,
-    open_desk,
-)
+from tests.stories.desk import Desk, Thread, open_desk
+from tests.stories.people import CUSTOMER, MANAGER, ORDER, REQUEST
 from tests.stories.rules import changed_policy
+from tests.stories.scripts import asks
 
 from bailiwick.agents.nodes import Requested
 from bailiwick.policies import Policy

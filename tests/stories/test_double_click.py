@@ -6,7 +6,9 @@ from contextlib import suppress
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall, ToolMessage
 from langgraph.types import Command
-from tests.stories.desk import CUSTOMER, MANAGER, REFUND, SECOND_MANAGER, Desk, Thread, decision
+from tests.stories.answers import decision
+from tests.stories.desk import Desk, Thread
+from tests.stories.people import CUSTOMER, MANAGER, REFUND, SECOND_MANAGER
 
 
 def asks_again(messages: Sequence[BaseMessage], _: Mapping[str, frozenset[str]]) -> AIMessage:

@@ -12,8 +12,10 @@ from langgraph.graph import StateGraph
 from langgraph.prebuilt import (
     create_react_agent,  # pyright: ignore[reportDeprecated]  # as below
 )
-from tests.stories.desk import CUSTOMER, ORDER, REFUND, REQUEST, Desk, Thread, asks
+from tests.stories.desk import Desk, Thread
 from tests.stories.engines import App
+from tests.stories.people import CUSTOMER, ORDER, REFUND, REQUEST
+from tests.stories.scripts import asks
 
 from bailiwick.agents.scripted import ScriptedModel
 from bailiwick.agents.scripts import Script

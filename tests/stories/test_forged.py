@@ -7,7 +7,9 @@ import pytest
 from langchain_core.messages import AIMessage, ToolCall, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command, Send
-from tests.stories.desk import CUSTOMER, MANAGER, ORDER, Desk, Thread, decision
+from tests.stories.answers import decision
+from tests.stories.desk import Desk, Thread
+from tests.stories.people import CUSTOMER, MANAGER, ORDER
 from tests.stories.races import approve
 
 from bailiwick.agents.nodes import Requested

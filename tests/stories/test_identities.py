@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 from langchain_core.messages import HumanMessage
-from tests.stories.desk import ORDER, Desk, Ground, asks
+from tests.stories.desk import Desk
+from tests.stories.ground import Ground
 from tests.stories.identities import (
     LOGIN,
     MINT,
@@ -18,6 +19,8 @@ from tests.stories.identities import (
 )
 from tests.stories.leasing import billing, connected, operators_log, over
 from tests.stories.outages import sealed
+from tests.stories.people import ORDER
+from tests.stories.scripts import asks
 
 from bailiwick.policies.errors import VaultError
 from bailiwick.tools.devvault import DevelopmentVault, Fault

@@ -1,9 +1,11 @@
 """Promise 4: a call that has ended or may have ended is not run again."""
 
 import pytest
+from tests.stories.answers import resume
 from tests.stories.databases import Place, execute
-from tests.stories.desk import MANAGER, Desk, resume
+from tests.stories.desk import Desk
 from tests.stories.doubts import accept_ends, again, elapse, refuse_ends, the_call
+from tests.stories.people import MANAGER
 
 from bailiwick.policies.errors import LedgerError
 

@@ -11,10 +11,13 @@ from langchain_core.messages import HumanMessage
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Command
 from langgraph_supervisor import create_handoff_tool
-from tests.stories.desk import CUSTOMER, MANAGER, ORDER, REQUEST, Desk, Thread, asks, decision
+from tests.stories.answers import decision
+from tests.stories.desk import Desk, Thread
 from tests.stories.engines import App
 from tests.stories.leasing import REFUND
+from tests.stories.people import CUSTOMER, MANAGER, ORDER, REQUEST
 from tests.stories.rules import changed_policy
+from tests.stories.scripts import asks
 
 from bailiwick.agents.scripted import ScriptedModel
 from bailiwick.agents.scripts import Script

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 
 import pytest
 from langchain_core.messages import HumanMessage
-from tests.stories.desk import CUSTOMER, Desk, Ground, Thread, asks
+from tests.stories.desk import Desk, Thread
+from tests.stories.ground import Ground
 from tests.stories.leasing import billing, connected, operators_log, over, refunds
 from tests.stories.outages import REFUND_SECRET, STEPS, TTL
+from tests.stories.people import CUSTOMER
+from tests.stories.scripts import asks
 from tests.waiting import wait_for
 
 from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool

@@ -10,8 +10,11 @@ from langchain.agents import create_agent
 from langchain_core.messages import HumanMessage
 from langchain_core.tools import BaseTool
 from langchain_mcp_adapters.client import MultiServerMCPClient
-from tests.stories.desk import CUSTOMER, ORDER, REQUEST, Desk, Ground, asks
+from tests.stories.desk import Desk
+from tests.stories.ground import Ground
 from tests.stories.leasing import REFUND
+from tests.stories.people import CUSTOMER, ORDER, REQUEST
+from tests.stories.scripts import asks
 
 from bailiwick.agents import create_specialist
 from bailiwick.agents.scripted import ScriptedModel

@@ -12,20 +12,14 @@ import pytest
 from langchain_core.messages import HumanMessage
 from langgraph.config import get_stream_writer
 from langgraph.types import Command
+from tests.stories.answers import decision, resume
 from tests.stories.databases import Place, execute
-from tests.stories.desk import (
-    CUSTOMER,
-    MANAGER,
-    ORDER,
-    REQUEST,
-    Desk,
-    Ground,
-    asks,
-    decision,
-    resume,
-)
+from tests.stories.desk import Desk
 from tests.stories.engines import MODES
+from tests.stories.ground import Ground
 from tests.stories.leaks import LEAKS
+from tests.stories.people import CUSTOMER, MANAGER, ORDER, REQUEST
+from tests.stories.scripts import asks
 from tests.stories.search import FORMS, encoded, found
 from tests.stories.watching import Taps, Watched, open_watch
 from tests.stories.wiretap import ShopTap, VaultTap

@@ -10,9 +10,13 @@ import httpx
 import pytest
 from langchain_core.messages import HumanMessage
 from tests.conftest import Cluster
+from tests.stories.answers import resume
 from tests.stories.databases import Place, execute
-from tests.stories.desk import CUSTOMER, MANAGER, Desk, Ground, Thread, asks, resume
+from tests.stories.desk import Desk, Thread
+from tests.stories.ground import Ground
 from tests.stories.leaks import LEAKS
+from tests.stories.people import CUSTOMER, MANAGER
+from tests.stories.scripts import asks
 from tests.stories.watching import Taps, Watched, open_watch
 from tests.stories.wiretap import ShopTap, VaultTap
 from tests.tools.books import CREATE, Books, open_books

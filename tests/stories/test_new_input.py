@@ -4,7 +4,8 @@ from contextlib import suppress
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
-from tests.stories.desk import CUSTOMER, MANAGER, REQUEST, Desk, Thread
+from tests.stories.desk import Desk, Thread
+from tests.stories.people import CUSTOMER, MANAGER, REQUEST
 from tests.stories.races import approve
 
 from bailiwick.policies.errors import ApprovalError

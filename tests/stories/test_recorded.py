@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from langchain_core.messages import HumanMessage
 from tests.stories.databases import Place, execute
-from tests.stories.desk import CUSTOMER, MANAGER, Desk, Ground, Thread
+from tests.stories.desk import Desk, Thread
 from tests.stories.edits import edited
+from tests.stories.ground import Ground
 from tests.stories.outages import operator
+from tests.stories.people import CUSTOMER, MANAGER
 
 from bailiwick.tools.records.chain import link
 from bailiwick.tools.records.ledger import Ledger, Record, verify_export

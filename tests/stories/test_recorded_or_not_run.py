@@ -9,13 +9,15 @@ from tempfile import TemporaryDirectory
 import pytest
 from langchain_core.messages import HumanMessage
 from tests.conftest import Cluster
-from tests.stories.desk import CUSTOMER, ORDER, REQUEST, Desk, Ground, open_desk
+from tests.stories.desk import Desk, open_desk
 from tests.stories.engines import Engine
 from tests.stories.gates import GatedGround, Stop, When
+from tests.stories.ground import Ground
 from tests.stories.leasing import UNKNOWN
 from tests.stories.ledger_outages import STRIKES, Ledgers, Server, Strike
 from tests.stories.nursery import carry
 from tests.stories.outages import TTL
+from tests.stories.people import CUSTOMER, ORDER, REQUEST
 
 from bailiwick.policies.errors import LedgerError
 from bailiwick.tools.guard import Guard

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from langchain_core.messages import HumanMessage
-from tests.stories.desk import ORDER, REQUEST, Desk, Ground, asks
+from tests.stories.desk import Desk
+from tests.stories.ground import Ground
 from tests.stories.leasing import (
     ORDERS_SCOPE,
     REFUND_SCOPE,
@@ -16,6 +17,8 @@ from tests.stories.leasing import (
     over,
 )
 from tests.stories.outages import OUTAGES, REFUND_SECRET, TTL, Outage, operator, quiet_port, sealed
+from tests.stories.people import ORDER, REQUEST
+from tests.stories.scripts import asks
 from tests.waiting import wait_for
 
 from bailiwick.graphs.approles import write_approles

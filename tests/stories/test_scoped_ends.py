@@ -10,7 +10,9 @@ from typing import NoReturn
 import pytest
 from langchain_core.messages import HumanMessage
 from langgraph.types import Command
-from tests.stories.desk import MANAGER, ORDER, REQUEST, Desk, Ground, decision
+from tests.stories.answers import decision
+from tests.stories.desk import Desk
+from tests.stories.ground import Ground
 from tests.stories.leasing import (
     REFUND_SCOPE,
     UNKNOWN,
@@ -24,6 +26,7 @@ from tests.stories.leasing import (
     refunds_on_a_loop,
 )
 from tests.stories.outages import REFUND_SECRET
+from tests.stories.people import MANAGER, ORDER, REQUEST
 from tests.waiting import wait_for
 
 from bailiwick.policies.errors import ScopeError

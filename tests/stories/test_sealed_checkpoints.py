@@ -11,17 +11,10 @@ from langchain_core.messages import HumanMessage
 from tests.conftest import Cluster
 from tests.stories import rows
 from tests.stories.databases import Place, copy_thread, execute
-from tests.stories.desk import (
-    CUSTOMER,
-    MANAGER,
-    ORDER,
-    REQUEST,
-    Desk,
-    Ground,
-    Thread,
-    refund_requests,
-)
+from tests.stories.desk import Desk, Thread
 from tests.stories.engines import OPENERS
+from tests.stories.ground import Ground, refund_requests
+from tests.stories.people import CUSTOMER, MANAGER, ORDER, REQUEST
 
 from bailiwick.graphs.checkpoints.checkpoint_sealing import create_sealing
 from bailiwick.graphs.refund_desk import open_refund_desk

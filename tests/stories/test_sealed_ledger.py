@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from langchain_core.messages import HumanMessage
 from tests.stories.databases import Place, execute
-from tests.stories.desk import CUSTOMER, REQUEST, Desk, Ground, Thread
+from tests.stories.desk import Desk, Thread
+from tests.stories.ground import Ground
+from tests.stories.people import CUSTOMER, REQUEST
 
 from bailiwick.graphs.cli import main
 

@@ -5,10 +5,12 @@ from functools import partial
 
 import pytest
 from tests.stories.databases import Place
-from tests.stories.desk import CLERK, CUSTOMER, MANAGER, REFUND, SECOND_MANAGER, Desk, asks
+from tests.stories.desk import Desk
 from tests.stories.doubts import LOST, again, doubtful, elapse, the_call
 from tests.stories.leasing import UNKNOWN, refunds
 from tests.stories.outages import sealed
+from tests.stories.people import CLERK, CUSTOMER, MANAGER, REFUND, SECOND_MANAGER
+from tests.stories.scripts import asks
 
 from bailiwick.policies.errors import CallError
 from bailiwick.policies.principals import Principal

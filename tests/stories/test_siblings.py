@@ -12,9 +12,12 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCa
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
 from langgraph.types import Command
-from tests.stories.desk import CUSTOMER, MANAGER, ORDER, REQUEST, Desk, Thread, asks, decision
+from tests.stories.answers import decision
+from tests.stories.desk import Desk, Thread
 from tests.stories.engines import AsyncEngine
+from tests.stories.people import CUSTOMER, MANAGER, ORDER, REQUEST
 from tests.stories.rules import changed_policy
+from tests.stories.scripts import asks
 from tests.waiting import wait_for
 
 from bailiwick.agents.scripted import ScriptedModel

@@ -12,7 +12,7 @@ from langgraph.prebuilt import ToolNode
 from langgraph.types import RetryPolicy
 from pydantic import ValidationError
 from tests.stories.databases import Place, execute
-from tests.stories.desk import CUSTOMER, MANAGER, REFUND, SECOND_MANAGER, Desk, Thread
+from tests.stories.desk import Desk, Thread
 from tests.stories.doubts import (
     accept_ends,
     doubtful,
@@ -21,6 +21,7 @@ from tests.stories.doubts import (
     retry,
     the_call,
 )
+from tests.stories.people import CUSTOMER, MANAGER, REFUND, SECOND_MANAGER
 from tests.stories.rules import WHOLE_GATE, changed_policy
 
 from bailiwick.graphs.proposals import ProposalDesk

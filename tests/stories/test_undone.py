@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 from langchain_core.messages import HumanMessage
-from tests.stories.desk import CUSTOMER, MANAGER, Desk, Thread, asks
+from tests.stories.desk import Desk, Thread
 from tests.stories.doubts import proposed, undo
 from tests.stories.engines import AsyncEngine
+from tests.stories.people import CUSTOMER, MANAGER
+from tests.stories.scripts import asks
 
 from bailiwick.graphs.outbox.deliveries import adeliver, deliver
 from bailiwick.policies.approvals import Approve

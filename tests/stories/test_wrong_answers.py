@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langgraph.types import Command
-from tests.stories.desk import MANAGER, Desk, Thread
+from tests.stories.desk import Desk, Thread
 from tests.stories.edits import edited
+from tests.stories.people import MANAGER
 
 MALFORMED: Mapping[str, Any] = {
     "true": True,

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import pytest
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
+from tests.stories.answers import resume
 from tests.stories.databases import Place
-from tests.stories.desk import CUSTOMER, MANAGER, REQUEST, Desk, Thread, resume
+from tests.stories.desk import Desk, Thread
+from tests.stories.people import CUSTOMER, MANAGER, REQUEST
 from tests.stories.search import found
 from tests.stories.wiretap import ShopTap, VaultTap
 from tests.stories.witness import Witness, listen_to_everything, logged, open_witness
