@@ -1,8 +1,11 @@
 """Owns the desk at which calls are proposed: to try one again, to undo those of a thread."""
 
+import hashlib
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
@@ -12,16 +15,31 @@ from langgraph.types import StateSnapshot
 
 from bailiwick.graphs.outbox.deliveries import App
 from bailiwick.graphs.proposal_graph import create_proposal_graph
+from bailiwick.graphs.settings import Settings
+from bailiwick.policies.errors import LedgerError
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.effects.proposals import Holdings, Proposal, Proposals
 from bailiwick.tools.executions import to_its_end
 from bailiwick.tools.guard import Guard
+from bailiwick.tools.people.deliveries import PROPOSALS
 from bailiwick.tools.people.principals import acting_as
 
 logger = logging.getLogger(__name__)
 
-PLACE = "proposals"
-"""Where the threads of proposals are kept: their own graph alone carries them on."""
+
+def place_of(settings: Settings) -> str:
+    """Return the place of proposals whose checkpoints are where the settings say.
+
+    Whoever shares the ledger finds those beside it. Others are named, so that nobody looks for a
+    thread where it is not, and in the end takes it for deleted.
+    """
+    if settings.checkpoints == settings.checkpoints_beside:
+        return PROPOSALS
+    where = urlsplit(settings.checkpoints)
+    # Without the password: whoever has another one may look at the same database.
+    path = str(Path(where.path[1:]).absolute()) if where.scheme == "sqlite" else where.path
+    at = f"{where.hostname}:{where.port}{path}"
+    return f"{PROPOSALS} {hashlib.sha256(at.encode()).hexdigest()[:16]}"
 
 
 class ProposalDesk:
@@ -33,6 +51,7 @@ class ProposalDesk:
     Args:
         guard: The guard of the calls that proposals are about.
         holdings: Which agent holds which scoped tools.
+        place: Tells the checkpoints of its threads from others, as `place_of` does.
 
     Attributes:
         graph: The graph; compile it with the checkpointer of your choice.
@@ -40,21 +59,21 @@ class ProposalDesk:
         proposals: What was proposed.
     """
 
-    def __init__(self, guard: Guard, holdings: Holdings) -> None:
+    def __init__(self, guard: Guard, holdings: Holdings, *, place: str = PROPOSALS) -> None:
         held = {agent: _with_inverses(tools) for agent, tools in holdings.items()}
         self.guard = Guard(
             policy=guard.policy,
             ledger=guard.ledger,
             vault=guard.vault,
             principal=guard.principal,
-            place=PLACE,
+            place=place,
         )
         self.proposals = Proposals(self.guard, held)
         self.graph = create_proposal_graph(self.guard, held, self.proposals)
 
     def compile(self, checkpointer: BaseCheckpointSaver[Any]) -> App:
         """Return the graph on a checkpointer."""
-        return self.graph.compile(checkpointer=checkpointer, name=PLACE)
+        return self.graph.compile(checkpointer=checkpointer, name=PROPOSALS)
 
     def holds(self, thread: str | None) -> bool:
         """Tell whether a thread is one of proposals.
@@ -158,8 +177,25 @@ class ProposalDesk:
             try:
                 self.carry_on(app, thread)
             except Exception as error:  # noqa: BLE001 - whatever a graph raises, it is tried again
-                # What a foreign error says may hold values of the call, addresses and keys.
-                logger.warning("thread %s: its run broke off (%s)", thread, type(error).__name__)
+                _tell_broken(thread, error)
+
+    async def acarry_on_all(self, app: App) -> None:
+        """Do what `carry_on_all` does, on an event loop and with an asynchronous checkpointer."""
+        try:
+            left = await to_its_end(self.proposals.open_threads)
+        except LedgerError as error:
+            logger.warning("what is proposed cannot be read: %s", error)
+            return
+        for thread in left:
+            try:
+                await self.acarry_on(app, thread)
+            except Exception as error:  # noqa: BLE001 - as above
+                _tell_broken(thread, error)
+
+
+def _tell_broken(thread: str, error: Exception) -> None:
+    # What a foreign error says may hold values of the call, addresses and keys.
+    logger.warning("thread %s: its run broke off (%s)", thread, type(error).__name__)
 
 
 def _config(thread: str) -> RunnableConfig:

@@ -11,7 +11,7 @@ from bailiwick.agents.models import ModelSettings, create_model, explain_choice
 from bailiwick.agents.refund_desk import SUPERVISOR, SUPERVISOR_PROMPT, create_agents, holdings
 from bailiwick.graphs.checkpoints.checkpoint_sealing import create_sealing
 from bailiwick.graphs.checkpoints.sealing import SealingSerializer
-from bailiwick.graphs.proposals import ProposalDesk
+from bailiwick.graphs.proposals import ProposalDesk, place_of
 from bailiwick.graphs.settings import Settings
 from bailiwick.graphs.supervisor import create_supervisor
 from bailiwick.graphs.surroundings import Surroundings, open_surroundings
@@ -91,6 +91,6 @@ def open_refund_desk(settings: Settings, *, place: str = "") -> Generator[Refund
             guard=guard,
             surroundings=surroundings,
             model=explain_choice(model),
-            proposals=ProposalDesk(guard, holdings(tools)),
+            proposals=ProposalDesk(guard, holdings(tools), place=place_of(settings)),
             sealing=create_sealing(settings, ledger, vault),
         )

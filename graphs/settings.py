@@ -138,8 +138,11 @@ class Settings(BaseSettings):
     @property
     def checkpoints(self) -> str:
         """The database of LangGraph's checkpoints."""
-        if self.checkpoint_url is not None:
-            return self.checkpoint_url
+        return self.checkpoints_beside if self.checkpoint_url is None else self.checkpoint_url
+
+    @property
+    def checkpoints_beside(self) -> str:
+        """Where checkpoints are kept that no other place is named for: beside the ledger."""
         scheme, _, path = self.database_url.partition(":///")
         if scheme != "sqlite" or path in {"", ":memory:"}:
             return self.database_url

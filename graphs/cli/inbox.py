@@ -22,7 +22,7 @@ from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.principals import Principal
 from bailiwick.policies.questions import spelled
 from bailiwick.tools.people.approvals import Approvals
-from bailiwick.tools.people.deliveries import SERVER, Deliveries, Delivery
+from bailiwick.tools.people.deliveries import PROPOSALS, SERVER, Deliveries, Delivery
 
 SHORT = 12
 """As many digits of an id as are shown where it need not be complete."""
@@ -156,8 +156,11 @@ def _what_next(after: Approval) -> str:
     thread = shlex.quote(after.request.thread)
     if after.request.place == SERVER:
         return f"The server goes on with thread {thread} at once, if it is running."
+    carried = "`bailiwick approvals deliver --watch`"
+    if after.request.place == PROPOSALS:
+        carried = f"the server or {carried}"
     return (
-        f"Thread {thread} goes on at once where `bailiwick approvals deliver --watch` runs; "
+        f"Thread {thread} goes on at once where {carried} runs; "
         f"otherwise with `bailiwick approvals deliver` or `bailiwick run --thread {thread}`."
     )
 

@@ -3,4 +3,4 @@
 from bailiwick.graphs.app import desk, settings
 from bailiwick.graphs.outbox.service import create_outbox
 
-app = create_outbox(settings, desk.guard.approvals)
+app = create_outbox(settings, desk.guard.approvals, proposals=desk.proposals, sealing=desk.sealing)

@@ -1,7 +1,7 @@
 """What is proposed because of a call is made as it stands in the database, and as nothing else."""
 
-from collections.abc import Callable, Iterator, Mapping
-from decimal import Decimal
+import asyncio
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,55 +10,18 @@ from langchain_core.messages import HumanMessage, ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, Send
 from sqlalchemy import update
+from tests.graphs.bank import UNDOING, Bank, Inverse, paid
 from tests.tools.governed import CLERK, MANAGER, RULES, call_of, load_policy
 
 from bailiwick.graphs.outbox.deliveries import App, deliver
-from bailiwick.graphs.proposals import ProposalDesk
+from bailiwick.graphs.proposals import ProposalDesk, place_of
+from bailiwick.graphs.settings import Settings
 from bailiwick.policies.approvals import Approve, Reject
 from bailiwick.policies.errors import CallError
-from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.people.principals import acting_as
 from bailiwick.tools.records import tables
 from bailiwick.tools.records.ledger import Ledger
-
-UNDOING = """
-@id("billing-cancels") permit (
-    principal == Agent::"billing", action == Action::"call", resource == Tool::"cancel_return"
-);
-"""
-Inverse = Callable[[Mapping[str, Any], str], Mapping[str, Any]]
-
-
-def inverse(args: Mapping[str, Any], _result: str) -> dict[str, Any]:
-    """Cancel what was paid to somebody."""
-    return {"order_id": args["to"]}
-
-
-class Bank:
-    """Hold what was done, and the tools that do it."""
-
-    def __init__(self, undo: Inverse = inverse) -> None:
-        self.done: list[str] = []
-        self.is_down = False
-
-        @scoped_tool(effect="write")
-        def cancel_return(order_id: str) -> str:
-            """Cancel what was paid to somebody."""
-            return self._do(f"cancelled {order_id}")
-
-        @scoped_tool(effect="write", compensate=(cancel_return, undo))
-        def pay(to: str, amount: Decimal) -> str:
-            """Pay somebody."""
-            return self._do(f"paid {amount} to {to}")
-
-        self.pay: ScopedTool = pay
-
-    def _do(self, what: str) -> str:
-        if self.is_down:
-            raise OSError("the line is dead")
-        self.done.append(what)
-        return what
 
 
 @pytest.fixture
@@ -73,13 +36,6 @@ def opened(guard: Guard, bank: Bank) -> tuple[ProposalDesk, App]:
     """Open a desk of proposals for billing."""
     desk = ProposalDesk(guard, {"billing": [bank.pay]})
     return desk, desk.compile(InMemorySaver())
-
-
-def paid(guard: Guard, bank: Bank, *people: str) -> None:
-    """Have these people paid in thread `t`, one after the other."""
-    for n, to in enumerate(people):
-        call = call_of(bank.pay, {"to": to, "amount": 1}, id=f"call-{n}")
-        assert guard.run(call, bank.pay).outcome == "succeeded"
 
 
 def doubtful(guard: Guard, bank: Bank, amount: int = 140) -> str:
@@ -191,7 +147,8 @@ def test_what_was_tried_again_is_undone_too(guard: Guard) -> None:
     assert desk.undo(app, "t", requester=CLERK) == []
 
 
-def test_a_process_dies_before_it_begins(guard: Guard) -> None:
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_a_process_dies_before_it_begins(guard: Guard, *, is_async: bool) -> None:
     """After a while whoever looks after proposals begins it."""
     bank = Bank()
     desk, app = opened(guard, bank)
@@ -201,8 +158,11 @@ def test_a_process_dies_before_it_begins(guard: Guard) -> None:
     assert bank.done == ["paid 1 to a"]
     with guard.ledger.transaction() as connection:
         connection.execute(update(tables.proposals).values(proposed_at=0))
-    desk.carry_on_all(app)
-    desk.carry_on_all(app)
+    for _ in range(2):
+        if is_async:
+            asyncio.run(desk.acarry_on_all(app))
+        else:
+            desk.carry_on_all(app)
     assert bank.done == ["paid 1 to a", "cancelled a"]
 
 
@@ -259,3 +219,22 @@ def test_a_forged_answer_only_takes_away(guard: Guard) -> None:
     assert bank.done == ["paid 1 to a"]
     assert len(desk.undo(app, "t", requester=CLERK)) == 1
     assert bank.done == ["paid 1 to a", "cancelled a"]
+
+
+def at(checkpoints: str | None) -> Settings:
+    """Return the settings of a process that keeps its checkpoints there."""
+    ledger = "postgresql://bailiwick:secret@host/ledger"
+    return Settings.model_construct(database_url=ledger, checkpoint_url=checkpoints)
+
+
+def test_proposals_are_looked_for_where_their_checkpoints_are() -> None:
+    """Beside the ledger whoever shares it looks; elsewhere whoever names the same place."""
+    beside = place_of(at(None))
+    assert place_of(at("postgresql://bailiwick:secret@host/ledger")) == beside
+    elsewhere = place_of(at("postgresql://bailiwick:secret@host/checkpoints"))
+    assert elsewhere != beside
+    assert place_of(at("postgresql://other:password@host/checkpoints")) == elsewhere
+    assert place_of(at("sqlite:///mine.db")) not in {elsewhere, beside}
+    assert place_of(at(f"sqlite:///{Path('mine.db').absolute()}")) == place_of(
+        at("sqlite:///mine.db")
+    )

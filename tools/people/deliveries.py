@@ -16,6 +16,9 @@ from bailiwick.tools.records.ledger import Ledger
 SERVER = "server"
 """The place of threads that LangGraph Server keeps; those of other graphs need no name."""
 
+PROPOSALS = "proposals"
+"""The place of threads of proposals: their own graph alone carries them on."""
+
 LAPSE = 30.0
 """Seconds after which a claim that nobody renews is free for others: its holder is gone."""
 

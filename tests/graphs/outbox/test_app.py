@@ -1,5 +1,6 @@
 """Whoever decides in the database wakes the thread that waits at a started LangGraph Server."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import timedelta
@@ -29,7 +30,9 @@ from bailiwick.graphs.server.tokens import DELIVERY, issue_delivery_token
 from bailiwick.graphs.settings import Settings
 from bailiwick.policies.approvals import Approve
 from bailiwick.policies.principals import Principal
+from bailiwick.tools.effects.calls import Calls
 from bailiwick.tools.people.approvals import Approvals
+from bailiwick.tools.people.deliveries import Deliveries
 from bailiwick.tools.records import tables
 from bailiwick.tools.records.ledger import Ledger
 
@@ -98,6 +101,35 @@ def test_an_edited_call_is_the_one_that_runs(server: Server, clerk: SyncLangGrap
     wait_for(lambda: has_ended(clerk, waiting))
     (refund,) = server.shop.refunds("A-1006")[len(paid) :]
     assert refund.cents == 1000
+
+
+def test_an_undoing_that_was_approved_is_carried_out_once(
+    server: Server, clerk: SyncLangGraphClient
+) -> None:
+    """Its thread is none of the server's, and the server carries it on all the same."""
+    order = "A-1002"
+    thread = clerk.threads.create()["thread_id"]
+    wanted: Json = {
+        "messages": [{"role": "user", "content": f"Please register the return of {order}"}]
+    }
+    clerk.runs.wait(thread, GRAPH, input=wanted)
+    (registered,) = [each for each in server.shop.returns() if each.order_id == order]
+    assert registered.cancelled_at is None
+
+    proposed = server.bailiwick("calls", "undo", thread)
+    assert f"Cancel the return of order {order}." in proposed.stdout, proposed.stderr
+    waiting = json.loads(server.bailiwick("approvals", "ls", "--json").stdout)
+    (asked,) = [each for each in waiting if each["thread"].startswith("undo-")]
+    approved = server.bailiwick("approvals", "approve", asked["id"])
+    assert "goes on at once where the server" in " ".join(approved.stdout.split())
+
+    with closing(Ledger(server.settings["BAILIWICK_DATABASE_URL"])) as ledger:
+        wait_for(lambda: not Deliveries(ledger).list(asked["thread"]))
+        begun = list(ledger.records(asked["thread"], "call.started"))
+        assert [each.state for each in Calls(ledger).list(thread=asked["thread"])] == ["succeeded"]
+    assert len(begun) == 1
+    (cancelled,) = [each for each in server.shop.returns() if each.order_id == order]
+    assert cancelled.cancelled_at is not None
 
 
 def test_what_nobody_answered_in_time_ends_in_a_refusal(
