@@ -71,7 +71,8 @@ class Cluster:
         """Create an empty database and return its URL."""
         name = f"test_{next(self.numbers)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+            create = SQL("CREATE DATABASE {} STRATEGY FILE_COPY").format(Identifier(name))
+            connection.execute(create)
         return self.url(name)
 
     def url(self, database: str) -> str:
@@ -167,6 +168,7 @@ def _start(cluster: Cluster) -> "subprocess.Popen[str]":
                 cluster.binaries / "postgres",
                 *("-D", stored, "-k", cluster.folder, "-c", "listen_addresses="),
                 *("-c", "fsync=off", "-c", "max_connections=200"),
+                *("-c", "autovacuum=off", "-c", "full_page_writes=off"),
             ],
             stdout=log,
             stderr=log,
