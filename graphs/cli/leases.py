@@ -103,7 +103,7 @@ def _told(lease: HeldLease) -> Text:
 
 def _authority(lease: HeldLease) -> Text:
     if not lease.calls:
-        return quoted("no call yet, made ahead")
+        return quoted("no call, made ahead")
     approved = f", approved by {', '.join(lease.approvers)}" if lease.approvers else ""
     return quoted(f"{lease.requester}{approved}")
 

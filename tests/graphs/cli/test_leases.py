@@ -15,7 +15,8 @@ from bailiwick.graphs.surroundings import Surroundings, start_surroundings
 from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.records.ledger import Entry, Ledger
-from bailiwick.tools.secrets.leases import Lease
+from bailiwick.tools.secrets.lease_records import AHEAD
+from bailiwick.tools.secrets.leases import Basis, Lease
 from bailiwick.tools.secrets.revocations import Revocations
 from bailiwick.tools.vault import Vault
 
@@ -98,6 +99,25 @@ def test_a_lease_is_listed_with_who_held_it_and_for_whom(
     ):
         assert told in listed
     assert lease.token not in listed
+
+
+def test_what_was_made_ahead_and_not_used_is_listed(
+    bailiwick: Command, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It could have opened the secret, though no call held it."""
+    monkeypatch.setenv("COLUMNS", "200")
+    scope = replace(REFUND, uses=1, ahead=1)
+    child = desk.vault.make_ahead(scope, agent="billing", tool="issue_refund", meta={})
+    basis = Basis(agent="billing", tool=CALL.tool, scope=scope, policy_version="1")
+    desk.revocations.stand_by(basis, child)
+    desk.revocations.release(child)
+    assert desk.revocations.drain()
+
+    listed = bailiwick("audit", "leases").out
+    assert "billing could have held secret/data/payments/refund for issue_refund" in listed
+    assert "for no call, made ahead; kv, 60 of 60 s, used - s; revoked" in listed
+    shown = bailiwick("audit", "show", "--thread", AHEAD).out
+    assert "is made ready for issue_refund: secret/data/payments/refund" in shown
 
 
 def test_a_lease_in_json_is_joined_to_vaults_audit(
