@@ -18,6 +18,7 @@ from bailiwick.policies.questions import spelled
 from bailiwick.policies.settlements import Outcome
 from bailiwick.tools.effects.call_rows import CallRecord
 from bailiwick.tools.effects.calls import Calls
+from bailiwick.tools.effects.lineages import Lineage, lineage
 
 SHORT = 12
 """As many digits of an id as are shown where it need not be complete."""
@@ -75,10 +76,12 @@ def show_call(beginning: str, *, as_json: bool) -> None:
     """
     with open_ledger(read_settings()) as ledger:
         call = Calls(ledger).find(beginning)
+        kin = lineage(ledger, call)
     if as_json:
-        _print_json(_plain(call))
+        _print_json({**_plain(call), **_plain_lineage(kin)})
         return
-    terminal().print(heading(call), facts([*_outline(call), *_details(call)]), sep="\n")
+    rows = [*_outline(call), *_lineage(kin), *_details(call)]
+    terminal().print(heading(call), facts(rows), sep="\n")
 
 
 def settle_call(beginning: str, outcome: Outcome, reason: str) -> None:
@@ -126,6 +129,23 @@ def _details(call: CallRecord) -> Iterable[tuple[str, str]]:
         yield "reason", call.reason
 
 
+def _lineage(kin: Lineage) -> Iterable[tuple[str, str]]:
+    if (why := kin.fulfils) is not None:
+        verb = "try again" if why.kind == "retry" else "undo"
+        yield "made to", f"{verb} call {why.call[:SHORT]} of thread {why.origin}"
+    for each in kin.proposed:
+        done, wanted = (
+            ("tried again", "another try") if each.kind == "retry" else ("undone", "undo")
+        )
+        match each.state:
+            case "done":
+                yield done, f"in thread {each.thread}"
+            case "open":
+                yield wanted, f"proposed in thread {each.thread}"
+            case "dropped":
+                yield wanted, f"proposed in thread {each.thread}, and came to nothing"
+
+
 def named(call: CallRecord) -> str:
     """Return a call as it would be written."""
     return spelled(call.tool, call.args)
@@ -150,6 +170,18 @@ def _plain(call: CallRecord) -> dict[str, Any]:
         "ended_at": None if call.ended_at is None else rfc3339(call.ended_at),
         "settled_by": call.settled_by,
         "reason": call.reason,
+    }
+
+
+def _plain_lineage(kin: Lineage) -> dict[str, Any]:
+    why = kin.fulfils
+    return {
+        "fulfils": None
+        if why is None
+        else {"kind": why.kind, "call": why.call, "thread": why.origin},
+        "proposals": [
+            {"kind": each.kind, "thread": each.thread, "state": each.state} for each in kin.proposed
+        ],
     }
 
 

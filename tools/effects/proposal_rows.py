@@ -81,6 +81,9 @@ _OF_CALL = _PROPOSALS.where(
     _c.thread == bindparam("of"), _c.tool_call_id == bindparam("id"), _c.tool == bindparam("named")
 )
 _OF_THREAD = _PROPOSALS.where(_c.thread == bindparam("of"))
+_BECAUSE_OF = (
+    _PROPOSALS.where(_c.call == bindparam("of")).order_by(None).order_by(_c.proposed_at, _c.thread)
+)
 _OF_ORIGIN = _PROPOSALS.where(_c.origin == bindparam("of"), _c.state != "dropped")
 _is_open = _c.state == "open"
 _OPEN_OF = select(_c.thread).where(_c.origin == bindparam("of"), _is_open).order_by(_c.proposed_at)
@@ -166,8 +169,19 @@ def end(connection: Connection, ledger: Ledger, call: CallRecord, outcome: State
         call: The call.
         outcome: Its outcome.
     """
-    if proposal := _of(connection, call.thread, call.tool_call_id, call.tool):
+    if proposal := fulfilled(connection, call):
         close(connection, ledger, proposal, outcome)
+
+
+def fulfilled(connection: Connection, call: CallRecord) -> Proposal | None:
+    """Return the proposal that a call was made for, if it was."""
+    return _of(connection, call.thread, call.tool_call_id, call.tool)
+
+
+def because_of(connection: Connection, call: CallRecord) -> list[Proposal]:
+    """Return what was proposed because of a call, oldest first, also what came to nothing."""
+    rows = connection.execute(_BECAUSE_OF, {"of": call.key}).mappings()
+    return [_proposal(row) for row in rows]
 
 
 def open_threads(connection: Connection, origin: str | None) -> list[str]:

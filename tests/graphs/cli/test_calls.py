@@ -114,11 +114,18 @@ def test_a_call_is_tried_again_with_an_approval(bailiwick: Command, ledger: Ledg
 
     (approval,) = json.loads(bailiwick("approvals", "ls", "--json").out)
     assert approval["requester"] == "customer"
+    again = approval["thread"]
+    assert f"another try  proposed in thread {again}" in bailiwick("calls", "show", key).out
     assert bailiwick("approvals", "approve", approval["id"]).status == 0
     delivered = bailiwick("approvals", "deliver")
     # The shop of this process knows of no such return: nothing happened, so nobody knows still.
     assert "Nothing was cancelled." in " ".join(delivered.out.split())
-    assert json.loads(bailiwick("calls", "show", key, "--json").out)["state"] == "in_doubt"
+    first = json.loads(bailiwick("calls", "show", key, "--json").out)
+    assert first["state"] == "in_doubt"
+    assert first["proposals"] == [{"kind": "retry", "thread": again, "state": "dropped"}]
+    (second,) = json.loads(bailiwick("calls", "ls", "--thread", again, "--json").out)
+    shown = json.loads(bailiwick("calls", "show", second["id"], "--json").out)
+    assert shown["fulfils"] == {"kind": "retry", "call": key, "thread": "thread-1"}
     shown = bailiwick("audit", "show", "--thread", "thread-1").out
     assert "wants cancel_return tried again" in shown
     assert "nothing came of what was proposed" in shown
@@ -151,9 +158,18 @@ def test_a_thread_is_undone(bailiwick: Command, ledger: Ledger) -> None:
     registering = replace(
         CANCELLING, tool=ToolUse(name="register_return", version="v1", effect="write")
     )
-    begin(ledger, registering, content="The return is registered.", outcome="succeeded")
+    key = begin(ledger, registering, content="The return is registered.", outcome="succeeded")
+    assert "undo" not in bailiwick("calls", "show", key).out
     for _ in range(2):
         undone = bailiwick("calls", "undo", "thread-1").out
         assert "It waits for an approval: Cancel the return of order A-1001." in undone
-    assert len(json.loads(bailiwick("approvals", "ls", "--json").out)) == 1
+    (asked,) = json.loads(bailiwick("approvals", "ls", "--json").out)
+    assert f"undo       proposed in thread {asked['thread']}" in bailiwick("calls", "show", key).out
     assert "proposed to undo it" in bailiwick("audit", "show", "--thread", "thread-1").out
+
+    cancelling = replace(CANCELLING, id=asked["tool_call_id"], thread=asked["thread"])
+    other = begin(ledger, cancelling)
+    made_to = f"made to    undo call {key[:12]} of thread thread-1"
+    assert made_to in bailiwick("calls", "show", other).out
+    assert bailiwick("calls", "settle", other, "succeeded").status == 0
+    assert f"undone     in thread {asked['thread']}" in bailiwick("calls", "show", key).out
