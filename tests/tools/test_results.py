@@ -1,31 +1,23 @@
-"""What a model reads of a tool call, whatever the tool returned, raised or was refused for."""
+"""What a model reads of a tool call, whatever the tool returned or was refused for."""
 
-import asyncio
 from collections import Counter
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import ToolMessage
-from langchain_core.tools import ToolException
-from langgraph.errors import GraphInterrupt
-from langgraph.types import Command
-from pydantic import BaseModel, SecretStr
-from typing_extensions import override
+from tests.tools.attempts import SECRET, Plain, Receipt, circle, seen
 
 from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.canonical import digest, plain
-from bailiwick.policies.redaction import MASK, Redactor
+from bailiwick.policies.redaction import MASK
 from bailiwick.tools.effects.calls import Intent
-from bailiwick.tools.results import Attempt, ToolResult
+from bailiwick.tools.results import ToolResult
 from bailiwick.tools.secrets.credentials import Credential
 
-SECRET = 'key-"7f3a"\n/end'
-NOTHING = Redactor([])
 CALL = ToolCall(
     id="call-1",
     thread="t",
@@ -34,49 +26,6 @@ CALL = ToolCall(
     tool=ToolUse(name="pay", version="1", effect="destructive"),
     args={},
 )
-
-
-class Receipt(BaseModel):
-    """Be a model that a tool returns."""
-
-    order_id: str
-    amount: Decimal
-    key: SecretStr = SecretStr("hidden")
-
-
-@dataclass
-class Plain:
-    """Be an object without a JSON form."""
-
-    word: str
-
-
-class UnspeakableError(Exception):
-    """Fail even at telling what went wrong."""
-
-    @override
-    def __str__(self) -> str:
-        raise RuntimeError(SECRET)
-
-
-def seen(value: object, *secrets: str) -> ToolResult:
-    """Return the result of a tool that returned a value."""
-    return Attempt(value).redacted("pay", Redactor(secrets), changes=False)
-
-
-def circle() -> list[object]:
-    """Return a list that contains itself."""
-    round_about: list[object] = []
-    round_about.append(round_about)
-    return round_about
-
-
-def deep() -> list[object]:
-    """Return a list nested deeper than Python's stack."""
-    nested: list[object] = []
-    for _ in range(100_000):
-        nested = [nested]
-    return nested
 
 
 @pytest.mark.parametrize(
@@ -145,49 +94,6 @@ def test_a_tool_message_gives_its_content_artifact_and_status() -> None:
     )
 
 
-def test_a_command_is_refused() -> None:
-    """A tool must not steer the graph past the nodes that ask."""
-    result = seen(Command(goto="execute", update={"messages": []}))
-
-    assert result.outcome == "failed"
-    assert "does not steer the graph" in str(result.content)
-
-
-def test_an_error_of_what_changes_something_leaves_its_outcome_unknown() -> None:
-    """It may have come after the effect; what it says is told, without the secret."""
-    error = OSError(f"lost the answer to {SECRET}")
-    result = Attempt(error=error).redacted("pay", Redactor([SECRET]), changes=True)
-
-    assert (result.outcome, result.state) == ("unknown", "in_doubt")
-    assert f"broke off (OSError: lost the answer to {MASK})" in str(result.content)
-    assert "its outcome is not known" in str(result.content)
-
-
-@pytest.mark.parametrize("changes", [True, False], ids=["changes", "reads"])
-def test_a_tool_exception_says_that_nothing_happened(*, changes: bool) -> None:
-    """It is how the author of a tool refuses; the model reads the sentence alone."""
-    attempt = Attempt(error=ToolException(f"no such order: {SECRET}"))
-    result = attempt.redacted("pay", Redactor([SECRET]), changes=changes)
-
-    assert result == ToolResult(content=f"pay failed: no such order: {MASK}", outcome="failed")
-    assert result.state == "failed"
-
-
-@pytest.mark.parametrize(
-    "attempt", [Attempt(Command(goto="execute")), Attempt(error=UnspeakableError())]
-)
-def test_what_has_run_and_gave_nothing_usable_is_unknown(attempt: Attempt) -> None:
-    """A command that is refused, an error that cannot be told: the effect may be there."""
-    assert attempt.redacted("pay", NOTHING, changes=True).outcome == "unknown"
-
-
-def test_an_exception_is_told_by_type_and_message() -> None:
-    """The model learns what went wrong, not where."""
-    result = Attempt(error=ValueError("no such order")).redacted("pay", NOTHING, changes=False)
-
-    assert result == ToolResult(content="pay failed: ValueError: no such order", outcome="failed")
-
-
 @pytest.mark.parametrize(
     "value",
     [
@@ -214,33 +120,6 @@ def test_no_result_shows_the_secret(value: object) -> None:
     assert MASK in repr(result)
 
 
-def test_no_exception_shows_the_secret() -> None:
-    """Neither its message nor what it was raised from."""
-    error = ValueError(f"refused: {SECRET!r}")
-    error.__cause__ = KeyError(SECRET)
-    result = Attempt(error=ExceptionGroup(f"with {SECRET}", [error])).redacted(
-        "pay", Redactor([SECRET]), changes=False
-    )
-
-    assert result.content == f"pay failed: ExceptionGroup: with {MASK} (1 sub-exception)"
-
-
-@pytest.mark.parametrize(
-    ("attempt", "kind"),
-    [
-        (Attempt(error=UnspeakableError()), "RuntimeError"),
-        (Attempt(deep()), "RecursionError"),
-    ],
-    ids=["its message raises", "nested too deep"],
-)
-def test_what_cannot_be_shown_is_still_a_result(attempt: Attempt, kind: str) -> None:
-    """The tool has run: an error here would leave the call in doubt, and could tell the secret."""
-    result = attempt.redacted("pay", Redactor([SECRET]), changes=False)
-
-    assert result.outcome == "failed"
-    assert result.content == f"pay ran, but what came of it cannot be shown ({kind})."
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None)),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
@@ -262,37 +141,6 @@ def test_a_credential_in_a_result_is_not_revealed() -> None:
     assert seen(Credential("payments/refund", {"key": SECRET})).content == (
         "Credential('payments/refund')"
     )
-
-
-def raise_it(error: BaseException) -> NoReturn:
-    """Raise an error."""
-    raise error
-
-
-async def araise(error: BaseException) -> NoReturn:
-    """Raise an error on the event loop."""
-    raise error
-
-
-async def test_an_error_of_a_tool_is_its_result() -> None:
-    """Both forms keep what was raised."""
-    error = ValueError("no")
-
-    assert Attempt.of(lambda: raise_it(error), may_interrupt=True).error is error
-    assert (await Attempt.aof(lambda: araise(error), may_interrupt=True)).error is error
-
-
-@pytest.mark.parametrize(
-    "signal",
-    [GraphInterrupt(), KeyboardInterrupt(), SystemExit(), asyncio.CancelledError()],
-    ids=lambda signal: type(signal).__name__,
-)
-async def test_signals_are_no_results(signal: BaseException) -> None:
-    """An interrupt, a stop or a cancellation passes through to whoever it is meant for."""
-    with pytest.raises(type(signal)):
-        Attempt.of(lambda: raise_it(signal), may_interrupt=True)
-    with pytest.raises(type(signal)):
-        await Attempt.aof(lambda: araise(signal), may_interrupt=True)
 
 
 @pytest.mark.parametrize(
@@ -352,12 +200,3 @@ def test_a_call_without_an_outcome_is_not_run_again(state: Any, why: str) -> Non
 
     assert result.outcome == "refused"
     assert why in str(result.content)
-
-
-async def test_a_tool_that_holds_a_credential_cannot_interrupt() -> None:
-    """What it asks would stand in a checkpoint, its credential with it."""
-    signal = GraphInterrupt(())
-    attempt = Attempt.of(lambda: raise_it(signal), may_interrupt=False)
-    assert "cannot interrupt" in str(attempt.error)
-    attempt = await Attempt.aof(lambda: araise(signal), may_interrupt=False)
-    assert "cannot interrupt" in str(attempt.error)
