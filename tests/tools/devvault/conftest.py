@@ -7,6 +7,7 @@ import httpx
 import hvac
 import pytest
 import requests
+from tests.tools.devvault.clients import Hvac
 
 from bailiwick.tools.devvault import DevelopmentVault
 
@@ -27,16 +28,16 @@ def connect(devvault: DevelopmentVault) -> Iterator[CreateClient]:
 
 
 @pytest.fixture
-def root(devvault: DevelopmentVault, connect: CreateClient) -> Any:  # noqa: ANN401 - hvac has no types
+def root(devvault: DevelopmentVault, connect: CreateClient) -> Hvac:
     """Give hvac's client with the root token."""
     return connect(devvault.root_token)
 
 
 @pytest.fixture
-def child(root: Any, connect: CreateClient) -> Callable[..., Any]:  # noqa: ANN401 - hvac has no types
+def child(root: Hvac, connect: CreateClient) -> Callable[..., Hvac]:
     """Return a function that gives a client whose token has one policy, written on the spot."""
 
-    def create(policy: str, **options: Any) -> Any:  # noqa: ANN401 - hvac has no types
+    def create(policy: str, **options: object) -> Hvac:
         root.sys.create_or_update_policy("tried", policy)
         made = root.auth.token.create(policies=["tried"], no_default_policy=True, **options)
         return connect(made["auth"]["client_token"])

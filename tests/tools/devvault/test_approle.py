@@ -1,14 +1,12 @@
 """The AppRole method: who may log in, and as what."""
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
 from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest
+from tests.tools.devvault.clients import Hvac
 
 from bailiwick.tools.devvault import DevelopmentVault
-
-# hvac has no types.
-Hvac: TypeAlias = Any
 
 
 @pytest.fixture

@@ -1,13 +1,10 @@
 """The key-value stores without versions, and the cubbyholes."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
 
 import pytest
 from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest
-
-# hvac has no types.
-Hvac: TypeAlias = Any
+from tests.tools.devvault.clients import Hvac
 
 
 @pytest.fixture

@@ -1,17 +1,15 @@
 """Leases: what ends a leased secret, and in which order things are tried."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias
 
 import pytest
 from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest
+from tests.tools.devvault.clients import Hvac
 
 from bailiwick.tools.devvault import DevelopmentVault
 from bailiwick.tools.devvault.envelope import Answer, Grant, Request
 from bailiwick.tools.devvault.routes import Route
 
-# hvac has no types.
-Hvac: TypeAlias = Any
 READ = 'path "tickets/*" { capabilities = ["read"] }'
 
 

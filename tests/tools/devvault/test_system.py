@@ -1,15 +1,11 @@
 """The system's paths: health, seal, mounts, policies, capabilities."""
 
-from typing import Any, TypeAlias
-
 import httpx
 import pytest
 from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, VaultDown
+from tests.tools.devvault.clients import Hvac
 
 from bailiwick.tools.devvault import VERSION, DevelopmentVault
-
-# hvac has no types.
-Hvac: TypeAlias = Any
 
 
 def test_it_says_that_it_is_no_vault(root: Hvac) -> None:

@@ -1,15 +1,12 @@
 """Batch tokens, bound tokens, and what their roles say of them."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
 
 import pytest
 from hvac.exceptions import Forbidden, InvalidRequest
+from tests.tools.devvault.clients import Hvac
 
 from bailiwick.tools.devvault import DevelopmentVault
-
-# hvac has no types.
-Hvac: TypeAlias = Any
 
 
 def test_a_batch_token_works_and_cannot_be_held_on_to(

@@ -1,15 +1,13 @@
 """Tokens: who may make which, how long they live, and what ends with them."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
 from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest
+from tests.tools.devvault.clients import Hvac
 
 from bailiwick.tools.devvault import DevelopmentVault
-
-# hvac has no types.
-Hvac: TypeAlias = Any
 
 CREATE = 'path "auth/token/create" { capabilities = ["update"] }'
 READ_A = 'path "secret/data/a" { capabilities = ["read"] }'

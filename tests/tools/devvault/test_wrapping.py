@@ -1,16 +1,15 @@
 """Response wrapping: an answer for the one who comes first, and a sign for who comes second."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import httpx
 import pytest
 from hvac.exceptions import Forbidden, InvalidRequest
+from tests.tools.devvault.clients import Hvac
 
 from bailiwick.tools.devvault import DevelopmentVault
 
-# hvac has no types.
-Hvac: TypeAlias = Any
 WRAP = {"X-Vault-Wrap-TTL": "60s"}
 
 

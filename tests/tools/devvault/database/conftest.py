@@ -1,14 +1,11 @@
 """A database engine over a PostgreSQL server, with one role that may read one table."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
 
 import pytest
 from tests.conftest import Cluster
 from tests.tools.books import CREATE, Books, open_books
-
-# hvac has no types.
-Hvac: TypeAlias = Any
+from tests.tools.devvault.clients import Hvac
 
 
 @pytest.fixture

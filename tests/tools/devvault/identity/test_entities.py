@@ -1,13 +1,11 @@
 """Entities, groups and aliases: who somebody is, and what that lets their tokens do."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
 
 import pytest
 from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest
+from tests.tools.devvault.clients import Hvac
 
-# hvac has no types.
-Hvac: TypeAlias = Any
 READ = 'path "secret/data/{path}" {{ capabilities = ["read"] }}'
 
 
@@ -214,7 +212,7 @@ def test_a_token_can_be_made_for_an_alias_that_its_role_allows(root: Hvac, ident
     """The entity comes with the alias."""
     root.write("auth/token/roles/tool", allowed_entity_aliases=["agent-*"])
 
-    def made(alias: str, **options: str) -> Any:  # noqa: ANN401 - hvac has no types
+    def made(alias: str, **options: str) -> Hvac:
         body = {"entity_alias": alias, "policies": ["default"]}
         path = "/".join(["auth/token/create", *options.values()])
         return root.adapter.post(f"/v1/{path}", json=body)["auth"]

@@ -3,16 +3,14 @@
 import base64
 import json
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import httpx
 import pytest
 from hvac.exceptions import InvalidPath, InvalidRequest
+from tests.tools.devvault.clients import Hvac
 
 from bailiwick.tools.devvault import DevelopmentVault
-
-# hvac has no types.
-Hvac: TypeAlias = Any
 
 
 @pytest.fixture

@@ -1,13 +1,10 @@
 """What is mounted where, for how long, and what a move takes along."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
 
 import pytest
 from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest
-
-# hvac has no types.
-Hvac: TypeAlias = Any
+from tests.tools.devvault.clients import Hvac
 
 
 def test_an_engine_moves_with_what_it_holds(root: Hvac) -> None:

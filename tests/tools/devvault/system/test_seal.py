@@ -2,21 +2,18 @@
 
 import base64
 from collections.abc import Iterator
-from typing import Any, TypeAlias
 
 import hvac
 import pytest
 import requests
 from hvac.exceptions import InvalidRequest, VaultDown
+from tests.tools.devvault.clients import Hvac
 
 from bailiwick.tools.devvault import FLAVORS, Faults
 from bailiwick.tools.devvault.app import App
 from bailiwick.tools.devvault.core import Core
 from bailiwick.tools.devvault.system.root_generation import unveil
 from bailiwick.tools.loopback import serve
-
-# hvac has no types.
-Hvac: TypeAlias = Any
 
 
 @pytest.fixture

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.tools.devvault.clients import Hvac
 
 Post = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def post(root: Any) -> Post:  # noqa: ANN401 - hvac has no types
+def post(root: Hvac) -> Post:
     """Return a function that writes below the engine's mount and gives the answer's data."""
     root.sys.enable_secrets_engine("transit")
 

@@ -2,15 +2,14 @@
 
 import base64
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
 from hvac.exceptions import Forbidden, InvalidRequest
+from tests.tools.devvault.clients import Hvac
 
 from bailiwick.tools.devvault import DevelopmentVault
 
-# hvac has no types.
-Hvac: TypeAlias = Any
 Post = Callable[..., dict[str, Any]]
 KINDS = ["aes128-gcm96", "aes256-gcm96", "chacha20-poly1305", "rsa-2048"]
 

@@ -2,13 +2,12 @@
 
 import base64
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
 from hvac.exceptions import InternalServerError, InvalidPath, InvalidRequest
+from tests.tools.devvault.clients import Hvac
 
-# hvac has no types.
-Hvac: TypeAlias = Any
 Post = Callable[..., dict[str, Any]]
 
 

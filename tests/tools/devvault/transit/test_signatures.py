@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from hvac.exceptions import InvalidRequest
+from tests.tools.devvault.clients import Hvac
 
 Post = Callable[..., dict[str, Any]]
 TEXT, OTHER = "aGVsbG8=", "aGVsbG9v"
@@ -38,7 +39,7 @@ def test_a_signature_is_of_its_text_alone(
     assert not post("verify/k", input=OTHER, signature=signature, **options)["valid"]
 
 
-def test_a_signature_can_be_checked_without_vault(root: Any, post: Post) -> None:  # noqa: ANN401 - hvac has no types
+def test_a_signature_can_be_checked_without_vault(root: Hvac, post: Post) -> None:
     """The public keys are to be had."""
     for kind in ("ed25519", "ecdsa-p256"):
         post(f"keys/{kind}", type=kind)
@@ -82,7 +83,7 @@ def test_a_keyed_digest_is_of_its_text_and_its_key(post: Post, kind: str) -> Non
     assert post("verify/k/sha2-512", input=TEXT, hmac=made)["valid"]
 
 
-def test_digests_and_random_bytes_need_no_key(post: Post, root: Any) -> None:  # noqa: ANN401 - hvac has no types
+def test_digests_and_random_bytes_need_no_key(post: Post, root: Hvac) -> None:
     """Below transit and below the system's tools alike."""
     digest = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 
