@@ -1,12 +1,15 @@
-"""Owns the fixtures of the supervisor's tests."""
+"""Owns what the tests of graphs share: offices of agents, ways to run them, a started server."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
+from langgraph_sdk.client import SyncLangGraphClient
 from tests.graphs.fakes import Agent, Office, Run
+from tests.graphs.served import MANAGER, Server, serve_desk
 
 
 @pytest.fixture
@@ -29,3 +32,24 @@ def run(request: pytest.FixtureRequest) -> Run:
         return asyncio.run(app.ainvoke(given, config))
 
     return invoke
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Start one server for the tests of a module."""
+    with serve_desk(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def clerk(server: Server) -> Iterator[SyncLangGraphClient]:
+    """Give the client of somebody who may ask."""
+    with server.client("clerk") as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def manager(server: Server) -> Iterator[SyncLangGraphClient]:
+    """Give the client of somebody who may approve."""
+    with server.client(*MANAGER) as client:
+        yield client

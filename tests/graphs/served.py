@@ -29,6 +29,9 @@ LANGGRAPH = Path(sys.executable).parent / "langgraph"
 BAILIWICK = Path(sys.executable).parent / "bailiwick"
 GRAPH = "refund_desk"
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
+MANAGER = ("manager", "manager")
+"""A user and the role, of the same name."""
+
 READY = 60.0
 """Seconds for which the server may take to start."""
 

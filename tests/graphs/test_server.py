@@ -13,6 +13,7 @@ from tests.graphs.served import (
     CONFIGURATION,
     GRAPH,
     LANGGRAPH,
+    MANAGER,
     READY,
     Json,
     Server,
@@ -25,7 +26,6 @@ from tests.graphs.served import (
     refusal,
     request,
     run,
-    serve_desk,
     start_server,
 )
 
@@ -33,30 +33,6 @@ from bailiwick.tools.records.ledger import Ledger
 
 PAID, UNPAID = "A-1001", "A-1006"
 """Only one test pays, and only the first of these orders, so that they may run in any order."""
-
-MANAGER = ("manager", "manager")
-"""A user and the role, of the same name."""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for the tests of this module."""
-    with serve_desk(tmp_path_factory.mktemp("server")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def clerk(server: Server) -> Iterator[SyncLangGraphClient]:
-    """The client of somebody who may ask."""
-    with server.client("clerk") as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def manager(server: Server) -> Iterator[SyncLangGraphClient]:
-    """The client of somebody who may approve."""
-    with server.client(*MANAGER) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Who gets into a started LangGraph Server, and what is closed to everybody: each way by name."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import cast
 
@@ -9,6 +9,7 @@ import pytest
 from langgraph_sdk.client import SyncLangGraphClient
 from tests.graphs.served import (
     GRAPH,
+    MANAGER,
     SECRET,
     Json,
     Server,
@@ -17,29 +18,11 @@ from tests.graphs.served import (
     bearer,
     forbidden,
     request,
-    serve_desk,
     token,
 )
 
 ORDER = "A-1006"
-MANAGER = ("manager", "manager")
-"""A user and the role, of the same name."""
-
 ANYBODY = "00000000-0000-0000-0000-000000000000"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for the tests of this module."""
-    with serve_desk(tmp_path_factory.mktemp("server")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def clerk(server: Server) -> Iterator[SyncLangGraphClient]:
-    """The client of somebody who may ask."""
-    with server.client("clerk") as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,6 @@ from tests.graphs.served import (
     has_ended,
     request,
     said,
-    serve_desk,
     token,
 )
 from tests.waiting import wait_for
@@ -35,20 +34,6 @@ from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.people.deliveries import Deliveries
 from bailiwick.tools.records import tables
 from bailiwick.tools.records.ledger import Ledger
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for the tests of this module."""
-    with serve_desk(tmp_path_factory.mktemp("server")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def clerk(server: Server) -> Iterator[SyncLangGraphClient]:
-    """The client of somebody who may ask."""
-    with server.client("clerk") as client:
-        yield client
 
 
 def test_an_approval_from_the_command_line_is_carried_out_once(
