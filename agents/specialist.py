@@ -1,7 +1,7 @@
 """Owns the specialist: an agent whose every tool call goes through the guard."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import SystemMessage
@@ -19,6 +19,12 @@ from bailiwick.tools.guard import Guard
 from bailiwick.tools.toolsets import Toolset
 
 Specialist = CompiledStateGraph[AgentState, None, AgentState, AgentState]
+
+_ENTRY = "branch:to:model"
+"""The channel by which LangGraph has the node `model` run."""
+
+ENTERED: dict[str, Any] = {"messages": [], _ENTRY: None}
+"""The input of a specialist that is entered at its model."""
 
 
 class SpecialistGraph(StateGraph[AgentState]):
@@ -70,6 +76,22 @@ def create_specialist(
     graph.add_node("model", Node(thinking.call, thinking.acall, name="model"), destinations=ways)
     graph.add_edge(START, "model")
     return graph.compile(name=name)
+
+
+def is_specialist(agent: object) -> TypeGuard[Specialist]:
+    """Tell whether an agent is one of ours."""
+    return isinstance(getattr(agent, "builder", None), SpecialistGraph)
+
+
+def entered_at_model(specialist: Specialist) -> Specialist:
+    """Return the same specialist for who invokes it with `ENTERED`: without a step for its input.
+
+    LangGraph takes a step, a task and a checkpoint to copy a graph's input into its state. Under a
+    supervisor there is nothing to copy: the history is read by reference.
+    """
+    if _ENTRY not in specialist.channels:
+        return specialist
+    return specialist.copy({"input_channels": list(ENTERED)})
 
 
 def _add_governed_tools(graph: SpecialistGraph, toolset: Toolset) -> list[BaseTool]:

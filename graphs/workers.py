@@ -16,7 +16,7 @@ from langgraph.graph import StateGraph
 from langgraph.pregel.protocol import PregelProtocol
 
 from bailiwick.agents.node import Node
-from bailiwick.agents.specialist import SpecialistGraph
+from bailiwick.agents.specialist import ENTERED, entered_at_model, is_specialist
 from bailiwick.graphs.governance import arequester_of, requester_of
 from bailiwick.graphs.handoff import create_handoff_back_messages
 from bailiwick.graphs.history import added, as_messages, handoff_view
@@ -63,7 +63,8 @@ class Worker(Node):
         self.agent = agent
         self.agent_name = str(agent.name)
         self.terms = terms
-        self._reads_by_reference = isinstance(getattr(agent, "builder", None), SpecialistGraph)
+        self._reads_by_reference = is_specialist(agent)
+        self._entered: Agent = entered_at_model(agent) if is_specialist(agent) else agent
         self._is_remote = _is_remote(agent)
         super().__init__(self._run, self._arun, name=self.agent_name, subgraphs=[agent])
 
@@ -72,7 +73,7 @@ class Worker(Node):
         view = self._view(given)
         with self._delegate(view, self._requester(given, config)):
             try:
-                output = self.agent.invoke(self._input(given, view), self._config(config))
+                output = self._entered.invoke(self._input(given, view), self._config(config))
             except ParentCommand as handed_on:
                 handed_on.args = (self._handed_on(handed_on, view),)
                 raise
@@ -83,7 +84,7 @@ class Worker(Node):
         view = self._view(given)
         with self._delegate(view, await self._arequester(given, config)):
             try:
-                output = await self.agent.ainvoke(self._input(given, view), self._config(config))
+                output = await self._entered.ainvoke(self._input(given, view), self._config(config))
             except ParentCommand as handed_on:
                 handed_on.args = (self._handed_on(handed_on, view),)
                 raise
@@ -116,7 +117,7 @@ class Worker(Node):
         )
 
     def _input(self, state: Mapping[str, Any], view: Sequence[BaseMessage]) -> dict[str, Any]:
-        return {**state, "messages": [] if self._reads_by_reference else view}
+        return ENTERED if self._reads_by_reference else {**state, "messages": view}
 
     def _config(self, config: RunnableConfig) -> RunnableConfig:
         configurable = config.get("configurable", {})

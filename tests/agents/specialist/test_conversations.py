@@ -9,10 +9,12 @@ from langchain_core.messages import (
     HumanMessage,
     SystemMessage,
 )
+from langgraph.checkpoint.memory import InMemorySaver
 from tests.agents.specialist.thinkers import PAY, Thinker, kept, open_questions, pays
 from tests.driven import THREAD, Drive
 
 from bailiwick.agents import create_specialist
+from bailiwick.agents.specialist import ENTERED, entered_at_model
 from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.delegation import delegate
 from bailiwick.tools.guard import Guard
@@ -71,6 +73,23 @@ def test_a_supervisors_history_is_read_by_reference(
     assert not [each for each in messages if each.id in {"s-1", "s-2"}]
     decision = next(guard.ledger.records(kind="decision"))
     assert decision.body["chain"] == ["supervisor"]
+
+
+def test_under_a_supervisor_a_specialist_begins_with_its_model(
+    guard: Guard, pay: ScopedTool, drive: Drive
+) -> None:
+    """LangGraph's step for the input is left out, and with it a task and a checkpoint."""
+    specialist = create_specialist("billing", model=pays(40).model, tools=[pay], guard=guard)
+    checkpointer = InMemorySaver()
+    entered = entered_at_model(specialist).copy({"checkpointer": checkpointer})
+
+    history = PAY["messages"]
+    with delegate(supervisor="supervisor", agent="billing", requester="clerk", history=history):
+        messages = drive(entered, ENTERED)["messages"]
+
+    assert [each.text for each in messages] == ["", "paid 40 to shop", "done"]
+    states = entered.get_state_history(THREAD)
+    assert [state.next for state in states] == [(), ("model",), ("execute",), ("model",)]
 
 
 def test_another_agents_history_is_not_read(drive: Drive) -> None:
