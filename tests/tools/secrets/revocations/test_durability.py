@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import Connection
-from tests.tools.secrets.test_revocations import CALL, SCOPE, approles
+from tests.tools.secrets.revocations.leased import CALL, SCOPE
 
 from bailiwick.policies.calls import Effect, ToolUse
 from bailiwick.tools.devvault import DevelopmentVault
@@ -14,8 +14,6 @@ from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.secrets.revocations import Revocations
 from bailiwick.tools.vault import Vault
 from bailiwick.tools.vault.methods import AppRole
-
-__all__ = ["approles"]
 
 
 class WatchedLedger(Ledger):

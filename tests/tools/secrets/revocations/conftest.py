@@ -1,0 +1,49 @@
+"""Owns what the tests of revocations share: a Vault for one agent, and processes that lease."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+
+import pytest
+from tests.tools.secrets.revocations.leased import SCOPE, SECRET
+
+from bailiwick.tools.devvault import DevelopmentVault
+from bailiwick.tools.provision import (
+    AgentIdentity,
+    Registry,
+    ToolScope,
+    VaultOperator,
+    set_up,
+    write_secret,
+)
+from bailiwick.tools.provision.services import REVOCATIONS
+from bailiwick.tools.records.ledger import Ledger
+from bailiwick.tools.secrets.revocations import Revocations
+from bailiwick.tools.vault import Vault
+from bailiwick.tools.vault.methods import AppRole
+
+
+@pytest.fixture
+def approles(devvault: DevelopmentVault) -> Mapping[str, AppRole]:
+    """Set Vault up for one agent with one tool, and for the sweeper."""
+    agent = AgentIdentity(name="billing", tools=(ToolScope(tool="issue_refund", scope=SCOPE),))
+    with closing(VaultOperator(devvault.address, devvault.root_token)) as operator:
+        write_secret(operator, SCOPE, {"key": SECRET})
+        return set_up(operator, Registry(agents=(agent,), services=(REVOCATIONS,)))
+
+
+@pytest.fixture
+def connect(
+    devvault: DevelopmentVault, approles: Mapping[str, AppRole], ledger: Ledger
+) -> Iterator[Callable[..., tuple[Vault, Revocations]]]:
+    """Return a function that starts a process: a connection of its own, and its revocations."""
+    opened: list[Vault] = []
+
+    def start(*, without: str = "") -> tuple[Vault, Revocations]:
+        known = {name: login for name, login in approles.items() if name != without}
+        vault = Vault(devvault.address, approles=known, timeout=(0.5, 0.5))
+        opened.append(vault)
+        return vault, Revocations(ledger, vault)
+
+    yield start
+    for vault in opened:
+        vault.close()

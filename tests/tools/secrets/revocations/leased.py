@@ -1,0 +1,62 @@
+"""Owns the call that is leased for, and what stands of its lease at Vault and in the ledger."""
+
+from collections.abc import Callable
+
+from sqlalchemy import text
+from tests.tools.governed import CLERK
+
+from bailiwick.policies.calls import ToolCall, ToolUse
+from bailiwick.policies.scopes import Scope
+from bailiwick.tools.devvault import DevelopmentVault
+from bailiwick.tools.records.ledger import Ledger, Record
+from bailiwick.tools.secrets import revocation_rows
+from bailiwick.tools.secrets.leases import Lease
+from bailiwick.tools.secrets.revocation_rows import OpenLease
+from bailiwick.tools.secrets.revocations import Revocations
+from bailiwick.tools.vault import Vault
+
+SCOPE = Scope(path="payments/refund", ttl=30)
+SECRET = "refund-secret-91ab"
+CALL = ToolCall(
+    id="call-1",
+    thread="t",
+    namespace="#message-1",
+    requester=CLERK.id,
+    agent="billing",
+    tool=ToolUse(name="issue_refund", version="1", effect="destructive"),
+    args={},
+)
+REVOKE = "auth/token/revoke-*"
+
+
+def grant(vault: Vault, revocations: Revocations) -> Lease:
+    """Lease for a call, and record it."""
+    lease = vault.lease(SCOPE, agent="billing", tool="issue_refund", meta={})
+    revocations.grant(CALL, lease)
+    return lease
+
+
+def ends(ledger: Ledger) -> list[Record]:
+    """Return what the ledger says of leases that have ended."""
+    return list(ledger.records(kind="lease.revoked"))
+
+
+def standing(ledger: Ledger) -> list[OpenLease]:
+    """Return what is still to end."""
+    with ledger.reading() as connection:
+        return revocation_rows.standing(connection)
+
+
+def let_lapse(ledger: Ledger, *, over: bool = False) -> None:
+    """Make every lease one that its process has not looked after for a while."""
+    ended = ", ends_at = 1" if over else ""
+    with ledger.transaction() as connection:
+        connection.execute(text(f"UPDATE revocations SET due_at = 1{ended}"))  # noqa: S608 - a word of our own
+
+
+def is_alive(devvault: DevelopmentVault) -> bool:
+    """Tell whether a child token is alive."""
+    return any(token.role for token in devvault.live_tokens())
+
+
+Connect = Callable[..., tuple[Vault, Revocations]]

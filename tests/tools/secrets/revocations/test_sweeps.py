@@ -1,0 +1,169 @@
+"""What a process left behind, ended by whatever process is there to ask."""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.tools.secrets.revocations.leased import (
+    Connect,
+    ends,
+    grant,
+    is_alive,
+    let_lapse,
+    standing,
+)
+from tests.waiting import wait_for
+
+from bailiwick.tools.devvault import DevelopmentVault
+from bailiwick.tools.records.ledger import Ledger
+from bailiwick.tools.secrets import revocation_rows
+from bailiwick.tools.secrets.leases import SWEEPER
+from bailiwick.tools.secrets.revocations import Revocations
+from bailiwick.tools.vault.methods import AppRole
+
+
+def test_what_a_killed_process_left_behind_is_ended_by_the_next(
+    connect: Connect, ledger: Ledger, devvault: DevelopmentVault
+) -> None:
+    """By its handles, at the next process's first look; the record says whose it was."""
+    killed_vault, killed = connect()
+    grant(killed_vault, killed)
+    killed.close(0)
+    let_lapse(ledger)
+
+    _, revocations = connect()
+    revocations.sweep()
+
+    assert revocations.drain()
+    assert not is_alive(devvault)
+    assert standing(ledger) == []
+    (end,) = ends(ledger)
+    assert (end.body["end"], end.body["agent"]) == ("revoked", "billing")
+
+
+def test_a_lease_under_way_elsewhere_is_left_alone(
+    connect: Connect, ledger: Ledger, devvault: DevelopmentVault
+) -> None:
+    """Its process says every few seconds that it is still there."""
+    busy_vault, busy = connect()
+    lease = grant(busy_vault, busy)
+    _, revocations = connect()
+
+    revocations.sweep()
+
+    assert revocations.drain()
+    assert is_alive(devvault)
+    before = standing(ledger)[0].due_at
+    with ledger.transaction() as connection:
+        revocation_rows.keep(connection, [lease.accessor], 60)
+    assert standing(ledger)[0].due_at > before + 30
+    busy.release(lease)
+
+
+def test_of_many_who_sweep_one_records_the_end(connect: Connect, ledger: Ledger) -> None:
+    """Each lease is claimed by one of them."""
+    killed_vault, killed = connect()
+    for _ in range(5):
+        grant(killed_vault, killed)
+    killed.close(0)
+    let_lapse(ledger)
+    sweepers = [connect()[1] for _ in range(4)]
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(Revocations.sweep, sweepers))
+
+    assert all(each.drain() for each in sweepers)
+    assert len(ends(ledger)) == 5
+    assert ledger.verify().is_sound
+
+
+def test_what_outlived_its_time_is_confirmed_gone(
+    connect: Connect, ledger: Ledger, devvault: DevelopmentVault
+) -> None:
+    """Vault was away all the while; the ledger then says that time has ended it."""
+    killed_vault, killed = connect()
+    grant(killed_vault, killed)
+    killed.close(0)
+    devvault.let_pass(31)
+    let_lapse(ledger, over=True)
+
+    _, revocations = connect()
+    revocations.sweep()
+
+    assert revocations.drain()
+    assert [end.body["end"] for end in ends(ledger)] == ["expired"]
+
+
+def test_without_the_service_a_lease_waits_for_its_time(
+    connect: Connect, ledger: Ledger, devvault: DevelopmentVault
+) -> None:
+    """Nobody here could have ended it, and nobody can tell; the ledger says so."""
+    killed_vault, killed = connect()
+    grant(killed_vault, killed)
+    killed.close(0)
+    let_lapse(ledger)
+    _, revocations = connect(without=SWEEPER)
+    revocations.sweep()
+    wait_for(lambda: standing(ledger)[0].tries)
+    assert is_alive(devvault)
+    revocations.close(0)
+
+    let_lapse(ledger, over=True)
+    _, later = connect(without=SWEEPER)
+    later.sweep()
+
+    assert later.drain()
+    (end,) = ends(ledger)
+    assert end.body["end"] == "unknown"
+    assert "revocations.service" in str(end.body["failure"])
+
+
+PROCESS = """
+import sys
+from tests.tools.secrets.revocations.leased import CALL, SCOPE
+from bailiwick.tools.records.ledger import Ledger
+from bailiwick.tools.secrets.revocations import Revocations
+from bailiwick.tools.vault import Vault
+from bailiwick.tools.vault.methods import AppRole
+
+ledger, address, role_id, secret_id = sys.argv[1:]
+vault = Vault(address, approles={"billing": AppRole(role_id=role_id, secret_id=secret_id)})
+lease = vault.lease(SCOPE, agent="billing", tool="issue_refund", meta={})
+Revocations(Ledger(ledger), vault).grant(CALL, lease)
+print(lease.accessor, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_process_is_killed_while_its_tool_runs(
+    connect: Connect,
+    ledger: Ledger,
+    database_url: str,
+    devvault: DevelopmentVault,
+    approles: Mapping[str, AppRole],
+) -> None:
+    """By a signal that nobody hears: what it held is known, and ended once it is taken for dead."""
+    login = approles["billing"]
+    given = [database_url, devvault.address, login.role_id, login.secret_id]
+    with subprocess.Popen(
+        [sys.executable, "-c", PROCESS, *given],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[4],
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        accessor = process.stdout.readline().strip()
+        _, revocations = connect()
+        revocations.sweep()
+        assert devvault.live_tokens(accessor=accessor)
+        process.kill()
+
+    let_lapse(ledger)
+    revocations.sweep()
+
+    assert revocations.drain()
+    assert devvault.live_tokens(accessor=accessor) == []
+    assert [end.body["accessor"] for end in ends(ledger)] == [accessor]
