@@ -2,11 +2,11 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -18,6 +18,7 @@ from bailiwick.graphs.checkpoints.sealing import SealingSerializer
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.people.principals import acting_as
 
+T = TypeVar("T")
 App = CompiledStateGraph[Any, Any, Any, Any]
 Outcome = dict[str, Any] | BaseException
 MODES: Any = ["values", "updates", "checkpoints", "tasks", "debug", "messages", "custom", "tools"]
@@ -107,8 +108,12 @@ class AsyncEngine(Engine):
         super().__init__(checkpointer)
         self.loop = loop
 
+    def _carry(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        # `Runner.run` watches for Ctrl-C, in whose course `signal` writes out what a task returned.
+        return self.loop.get_loop().run_until_complete(coroutine)
+
     def run(self, run: Run) -> dict[str, Any]:  # noqa: D102 - as documented above
-        return self.loop.run(_arun(run))
+        return self._carry(_arun(run))
 
     def watch(self, run: Run, saw: Callable[[str, object], None]) -> None:  # noqa: D102 - as above
         async def watch() -> None:
@@ -123,31 +128,31 @@ class AsyncEngine(Engine):
                         _, mode, part = chunk
                         saw(mode, repr(part))
 
-        self.loop.run(watch())
+        self._carry(watch())
 
     def run_together(self, runs: Sequence[Run]) -> list[Outcome]:  # noqa: D102 - as above
         async def gather() -> list[Outcome]:
             return await asyncio.gather(*map(_arun, runs), return_exceptions=True)
 
-        return self.loop.run(gather())
+        return self._carry(gather())
 
     def state(self, app: App, config: RunnableConfig) -> StateSnapshot:  # noqa: D102 - as above
-        return self.loop.run(app.aget_state(config, subgraphs=True))
+        return self._carry(app.aget_state(config, subgraphs=True))
 
     def history(self, app: App, config: RunnableConfig) -> list[StateSnapshot]:  # noqa: D102 - as above
         async def collect() -> list[StateSnapshot]:
             return [snapshot async for snapshot in app.aget_state_history(config)]
 
-        return self.loop.run(collect())
+        return self._carry(collect())
 
     def places(self, config: RunnableConfig) -> list[RunnableConfig]:  # noqa: D102 - as above
         async def collect() -> list[RunnableConfig]:
             return [each.config async for each in self.checkpointer.alist(config)]
 
-        return self.loop.run(collect())
+        return self._carry(collect())
 
     def update(self, app: App, config: RunnableConfig, values: object, node: str) -> RunnableConfig:  # noqa: D102 - as above
-        return self.loop.run(app.aupdate_state(config, values, as_node=node))
+        return self._carry(app.aupdate_state(config, values, as_node=node))
 
 
 def _parts(parts: Any) -> Iterator[tuple[object, str, object]]:  # noqa: ANN401 - by its modes
