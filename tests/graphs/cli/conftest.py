@@ -2,19 +2,18 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.graphs.cli.outcomes import Command
 from tests.graphs.cli.terminals import Outcome, Terminal
 
 from bailiwick.graphs.cli import main
 from bailiwick.tools.records.ledger import Entry, Ledger
 
 FOREIGN = ("BAILIWICK_", "OPENAI_", "VAULT_", "LANGSMITH_", "LANGCHAIN_", "COLUMNS", "FORCE_COLOR")
-
-Command = Callable[..., Outcome]
 
 
 @pytest.fixture

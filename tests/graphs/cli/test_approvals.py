@@ -1,28 +1,21 @@
-"""`bailiwick approvals`: people who are not in the conversation decide, and the thread goes on."""
+"""`bailiwick approvals`: people who are not in the conversation read what waits, and decide."""
 
-import io
 import json
-import re
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
-from tests.graphs.cli.terminals import Outcome, Terminal
+from tests.graphs.cli.outcomes import Command, done, refused
+from tests.tools.asked import CALL, NEEDED, review
 
 from bailiwick.policies.approvals import ApprovalRequest
-from bailiwick.policies.calls import ToolCall, ToolUse
-from bailiwick.policies.decisions import Decision, Requirement
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.people.system_user import system_user
-from bailiwick.tools.records import tables
 from bailiwick.tools.records.ledger import Ledger
-
-Command = Callable[..., Outcome]
 
 
 @pytest.fixture
@@ -40,42 +33,10 @@ def ask(
     description: str = "Refund 40.00 EUR on order A-17.",
 ) -> ApprovalRequest:
     """Ask for a refund's approval."""
-    asked = ToolCall(
-        id=call,
-        thread="thread-1",
-        requester="customer",
-        chain=("supervisor",),
-        agent="billing",
-        tool=ToolUse(name="issue_refund", version="v1", effect="destructive"),
-        args={"order_id": "A-17", "amount": "40"},
-    )
-    needed = Requirement(rule="needs-a-manager", role="manager", reason="money", quorum=quorum)
-    decision = Decision(
-        verdict="review",
-        rules=("needs-a-manager",),
-        reason="money",
-        requirements=(needed,),
-        policy_version="p1",
-    )
+    asked = replace(CALL, id=call, requester="customer")
+    decision = review(replace(NEEDED, quorum=quorum))
     scope = Scope(path="payments/refund", ttl=60)
     return approvals.request(asked, decision, scope=scope, description=description)
-
-
-def flat(text: str) -> str:
-    """Return text as one line."""
-    return " ".join(text.split())
-
-
-def done(outcome: Outcome) -> str:
-    """Return what a command that ended well has printed, as one line."""
-    assert outcome.status == 0, outcome.err
-    return flat(outcome.out)
-
-
-def refused(outcome: Outcome) -> str:
-    """Return why a command ended with status 1; it printed nothing else."""
-    assert (outcome.status, outcome.out) == (1, "")
-    return flat(outcome.err)
 
 
 @pytest.mark.parametrize("words", [("ls",), ("show", "a"), ("approve", "a"), ("reject", "a")])
@@ -106,7 +67,7 @@ def test_what_a_person_needs_to_decide_is_listed(bailiwick: Command, approvals: 
         "issue_refund(order_id=A-17, amount=40)",
         "supervisor > billing",
         "asked by customer",
-        "money: a manager must agree, but not who asked (rule needs-a-manager)",
+        "money moves: a manager must agree, but not who asked (rule refund-needs-a-manager)",
         "payments/refund for 60 s, leased after the approval",
         "15 min from now",
     ):
@@ -252,74 +213,3 @@ def test_what_others_wrote_is_printed_and_not_obeyed(
         assert "\x1b" not in shown
         assert "\u202e" not in shown
         assert "[bold]" in shown
-
-
-def requested(bailiwick: Command, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
-    """Ask for a refund with nobody there to answer; return thread and request."""
-    monkeypatch.setattr("sys.stdin", io.StringIO(""))
-    waits = bailiwick("run", "Please refund order A-1001")
-    found = re.search(r"--thread (\S+)", waits.out)
-    assert found
-    (listed,) = json.loads(bailiwick("approvals", "ls", "--json", "--thread", found[1]).out)
-    return found[1], listed["id"]
-
-
-def test_an_approved_refund_is_delivered(
-    bailiwick: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Asked in one process, approved in another, carried on by a third; and there only once."""
-    thread, request = requested(bailiwick, monkeypatch)
-    assert done(bailiwick("approvals", "deliver")) == ""
-    done(bailiwick("approvals", "approve", request))
-    told = done(bailiwick("approvals", "deliver"))
-    assert f"thread {thread} went on" in told
-    assert "Refunded 42.00 EUR on order A-1001" in told
-    assert done(bailiwick("approvals", "deliver")) == ""
-
-
-def test_a_run_carries_on_what_was_answered_elsewhere(
-    bailiwick: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It asks nobody a second time."""
-    thread, request = requested(bailiwick, monkeypatch)
-    done(bailiwick("approvals", "reject", request, "--message", "not today"))
-    told = done(bailiwick("run", "--thread", thread))
-    assert "rejected it: not today" in told
-    assert "an approval is needed" not in told
-    assert done(bailiwick("approvals", "deliver")) == ""
-
-
-def test_an_expired_request_is_delivered(
-    bailiwick: Command, monkeypatch: pytest.MonkeyPatch, home: Path
-) -> None:
-    """The agent hears that nobody answered."""
-    thread, _ = requested(bailiwick, monkeypatch)
-    database = f"sqlite:///{home / 'bailiwick.db'}"
-    with closing(Ledger(database)) as ledger, ledger.transaction() as connection:
-        connection.execute(update(tables.approvals).values(expires_at=0.0))
-    told = done(bailiwick("approvals", "deliver"))
-    assert f"thread {thread} went on" in told
-    assert "Nobody answered in time" in told
-
-
-def test_watching_goes_on_until_it_is_interrupted(
-    development: dict[str, str], tmp_path: Path
-) -> None:
-    """What is answered meanwhile is carried on; Ctrl-C ends it cleanly."""
-    with Terminal(("run", "Please refund order A-1006"), development, tmp_path) as asking:
-        asking.expect("approve, edit, reject, respond or later? ")
-        asking.type("later")
-        assert asking.end() == 0
-    with Terminal(("approvals", "deliver", "--watch"), development, tmp_path) as watching:
-        watching.expect("it stops with Ctrl-C")
-        with Terminal(("approvals", "ls"), development, tmp_path) as listing:
-            assert listing.end() == 0
-        found = re.search(r"^([0-9a-f]{12}) +pending", listing.shown, re.MULTILINE)
-        assert found
-        with Terminal(("approvals", "approve", found[1]), development, tmp_path) as approving:
-            assert approving.end() == 0
-        watching.expect("went on")
-        watching.expect("Refunded 300.00 EUR on order A-1006")
-        watching.process.send_signal(signal.SIGINT)
-        assert watching.end() == 0
-    assert "Traceback" not in watching.shown

@@ -2,16 +2,13 @@
 
 import json
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.graphs.cli.terminals import Outcome
+from tests.graphs.cli.outcomes import Command
 
 from bailiwick.tools.records.ledger import Entry, Ledger
-
-Command = Callable[..., Outcome]
 
 
 def tamper(home: Path, statement: str) -> None:

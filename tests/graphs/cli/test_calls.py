@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.graphs.cli.conftest import Command
+from tests.graphs.cli.outcomes import Command, flat
 
 from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.tools.effects.calls import Calls
@@ -67,7 +67,7 @@ def test_what_is_in_doubt_is_listed_with_what_to_do(bailiwick: Command, ledger: 
     assert "cancel_return(order_id=A-1001)" in listed
     assert "supervisor > returns" in listed
     assert "1 may still be under way" in listed
-    assert f"bailiwick calls settle {key[:12]}" in " ".join(listed.split())
+    assert f"bailiwick calls settle {key[:12]}" in flat(listed)
     assert len(json.loads(bailiwick("calls", "ls", "--json").out)) == 2
     assert "No call" in bailiwick("calls", "ls", "--thread", "elsewhere").out
 
@@ -82,7 +82,7 @@ def test_a_person_settles_a_call(bailiwick: Command, ledger: Ledger) -> None:
     assert (shown["state"], shown["reason"]) == ("succeeded", "The courier knows.")
     late = bailiwick("calls", "settle", key, "failed")
     assert late.status == 1
-    assert "was settled as 'succeeded' by" in " ".join(late.err.split())
+    assert "was settled as 'succeeded' by" in flat(late.err)
     (record,) = ledger.records("thread-1", "call.settled")
     assert record.body["reason"] == "The courier knows."
     assert "found out that cancel_return took effect" in bailiwick("audit", "show").out
@@ -92,7 +92,7 @@ def test_a_call_under_way_is_not_settled(bailiwick: Command, ledger: Ledger) -> 
     """It may have its effect yet."""
     refused = bailiwick("calls", "settle", begin(ledger, lasts=60), "failed")
     assert refused.status == 1
-    assert "may be under way until" in " ".join(refused.err.split())
+    assert "may be under way until" in flat(refused.err)
 
 
 def test_without_a_role_nobody_settles(
@@ -102,7 +102,7 @@ def test_without_a_role_nobody_settles(
     monkeypatch.setenv("BAILIWICK_ROLES", "[]")
     refused = bailiwick("calls", "settle", begin(ledger), "failed")
     assert refused.status == 1
-    assert "having no role: set BAILIWICK_ROLES" in " ".join(refused.err.split())
+    assert "having no role: set BAILIWICK_ROLES" in flat(refused.err)
 
 
 def test_a_call_is_tried_again_with_an_approval(bailiwick: Command, ledger: Ledger) -> None:
@@ -119,7 +119,7 @@ def test_a_call_is_tried_again_with_an_approval(bailiwick: Command, ledger: Ledg
     assert bailiwick("approvals", "approve", approval["id"]).status == 0
     delivered = bailiwick("approvals", "deliver")
     # The shop of this process knows of no such return: nothing happened, so nobody knows still.
-    assert "Nothing was cancelled." in " ".join(delivered.out.split())
+    assert "Nothing was cancelled." in flat(delivered.out)
     first = json.loads(bailiwick("calls", "show", key, "--json").out)
     assert first["state"] == "in_doubt"
     assert first["proposals"] == [{"kind": "retry", "thread": again, "state": "dropped"}]
@@ -142,7 +142,7 @@ def test_what_the_system_knows_is_asked_first(bailiwick: Command, ledger: Ledger
     key = begin(ledger, refund)
     refused = bailiwick("calls", "settle", key, "retry")
     assert refused.status == 1
-    assert "had no effect, as the system it acts on says" in " ".join(refused.err.split())
+    assert "had no effect, as the system it acts on says" in flat(refused.err)
     assert json.loads(bailiwick("calls", "show", key, "--json").out)["state"] == "failed"
     assert "No call is in doubt." in bailiwick("calls", "reconcile").out
 

@@ -1,12 +1,12 @@
 """`bailiwick checkpoints`: keys wrapped anew and destroyed, and what is said on the way."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.graphs.cli.terminals import Outcome
+from tests.graphs.cli.outcomes import Command
 
 from bailiwick.graphs.approles import write_approles
 from bailiwick.graphs.surroundings import start_surroundings
@@ -17,8 +17,6 @@ from bailiwick.tools.keys.transit import Transit
 from bailiwick.tools.provision.services import CHECKPOINT_KEY, CHECKPOINTS
 from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.vault import Vault
-
-Command = Callable[..., Outcome]
 
 
 @pytest.fixture

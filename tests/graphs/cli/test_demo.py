@@ -1,12 +1,9 @@
 """`bailiwick demo`: the product told to a newcomer, and each sentence checked."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.graphs.cli.terminals import Outcome
-
-Command = Callable[..., Outcome]
+from tests.graphs.cli.outcomes import Command, flat
 
 
 def test_the_demo_tells_the_whole_story_and_leaves_nothing_behind(
@@ -15,7 +12,7 @@ def test_the_demo_tells_the_whole_story_and_leaves_nothing_behind(
     """Its own script plays, whatever model is configured: a second key, a second bill."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-made-up")
     outcome = bailiwick("demo")
-    told = " ".join(outcome.out.split())
+    told = flat(outcome.out)
     assert outcome.status == 0
     assert outcome.err == ""
     assert list(home.iterdir()) == []

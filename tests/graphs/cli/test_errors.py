@@ -4,17 +4,16 @@ import logging
 import socket
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.graphs.cli.outcomes import Command
 from tests.graphs.cli.terminals import COMMAND, Outcome
 
 from bailiwick.graphs.cli import main
 from bailiwick.policies.errors import SettingsError
-
-Command = Callable[..., Outcome]
 
 RUN = ("run", "Please refund order A-1001")
 NOBODY = "http://127.0.0.1:1"

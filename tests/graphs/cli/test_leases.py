@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from tests.graphs.cli.conftest import Command
+from tests.graphs.cli.outcomes import Command
 
 from bailiwick.graphs.approles import write_approles
 from bailiwick.graphs.surroundings import Surroundings, start_surroundings

@@ -1,14 +1,11 @@
 """`bailiwick policy`: what an author of rules is told."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.graphs.cli.terminals import Outcome
+from tests.graphs.cli.outcomes import Command
 
 import bailiwick.policies
-
-Command = Callable[..., Outcome]
 
 SHIPPED = Path(bailiwick.policies.__file__).parent
 REFUND = ("policy", "explain", "billing", "issue_refund")

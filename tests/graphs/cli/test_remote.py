@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.graphs.cli.conftest import Command
+from tests.graphs.cli.outcomes import Command, flat
 from tests.graphs.cli.terminals import Terminal
 from tests.graphs.served import Server, ask, environment, has_ended, said, serve
 from tests.waiting import wait_for
@@ -36,7 +36,7 @@ def test_what_was_answered_is_carried_to_a_server(server: Server) -> None:
         deliver = (*HERE, "--url", server.address)
         delivered = server.bailiwick(*deliver)
         assert (delivered.returncode, delivered.stderr) == (0, "")
-        assert f"thread {waiting.thread} went on" in " ".join(delivered.stdout.split())
+        assert f"thread {waiting.thread} went on" in flat(delivered.stdout)
         assert has_ended(clerk, waiting)
         assert server.bailiwick(*deliver).stdout == ""
     assert len(server.shop.refunds("A-1001")) == 1

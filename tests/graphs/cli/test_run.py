@@ -7,13 +7,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.graphs.cli.terminals import Outcome, Terminal
+from tests.graphs.cli.outcomes import Command, flat
+from tests.graphs.cli.terminals import Terminal
 
 from bailiwick.graphs.approles import write_approles
 from bailiwick.graphs.surroundings import start_surroundings
 
 Start = Callable[..., Terminal]
-Command = Callable[..., Outcome]
 
 QUESTION = "approve, edit, reject, respond or later? "
 REFUND = "Please refund order "
@@ -39,11 +39,6 @@ def thread_of(terminal: Terminal) -> str:
     found = re.search(r"Thread (\S+)", terminal.shown)
     assert found
     return found[1]
-
-
-def flat(text: str) -> str:
-    """Return text as one line."""
-    return " ".join(text.split())
 
 
 def test_an_approved_refund_is_made(start: Start) -> None:

@@ -1,15 +1,12 @@
 """`bailiwick audit seal`, `key` and `verify`: what is printed, and what is told."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.graphs.cli.terminals import Outcome
+from tests.graphs.cli.outcomes import Command
 
 from bailiwick.tools.records.ledger import Ledger
-
-Command = Callable[..., Outcome]
 
 
 @pytest.mark.parametrize("command", ["seal", "key"])

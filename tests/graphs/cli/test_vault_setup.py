@@ -3,18 +3,17 @@
 import json
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.graphs.cli.terminals import Outcome, Terminal
+from tests.graphs.cli.outcomes import Command
+from tests.graphs.cli.terminals import Terminal
 
 from bailiwick.graphs.approles import read_approles
 from bailiwick.tools.devvault import DevelopmentVault
 from bailiwick.tools.provision import VaultOperator
 from bailiwick.tools.vault import Vault
-
-Command = Callable[..., Outcome]
 
 DESK = """
 from bailiwick.policies.scopes import Scope

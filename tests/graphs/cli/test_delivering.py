@@ -1,0 +1,87 @@
+"""Threads go on after `bailiwick approvals`: with `deliver`, and with the next run."""
+
+import io
+import json
+import re
+import signal
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+from tests.graphs.cli.outcomes import Command, done
+from tests.graphs.cli.terminals import Terminal
+
+from bailiwick.tools.records import tables
+from bailiwick.tools.records.ledger import Ledger
+
+
+def requested(bailiwick: Command, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """Ask for a refund with nobody there to answer; return thread and request."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    waits = bailiwick("run", "Please refund order A-1001")
+    found = re.search(r"--thread (\S+)", waits.out)
+    assert found
+    (listed,) = json.loads(bailiwick("approvals", "ls", "--json", "--thread", found[1]).out)
+    return found[1], listed["id"]
+
+
+def test_an_approved_refund_is_delivered(
+    bailiwick: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked in one process, approved in another, carried on by a third; and there only once."""
+    thread, request = requested(bailiwick, monkeypatch)
+    assert done(bailiwick("approvals", "deliver")) == ""
+    done(bailiwick("approvals", "approve", request))
+    told = done(bailiwick("approvals", "deliver"))
+    assert f"thread {thread} went on" in told
+    assert "Refunded 42.00 EUR on order A-1001" in told
+    assert done(bailiwick("approvals", "deliver")) == ""
+
+
+def test_a_run_carries_on_what_was_answered_elsewhere(
+    bailiwick: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks nobody a second time."""
+    thread, request = requested(bailiwick, monkeypatch)
+    done(bailiwick("approvals", "reject", request, "--message", "not today"))
+    told = done(bailiwick("run", "--thread", thread))
+    assert "rejected it: not today" in told
+    assert "an approval is needed" not in told
+    assert done(bailiwick("approvals", "deliver")) == ""
+
+
+def test_an_expired_request_is_delivered(
+    bailiwick: Command, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    """The agent hears that nobody answered."""
+    thread, _ = requested(bailiwick, monkeypatch)
+    database = f"sqlite:///{home / 'bailiwick.db'}"
+    with closing(Ledger(database)) as ledger, ledger.transaction() as connection:
+        connection.execute(update(tables.approvals).values(expires_at=0.0))
+    told = done(bailiwick("approvals", "deliver"))
+    assert f"thread {thread} went on" in told
+    assert "Nobody answered in time" in told
+
+
+def test_watching_goes_on_until_it_is_interrupted(
+    development: dict[str, str], tmp_path: Path
+) -> None:
+    """What is answered meanwhile is carried on; Ctrl-C ends it cleanly."""
+    with Terminal(("run", "Please refund order A-1006"), development, tmp_path) as asking:
+        asking.expect("approve, edit, reject, respond or later? ")
+        asking.type("later")
+        assert asking.end() == 0
+    with Terminal(("approvals", "deliver", "--watch"), development, tmp_path) as watching:
+        watching.expect("it stops with Ctrl-C")
+        with Terminal(("approvals", "ls"), development, tmp_path) as listing:
+            assert listing.end() == 0
+        found = re.search(r"^([0-9a-f]{12}) +pending", listing.shown, re.MULTILINE)
+        assert found
+        with Terminal(("approvals", "approve", found[1]), development, tmp_path) as approving:
+            assert approving.end() == 0
+        watching.expect("went on")
+        watching.expect("Refunded 300.00 EUR on order A-1006")
+        watching.process.send_signal(signal.SIGINT)
+        assert watching.end() == 0
+    assert "Traceback" not in watching.shown
