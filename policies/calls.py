@@ -59,7 +59,7 @@ class ToolCall:
 
     @cached_property
     def occurrence(self) -> str:
-        """A digest that is the same under any policy and with any version of the tool."""
+        """Where the call arose and what it is, as a digest: under any policy and tool version."""
         return digest([self.thread, self.namespace, self.id, self.tool.name, self.plain_args])
 
     @cached_property

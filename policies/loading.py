@@ -9,9 +9,9 @@ from typing import get_args
 from bailiwick.policies.calls import Effect
 from bailiwick.policies.errors import PolicyError
 from bailiwick.policies.projection import Value, sample
-from bailiwick.policies.records import Declarations, Record, read_declarations, type_name
 from bailiwick.policies.rules import Rule, read_rules
-from bailiwick.policies.rulesets import Question, RuleSet
+from bailiwick.policies.rulesets import Request, RuleSet
+from bailiwick.policies.schemas import Declarations, RecordOf, read_declarations, type_name
 from bailiwick.policies.sources import Source, line_of, read_folder, version
 
 _CONTEXT: Mapping[str, Value] = {"labels": [], "requester": "", "chain": []}
@@ -32,7 +32,7 @@ class Compiled:
     version: str
     rules: tuple[Rule, ...]
     agents: frozenset[str] | None
-    tools: Mapping[str, tuple[RuleSet, Record]]
+    tools: Mapping[str, tuple[RuleSet, RecordOf]]
     delegation: RuleSet
 
 
@@ -71,14 +71,14 @@ class _Loader:
         return self._compiled(
             partial(RuleSet, action="delegate", schema=self.declarations.schema(None)),
             [rule for rule in self.rules if rule.concerns("delegate", "Agent")],
-            Question(agent=agent, resource=agent, context=_CONTEXT),
+            Request(agent=agent, resource=agent, context=_CONTEXT),
         )
 
-    def tools(self) -> dict[str, tuple[RuleSet, Record]]:
+    def tools(self) -> dict[str, tuple[RuleSet, RecordOf]]:
         named = {rule.tool for rule in self.rules if rule.tool is not None}
         return {tool: self._tool(tool) for tool in sorted(named | self.declarations.tools.keys())}
 
-    def _tool(self, tool: str) -> tuple[RuleSet, Record]:
+    def _tool(self, tool: str) -> tuple[RuleSet, RecordOf]:
         name = type_name(tool)
         record = self.declarations.tools[name]
         effects: tuple[Effect, ...] = get_args(Effect)
@@ -91,7 +91,7 @@ class _Loader:
                 effects=effects,
             ),
             [rule for rule in self.rules if rule.concerns("call", "Tool", tool)],
-            Question(
+            Request(
                 agent=self._agent,
                 resource=tool,
                 effect=effects[0],
@@ -101,7 +101,7 @@ class _Loader:
         return ruleset, record
 
     def _compiled(
-        self, build: Callable[..., RuleSet], rules: Iterable[Rule], trial: Question
+        self, build: Callable[..., RuleSet], rules: Iterable[Rule], trial: Request
     ) -> RuleSet:
         try:
             unruled = build(rules=())

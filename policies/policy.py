@@ -14,7 +14,7 @@ from bailiwick.policies.projection import (
     refuse_reserved,
 )
 from bailiwick.policies.rules import Rule
-from bailiwick.policies.rulesets import Question, RuleSet
+from bailiwick.policies.rulesets import Request, RuleSet
 from bailiwick.policies.verdicts import UNDECIDED, deny, judge
 
 
@@ -105,30 +105,30 @@ class Policy:
             approvals: The roles whose approval of this hand-off is on record.
         """
 
-        def handoff() -> tuple[RuleSet, Question]:
+        def handoff() -> tuple[RuleSet, Request]:
             self._refuse_unlisted(agent, to)
             context = _context(labels, requester, chain)
-            return self._delegation, Question(agent=agent, resource=to, context=context)
+            return self._delegation, Request(agent=agent, resource=to, context=context)
 
         return self._decide(handoff, approvals)
 
     def explain(self, call: ToolCall, approvals: frozenset[str] = frozenset()) -> Explanation:
         """Decide a call and name every rule whose conditions it meets. Slower than `decide`."""
         try:
-            ruleset, question = self._call(call)
-            rules = ruleset.matching(question, approvals)
+            ruleset, request = self._call(call)
+            rules = ruleset.matching(request, approvals)
         except Exception:  # noqa: BLE001 - the decision tells what went wrong
             rules = ()
         return Explanation(decision=self.decide(call, approvals), rules=rules)
 
-    def _call(self, call: ToolCall) -> tuple[RuleSet, Question]:
+    def _call(self, call: ToolCall) -> tuple[RuleSet, Request]:
         if call.tool.name not in self._tools:
             raise _UnknownNameError("tool", call.tool.name)
         self._refuse_unlisted(call.agent)
         ruleset, record = self._tools[call.tool.name]
         refuse_reserved(call.plain_args)
         context = _context(call.labels, call.requester, call.chain)
-        return ruleset, Question(
+        return ruleset, Request(
             agent=call.agent,
             resource=call.tool.name,
             effect=call.tool.effect,
@@ -141,11 +141,11 @@ class Policy:
                 raise _UnknownNameError("agent", agent)
 
     def _decide(
-        self, request: Callable[[], tuple[RuleSet, Question]], approvals: frozenset[str]
+        self, requested: Callable[[], tuple[RuleSet, Request]], approvals: frozenset[str]
     ) -> Decision:
         try:
-            ruleset, question = request()
-            return judge(ruleset, question, approvals, self.version)
+            ruleset, request = requested()
+            return judge(ruleset, request, approvals, self.version)
         except _UnknownNameError as error:
             return deny(error.reason, self.version, detail="name it in the schema and in a rule")
         except UnreadableArgumentError as error:

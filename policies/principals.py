@@ -11,7 +11,7 @@ class Principal:
     application that embeds the graph), never from a message, the graph's state or its config.
 
     Attributes:
-        id: The identity, unique in the house.
+        id: The identity, unique among all who use one ledger.
         roles: What the person may answer for, such as `manager`.
     """
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from bailiwick.policies.canonical import Json
-from bailiwick.policies.records import Record, Scalar, SetOf, Type
+from bailiwick.policies.schemas import RecordOf, Scalar, SetOf, Type
 
 Value: TypeAlias = "bool | int | str | list[Value] | dict[str, Value]"
 """What a rule can read: no floats, no nulls, integers of 64 bits."""
@@ -34,7 +34,7 @@ class UnreadableArgumentError(ValueError):
         self.argument = argument
 
 
-def project(args: Mapping[str, object], record: Record) -> dict[str, Value]:
+def project(args: Mapping[str, object], record: RecordOf) -> dict[str, Value]:
     """Return the declared arguments as Cedar values; what is not declared is left out.
 
     Text is put into Unicode's form NFC, as in digests, so that calls of one digest read alike.
@@ -65,7 +65,7 @@ def refuse_reserved(value: Json) -> None:
             pass
 
 
-def sample(record: Record) -> dict[str, Value]:
+def sample(record: RecordOf) -> dict[str, Value]:
     """Return the least value that a record declares."""
     return {name: _sample(kind) for name, kind in record.required.items()}
 
@@ -80,11 +80,11 @@ def _sample(kind: Type) -> Value:
             return 0
         case SetOf():
             return []
-        case Record():
+        case RecordOf():
             return sample(kind)
 
 
-def _record(path: str, values: Mapping[str, object], record: Record) -> dict[str, Value]:
+def _record(path: str, values: Mapping[str, object], record: RecordOf) -> dict[str, Value]:
     projected: dict[str, Value] = {}
     for name, kind in record.required.items():
         at = f"{path}.{name}" if path else name
@@ -103,11 +103,11 @@ def _value(path: str, value: object, kind: Type) -> Value:
     match kind, value:
         case SetOf(), list() | tuple() | AbstractSet():
             return _set(path, value, kind)
-        case Record(), BaseModel():
+        case RecordOf(), BaseModel():
             return _record(path, dict(value), kind)
-        case Record(), Mapping():
+        case RecordOf(), Mapping():
             return _record(path, value, kind)
-        case SetOf() | Record(), _:
+        case SetOf() | RecordOf(), _:
             raise _mismatch(path, value, "Set" if isinstance(kind, SetOf) else "record")
         case _:
             return _scalar(path, value, kind)

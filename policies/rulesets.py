@@ -18,8 +18,8 @@ REMEMBERED = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """Put one request to a rule set.
+class Request:
+    """Ask a rule set whether one thing may happen.
 
     Attributes:
         agent: Who asks.
@@ -83,7 +83,7 @@ class RuleSet:
         self._by_id = {rule.id: rule for rule in self.rules}
         self._entities = {effect: _entities(tool, effect, schema) for effect in effects}
         # A call is decided where it arises and where it runs, mostly within milliseconds, and the
-        # same rules give the same question the same answer.
+        # same rules give the same request the same answer.
         self._answer = lru_cache(REMEMBERED)(
             partial(self._ask, cedarpy.PolicySet.from_str(self.text))
         )
@@ -101,22 +101,20 @@ class RuleSet:
             problem = error.error.removeprefix(f"for policy `{error.policy_id}`")
             yield rule, problem.lstrip(",: ")
 
-    def ask(self, question: Question, approvals: frozenset[str]) -> Outcome:
+    def ask(self, request: Request, approvals: frozenset[str]) -> Outcome:
         """Return Cedar's answer to a request, assuming some approvals."""
-        context = _context(question, approvals)
-        return self._answer(question.agent, question.resource, question.effect, context)
+        context = _context(request, approvals)
+        return self._answer(request.agent, request.resource, request.effect, context)
 
-    def matching(self, question: Question, approvals: frozenset[str]) -> tuple[Rule, ...]:
+    def matching(self, request: Request, approvals: frozenset[str]) -> tuple[Rule, ...]:
         """Return every rule whose conditions a request meets, permits under a forbid included."""
         return tuple(
-            rule
-            for rule in self.rules
-            if self._is_met(rule, question, _context(question, approvals))
+            rule for rule in self.rules if self._is_met(rule, request, _context(request, approvals))
         )
 
-    def _is_met(self, rule: Rule, question: Question, context: str) -> bool:
+    def _is_met(self, rule: Rule, request: Request, context: str) -> bool:
         alone = cedarpy.PolicySet.from_str(rule.text)
-        parts = (question.agent, question.resource, question.effect, context)
+        parts = (request.agent, request.resource, request.effect, context)
         return bool(self._ask(alone, *parts).rules)
 
     def _ask(
@@ -141,8 +139,8 @@ class RuleSet:
         )
 
 
-def _context(question: Question, approvals: frozenset[str]) -> str:
-    return json.dumps({**question.context, "approvals": sorted(approvals)})
+def _context(request: Request, approvals: frozenset[str]) -> str:
+    return json.dumps({**request.context, "approvals": sorted(approvals)})
 
 
 def _entities(tool: str, effect: str, schema: cedarpy.Schema) -> cedarpy.Entities:

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Mapping
 
 from bailiwick.policies.decisions import Decision, Requirement
 from bailiwick.policies.rules import Rule
-from bailiwick.policies.rulesets import Question, RuleSet
+from bailiwick.policies.rulesets import Request, RuleSet
 
 UNDECIDED = "The policy could not decide this."
 """What the model and the user read when something went wrong; the operator reads the detail."""
 
 
 def judge(
-    ruleset: RuleSet, question: Question, given: frozenset[str], policy_version: str
+    ruleset: RuleSet, request: Request, given: frozenset[str], policy_version: str
 ) -> Decision:
     """Decide one request.
 
@@ -20,7 +20,7 @@ def judge(
 
     Args:
         ruleset: The rules that can decide it.
-        question: The request.
+        request: What is asked for: who, what, in which context.
         given: The roles whose approval is on record.
         policy_version: The version of the policy, for the decision.
     """
@@ -28,7 +28,7 @@ def judge(
     asked: dict[str, Requirement] = {}
     # Each round returns or assumes one role more at least, and the rules name finitely many.
     while True:
-        outcome = ruleset.ask(question, assumed)
+        outcome = ruleset.ask(request, assumed)
         if outcome.errors:
             return deny(UNDECIDED, policy_version, detail="; ".join(outcome.errors))
         if outcome.allowed and asked:
@@ -37,7 +37,7 @@ def judge(
             return _allow(outcome.rules, policy_version)
         firm = [rule for rule in outcome.rules if not _can_lift(rule, assumed)]
         if firm or not outcome.rules:
-            return _refuse(firm, question, policy_version)
+            return _refuse(firm, request, policy_version)
         lifted = {r.id: r.requirement for r in outcome.rules if r.requirement}
         asked |= lifted
         assumed |= {requirement.role for requirement in lifted.values()}
@@ -56,10 +56,10 @@ def _can_lift(rule: Rule, assumed: frozenset[str]) -> bool:
     return rule.requirement is not None and rule.requirement.role not in assumed
 
 
-def _refuse(firm: Iterable[Rule], question: Question, policy_version: str) -> Decision:
+def _refuse(firm: Iterable[Rule], request: Request, policy_version: str) -> Decision:
     rules = sorted(firm, key=lambda rule: rule.id)
     if not rules:
-        return deny(f"No rule lets {question}.", policy_version)
+        return deny(f"No rule lets {request}.", policy_version)
     stuck = [rule.id for rule in rules if rule.requirement]
     return deny(
         f"Forbidden: {_because((rule.id, rule.reason) for rule in rules)}.",

@@ -18,7 +18,7 @@ from bailiwick.policies.projection import (
     project,
     refuse_reserved,
 )
-from bailiwick.policies.records import Record, SetOf, Type
+from bailiwick.policies.schemas import RecordOf, SetOf, Type
 
 
 class Size(Enum):
@@ -34,17 +34,17 @@ class Line(BaseModel):
     note: str = ""
 
 
-LINE = Record({"price": "Cents"}, {})
+LINE = RecordOf({"price": "Cents"}, {})
 
 
 def only(kind: Type, value: object) -> Value:
     """Project one argument of a type."""
-    return project({"it": value}, Record({"it": kind}, {}))["it"]
+    return project({"it": value}, RecordOf({"it": kind}, {}))["it"]
 
 
 def test_a_tool_without_declared_arguments_shows_none() -> None:
     """What the schema does not declare, no rule reads."""
-    assert project({"secret": "x"}, Record({}, {})) == {}
+    assert project({"secret": "x"}, RecordOf({}, {})) == {}
 
 
 @pytest.mark.parametrize(
@@ -116,19 +116,19 @@ def test_any_other_value_is_refused(kind: Type, value: object) -> None:
 def test_a_missing_argument_is_refused_by_its_name() -> None:
     """A rule about an amount is never skipped because there is none."""
     with pytest.raises(UnreadableArgumentError, match=r"'lines\.price' is missing"):
-        project({"lines": {}}, Record({"lines": LINE}, {}))
+        project({"lines": {}}, RecordOf({"lines": LINE}, {}))
 
 
 @pytest.mark.parametrize("args", [{}, {"it": None}], ids=["absent", "None"])
 def test_an_optional_argument_may_be_missing(args: Mapping[str, object]) -> None:
     """`None` is no Cedar value, so it is left out."""
-    assert project(args, Record({}, {"it": "Long"})) == {}
+    assert project(args, RecordOf({}, {"it": "Long"})) == {}
 
 
 def test_an_optional_argument_is_checked_when_it_is_there() -> None:
     """Optional is no way around the type."""
     with pytest.raises(UnreadableArgumentError, match="'it' is str, not Long"):
-        project({"it": "1"}, Record({}, {"it": "Long"}))
+        project({"it": "1"}, RecordOf({}, {"it": "Long"}))
 
 
 @pytest.mark.parametrize("key", ["__entity", "__extn", "__expr"])

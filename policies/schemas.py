@@ -1,4 +1,4 @@
-"""Owns the argument records that a schema declares, one for each tool."""
+"""Owns what a schema declares: the agents, and for each tool the record of its arguments."""
 
 import re
 from collections import deque
@@ -31,14 +31,14 @@ class SetOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RecordOf:
     """Declare a record by the types of its required and optional fields."""
 
     required: Mapping[str, "Type"]
     optional: Mapping[str, "Type"]
 
 
-Type: TypeAlias = Scalar | SetOf | Record
+Type: TypeAlias = Scalar | SetOf | RecordOf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class Declarations:
 
     frame: str
     types: Mapping[str, str]
-    tools: Mapping[str, Record]
+    tools: Mapping[str, RecordOf]
     agents: frozenset[str] | None
 
     def schema(self, tool: str | None) -> cedarpy.Schema:
@@ -104,8 +104,8 @@ def _agents(frame: str) -> frozenset[str] | None:
     return frozenset(re.findall(r'"([^"]*)"', listed.group(1))) if listed else None
 
 
-def _tools(source: Source, types: Mapping[str, str]) -> dict[str, Record]:
-    tools: dict[str, Record] = {}
+def _tools(source: Source, types: Mapping[str, str]) -> dict[str, RecordOf]:
+    tools: dict[str, RecordOf] = {}
     for name, body in types.items():
         # A type that holds `Args` describes the context, not a tool.
         if ARGS in _reachable(name, types):
@@ -115,7 +115,7 @@ def _tools(source: Source, types: Mapping[str, str]) -> dict[str, Record]:
         except ValueError as error:
             line = _declared(source, name) or 1
             raise source.error(line, f"type {name!r}: {error}") from None
-        if isinstance(kind, Record):
+        if isinstance(kind, RecordOf):
             tools[name] = kind
     return tools
 
@@ -155,7 +155,7 @@ def _type(tokens: deque[str], types: Mapping[str, str]) -> Type:
             )
 
 
-def _record(tokens: deque[str], types: Mapping[str, str]) -> Record:
+def _record(tokens: deque[str], types: Mapping[str, str]) -> RecordOf:
     required: dict[str, Type] = {}
     optional: dict[str, Type] = {}
     while (name := tokens.popleft().strip('"')) != "}":
@@ -167,7 +167,7 @@ def _record(tokens: deque[str], types: Mapping[str, str]) -> Record:
         fields[name] = _type(tokens, types)
         if tokens[0] == ",":
             tokens.popleft()
-    return Record(required, optional)
+    return RecordOf(required, optional)
 
 
 def _line(source: Source, message: str) -> int:
