@@ -38,6 +38,13 @@ class Guard:
         vault: Where credentials are leased; may be left out where no tool needs one.
         principal: Tells who drives the current run.
         place: Where the threads are kept, if others than this process carry them on.
+
+    Attributes:
+        approvals: What people are asked and answer.
+        calls: The calls that change something, and which of them are in doubt.
+        requests: Who asked for what goes on in each thread.
+        leases: The credentials of calls; `None` without a vault.
+        revocations: What ends leases behind their calls; `None` without a vault.
     """
 
     def __init__(
@@ -63,7 +70,7 @@ class Guard:
         self.requests = Requests(ledger)
 
     def run(self, call: ToolCall, tool: ScopedTool) -> ToolResult:
-        """Run one call, or say why it did not run.
+        """Run one call, or say why it did not run; see `Execution` for its steps.
 
         Raises:
             LedgerError: If the ledger cannot be written: nothing runs unrecorded.
@@ -98,7 +105,7 @@ class Guard:
         return self.policy.decide(call)
 
     def refuse(self, call: ToolCall, reason: str) -> ToolResult:
-        """Record that a call does not run for a reason that no rule has, and tell the model."""
+        """Record that a call does not run for a reason that is no rule's; return what tells so."""
         entry = journal.decision(call, deny(reason, self.policy.version))
         with self.ledger.transaction() as connection:
             self.ledger.append(connection, call.thread, entry)
@@ -128,7 +135,7 @@ class Guard:
         return None if decision.verdict == "allow" else decision.reason
 
     def sweep(self) -> None:
-        """Have the leases ended that processes which are gone have left behind.
+        """Have the leases ended that processes left behind when they died.
 
         Raises:
             LedgerError: If the ledger's database fails.
