@@ -89,9 +89,8 @@ class Database:
         with self._in_turn(), self._plainly(), self._engine.connect() as connection:
             connection.execution_options(bailiwick_writes="FULL" if flushes else "NORMAL")
             connection.info["held"] = set()
+            connection.info["lock"] = _LOCK if flushes else _LOCK_UNHURRIED
             with connection.begin():
-                if not (flushes or self.is_sqlite):
-                    connection.execute(_NO_FLUSH)
                 yield connection
 
     @contextmanager
@@ -112,7 +111,7 @@ class Database:
         """
         held: set[str] = connection.info["held"]
         if not self.is_sqlite and thread not in held:
-            connection.execute(_LOCK, {"thread": thread})
+            connection.execute(connection.info["lock"], {"thread": thread})
             held.add(thread)
 
     def close(self) -> None:
@@ -157,8 +156,9 @@ class Database:
             )
 
 
-_NO_FLUSH = select(func.set_config("synchronous_commit", "off", True))
 _LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("thread"), _SEED)))
+# Whoever does not wait for the disk says so with the lock: that is one way to the server less.
+_LOCK_UNHURRIED = _LOCK.add_columns(func.set_config("synchronous_commit", "off", True))
 
 
 def _address(url: str) -> URL:

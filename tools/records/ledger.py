@@ -1,9 +1,8 @@
 """Owns the ledger: what was decided, approved, leased, called and handed on, in hash chains."""
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from itertools import count
 from typing import Literal, TypeAlias
 
 from sqlalchemy import Connection, Select, bindparam, insert, select, true, tuple_
@@ -42,6 +41,7 @@ Kind: TypeAlias = Literal[
 ]
 """What a record can be about."""
 
+_Appended: TypeAlias = "tuple[Kind, str]"
 _PAGE = 500
 
 
@@ -78,7 +78,8 @@ class Ledger:
     def transaction(self, *, flushes: bool = True) -> AbstractContextManager[Connection]:
         """Hold one write transaction: committed at the end, rolled back on any error.
 
-        It must not be opened within another one of the same thread of execution.
+        It must not be opened within another one of the same thread of execution. What is appended
+        in it joins the chains at its end.
 
         Args:
             flushes: Whether the commit waits for the disk. What has no effect on the world need
@@ -88,7 +89,7 @@ class Ledger:
         Raises:
             LedgerError: If the database fails; then nothing of it was kept.
         """
-        return self._database.transaction(flushes=flushes)
+        return self._transaction(flushes=flushes)
 
     def reading(self) -> AbstractContextManager[Connection]:
         """Hold one connection to read from.
@@ -111,28 +112,10 @@ class Ledger:
         Raises:
             LedgerError: If a body holds a value that has no plain form.
         """
-        if not entries:
-            return
-        texts = [_text(entry) for entry in entries]
-        self.lock(connection, thread)
-        tail = connection.execute(_TAIL, {"thread": thread}).one()
-        at, previous = rfc3339(tail.now), tail.hash or GENESIS
-        rows: list[dict[str, str | int]] = []
-        for seq, entry, text in zip(count((tail.seq or 0) + 1), entries, texts, strict=False):
-            hashed = chain.link(previous, thread=thread, seq=seq, at=at, kind=entry.kind, text=text)
-            rows.append(
-                {
-                    "thread": thread,
-                    "seq": seq,
-                    "at": at,
-                    "kind": entry.kind,
-                    "body": text,
-                    "previous": previous,
-                    "hash": hashed,
-                }
-            )
-            previous = hashed
-        connection.execute(_INSERT, rows)
+        if entries:
+            self.lock(connection, thread)
+            appended: dict[str, list[_Appended]] = connection.info["appended"]
+            appended.setdefault(thread, []).extend((each.kind, _text(each)) for each in entries)
 
     def records(self, thread: str | None = None, kind: str | None = None) -> Iterator[Record]:
         """Iterate over records thread by thread, each thread in its order, a page at a time.
@@ -190,6 +173,15 @@ class Ledger:
         """Close every connection; a database in memory is gone with them."""
         self._database.close()
 
+    @contextmanager
+    def _transaction(self, *, flushes: bool) -> Generator[Connection]:
+        with self._database.transaction(flushes=flushes) as connection:
+            appended: dict[str, list[_Appended]] = {}
+            connection.info["appended"] = appended
+            yield connection
+            for thread, entries in appended.items():
+                _link(connection, thread, entries)
+
     def _page(self, place: tuple[str, int], thread: str | None, kind: str | None) -> list[Record]:
         table = tables.records
         query = _RECORDS.where(tuple_(table.c.thread, table.c.seq) > tuple_(*place)).limit(_PAGE)
@@ -208,6 +200,27 @@ def verify_export(lines: Iterable[str]) -> Verification:
         LedgerError: If a line is not exactly as it was exported.
     """
     return chain.verify(Record.from_line(line.rstrip("\r\n")) for line in lines)
+
+
+def _link(connection: Connection, thread: str, appended: Sequence[_Appended]) -> None:
+    tail = connection.execute(_TAIL, {"thread": thread}).one()
+    at, previous = rfc3339(tail.now), tail.hash or GENESIS
+    rows: list[dict[str, str | int]] = []
+    for seq, (kind, text) in enumerate(appended, start=(tail.seq or 0) + 1):
+        hashed = chain.link(previous, thread=thread, seq=seq, at=at, kind=kind, text=text)
+        rows.append(
+            {
+                "thread": thread,
+                "seq": seq,
+                "at": at,
+                "kind": kind,
+                "body": text,
+                "previous": previous,
+                "hash": hashed,
+            }
+        )
+        previous = hashed
+    connection.execute(_INSERT, rows)
 
 
 def _text(entry: Entry) -> str:
