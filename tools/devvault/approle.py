@@ -7,18 +7,18 @@ from bailiwick.tools.devvault.approle_roles import Role, SecretId, shown_setting
 from bailiwick.tools.devvault.envelope import EMPTY, Answer, Request, keys
 from bailiwick.tools.devvault.fields import Fields
 from bailiwick.tools.devvault.lockout import Lockout
+from bailiwick.tools.devvault.login_tokens import Caller, check_token_settings, login_token
 from bailiwick.tools.devvault.mounts import Mount
 from bailiwick.tools.devvault.networks import is_within
 from bailiwick.tools.devvault.refusals import Refusal, denied, invalid, nothing_there
 from bailiwick.tools.devvault.routes import Route
-from bailiwick.tools.devvault.tokens import Kind, Lifetime, Token, TokenStore, random_text
+from bailiwick.tools.devvault.tokens import TokenStore
 
 _FIELDS = (
     "bind_secret_id|local_secret_ids|secret_id_bound_cidrs|secret_id_num_uses|secret_id_ttl|"
     "token_bound_cidrs|token_max_ttl|token_num_uses|token_period|token_policies|token_ttl|"
     "token_type|token_explicit_max_ttl|token_no_default_policy"
 ).replace("_", "-")
-_KINDS = ("default", "service", "batch", "default-service", "default-batch", "")
 _OLD_NAMES = {"policies": "token_policies", "period": "token_period"}
 
 
@@ -108,11 +108,8 @@ class AppRoleMethod:
         if not is_within(request.remote, role.settings.strings("token_bound_cidrs")):
             raise denied()
         entity_id = self._entities.of_login(self._mount, role.role_id)
-        token = self._tokens.add(
-            self._token(
-                role, metadata=metadata, path=request.path, entity_id=entity_id, bound=bound
-            )
-        )
+        caller = Caller(entity_id=entity_id, path=request.path, metadata=metadata, bound=bound)
+        token = self._tokens.add(login_token(self._mount, self._tokens, role.settings, caller))
         return Answer(auth=self._tokens.auth_block(token))
 
     def _spend(self, role: Role, secret_id: str, remote: str) -> SecretId:
@@ -165,10 +162,7 @@ class AppRoleMethod:
 
     def _change(self, role: Role, changes: Fields) -> Answer:
         settings = Fields({**role.settings, **_new_names(changes)})
-        if 0 < settings.seconds("token_max_ttl") < settings.seconds("token_ttl"):
-            raise invalid("token_ttl should not be greater than token_max_ttl")
-        if settings.text("token_type", "default") not in _KINDS:
-            raise invalid(f"invalid 'token_type' value {settings.text('token_type')!r}")
+        check_token_settings(settings)
         shown_settings(settings)
         role.settings = settings
         return EMPTY
@@ -207,60 +201,6 @@ class AppRoleMethod:
     def _by_accessor(self, request: Request) -> SecretId | None:
         accessor = request.body.text("secret_id_accessor")
         return self._named(request).find_accessor(accessor, self._tokens.now())
-
-    def _token(
-        self,
-        role: Role,
-        *,
-        metadata: dict[str, str],
-        path: str,
-        entity_id: str,
-        bound: tuple[str, ...],
-    ) -> Token:
-        settings = role.settings
-        lifetime = self._lifetime(settings)
-        ttl, _ = lifetime.grant()
-        kind = self._kind(settings)
-        return Token(
-            id=self._tokens.new_id(kind),
-            accessor=random_text() if kind == "service" else "",
-            policies=_policies(settings),
-            path=path,
-            meta=metadata,
-            display_name=self._mount.path.removeprefix("auth/").rstrip("/").replace("/", "-"),
-            num_uses=settings.integer("token_num_uses"),
-            kind=kind,
-            entity_id=entity_id,
-            bound_cidrs=bound,
-            renewable=kind == "service",
-            ttl=ttl,
-            max_ttl=lifetime.max_ttl,
-            explicit_max_ttl=lifetime.explicit_max_ttl,
-            period=lifetime.period,
-        )
-
-    def _lifetime(self, settings: Fields) -> Lifetime:
-        limits = (settings.seconds("token_max_ttl"), self._mount.max_ttl)
-        return Lifetime(
-            asked=settings.seconds("token_ttl"),
-            default=self._mount.default_ttl,
-            explicit_max_ttl=settings.seconds("token_explicit_max_ttl"),
-            period=settings.seconds("token_period"),
-            max_ttl=min((limit for limit in limits if limit), default=0),
-        )
-
-    def _kind(self, settings: Fields) -> Kind:
-        asked = settings.text("token_type", "default")
-        if asked.startswith("default") and asked != "default-batch":
-            asked = self._mount.token_type
-        return "batch" if asked.endswith("batch") else "service"
-
-
-def _policies(settings: Fields) -> tuple[str, ...]:
-    policies = {name.lower() for name in settings.strings("token_policies")}
-    if not settings.boolean("token_no_default_policy"):
-        policies.add("default")
-    return tuple(sorted(policies))
 
 
 def _field(request: Request) -> str:

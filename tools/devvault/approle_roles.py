@@ -5,6 +5,7 @@ import uuid
 from dataclasses import dataclass, field
 
 from bailiwick.tools.devvault.fields import Fields
+from bailiwick.tools.devvault.login_tokens import shown_token_settings
 from bailiwick.tools.devvault.networks import is_within, networks
 from bailiwick.tools.devvault.refusals import invalid
 from bailiwick.tools.devvault.tokens import iso
@@ -136,21 +137,12 @@ def shown_settings(settings: Fields) -> dict[str, object]:
     Raises:
         Refusal: With status 400, if one is of the wrong kind.
     """
-    for name in ("secret_id_bound_cidrs", "token_bound_cidrs"):
-        networks(settings.strings(name))
+    networks(settings.strings("secret_id_bound_cidrs"))
     return {
         "bind_secret_id": settings.boolean("bind_secret_id", default=True),
         "secret_id_num_uses": settings.integer("secret_id_num_uses"),
         "secret_id_ttl": settings.seconds("secret_id_ttl"),
         "secret_id_bound_cidrs": list(settings.strings("secret_id_bound_cidrs")) or None,
         "local_secret_ids": settings.boolean("local_secret_ids"),
-        "token_ttl": settings.seconds("token_ttl"),
-        "token_max_ttl": settings.seconds("token_max_ttl"),
-        "token_explicit_max_ttl": settings.seconds("token_explicit_max_ttl"),
-        "token_policies": list(settings.strings("token_policies")),
-        "token_bound_cidrs": list(settings.strings("token_bound_cidrs")),
-        "token_no_default_policy": settings.boolean("token_no_default_policy"),
-        "token_num_uses": settings.integer("token_num_uses"),
-        "token_period": settings.seconds("token_period"),
-        "token_type": settings.text("token_type", "default"),
+        **shown_token_settings(settings),
     }
