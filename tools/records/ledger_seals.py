@@ -9,13 +9,13 @@ from sqlalchemy import Connection, Select, Subquery, and_, bindparam, func, inse
 
 from bailiwick.policies.approvals import rfc3339
 from bailiwick.policies.errors import LedgerError
-from bailiwick.tools.keys.transit import Transit
 from bailiwick.tools.records.chain import GENESIS
 from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.records.seals import (
     Head,
     PublicKeys,
     Seal,
+    Signer,
     Statement,
     fingerprint,
     from_pem,
@@ -44,7 +44,7 @@ class Sealed:
     is_signed: bool
 
 
-def seal(ledger: Ledger, transit: Transit) -> Seal:
+def seal(ledger: Ledger, signer: Signer) -> Seal:
     """Sign what every chain of the ledger ends with, and keep the seal in its database.
 
     Writers may go on meanwhile: what is sealed is what one query saw.
@@ -52,7 +52,7 @@ def seal(ledger: Ledger, transit: Transit) -> Seal:
     Raises:
         LedgerError: If the ledger does not hold what the last seal says, somebody else has sealed
             it at the same time, or the database fails; then nothing was kept.
-        VaultError: If Vault refuses or is not there.
+        VaultError: If Vault, which holds the key, refuses or is not there.
     """
     with ledger.reading() as connection:
         kept = _seals(connection)
@@ -70,18 +70,18 @@ def seal(ledger: Ledger, transit: Transit) -> Seal:
         threads=len(heads),
         records=sum(head.seq for head in heads.values()),
     )
-    made = _signed(statement, transit)
+    made = _signed(statement, signer)
     _keep(ledger, made, [head for head in heads.values() if sealed.get(head.thread) != head])
     return made
 
 
-def public_key(transit: Transit) -> str:
+def public_key(signer: Signer) -> str:
     """Return the public key of each version of the key that seals, as PEM.
 
     Raises:
-        VaultError: If Vault refuses or is not there.
+        VaultError: If Vault, which holds the key, refuses or is not there.
     """
-    return to_pem(transit.public_keys().values())
+    return to_pem(signer.public_keys().values())
 
 
 def verify_seals(
@@ -114,16 +114,16 @@ def verify_seals(
     return Sealed(seals=len(kept), last=kept[-1] if kept else None, is_signed=is_signed)
 
 
-def _signed(statement: Statement, transit: Transit) -> Seal:
-    version, signature = transit.sign(message(statement))
-    public = transit.public_keys()[version]
+def _signed(statement: Statement, signer: Signer) -> Seal:
+    version, signature = signer.sign(message(statement))
+    public = signer.public_keys()[version]
     made = Seal(
         statement=statement,
         signature=base64.b64encode(signature).decode(),
         key=fingerprint(public),
     )
     if not made.is_signed(from_pem(to_pem([public]).encode())):
-        raise LedgerError(f"Vault signed with the key {transit.name!r} and its own key denies it")
+        raise LedgerError(f"the key {signer.name!r} denies what it signed: ask who holds it")
     return made
 
 

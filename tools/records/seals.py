@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -26,6 +26,23 @@ _PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.
 
 PublicKeys = Mapping[str, Ed25519PublicKey]
 """Public keys by fingerprint: the SHA-256 of their 32 bytes, as 64 hex digits."""
+
+
+class Signer(Protocol):
+    """Hold an ed25519 key that signs and is never seen, such as one of Vault's transit engine."""
+
+    @property
+    def name(self) -> str:
+        """The key's name."""
+        ...
+
+    def sign(self, message: bytes) -> tuple[int, bytes]:
+        """Return the newest version's number and its signature of a message."""
+        ...
+
+    def public_keys(self) -> Mapping[int, bytes]:
+        """Return the public key of each version, 32 bytes each."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, order=True)
