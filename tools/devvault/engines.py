@@ -9,13 +9,15 @@ from bailiwick.tools.devvault.identity.store import IdentityStore
 from bailiwick.tools.devvault.kv1 import KvVersion1
 from bailiwick.tools.devvault.kv2 import KvVersion2
 from bailiwick.tools.devvault.mounts import EngineFactory, Mount
+from bailiwick.tools.devvault.platform_kinds import Jwt, Kubernetes
+from bailiwick.tools.devvault.platforms import PlatformMethod
 from bailiwick.tools.devvault.refusals import invalid
 from bailiwick.tools.devvault.routes import Engine, Route
 from bailiwick.tools.devvault.tokens import TokenStore
 from bailiwick.tools.devvault.transit.engine import Transit
 
 _BY_NAME_ONLY = (
-    *("alicloud", "aws", "azure", "cert", "cf", "gcp", "github", "jwt", "kerberos", "kubernetes"),
+    *("alicloud", "aws", "azure", "cert", "cf", "gcp", "github", "kerberos"),
     *("ldap", "oci", "oidc", "okta", "radius", "userpass"),
 )
 
@@ -94,4 +96,6 @@ def auth_methods(tokens: TokenStore, identities: IdentityStore) -> Mapping[str, 
     return {
         **dict.fromkeys(_BY_NAME_ONLY, NameOnly),
         "approle": lambda mount: AppRoleMethod(mount, tokens, identities),
+        "jwt": lambda mount: PlatformMethod(mount, tokens, identities, Jwt()),
+        "kubernetes": lambda mount: PlatformMethod(mount, tokens, identities, Kubernetes()),
     }
