@@ -14,6 +14,7 @@ from bailiwick.tools.effects import call_rows as rows
 from bailiwick.tools.effects import proposal_rows
 from bailiwick.tools.effects.call_rows import CallRecord, Intent, State
 from bailiwick.tools.people import approval_rows
+from bailiwick.tools.records.ids import only
 from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.results import ToolResult
 
@@ -126,14 +127,7 @@ class Calls:
         """
         with self._ledger.reading() as connection:
             found = rows.read(connection, rows.begins_with(beginning), limit=2) if beginning else []
-        if len(found) == 1:
-            return found[0]
-        if not found:
-            raise CallError(f"there is no call {beginning!r}: list those there are")
-        raise CallError(
-            f"{beginning!r} begins the ids of several calls, {found[0].key!r} and "
-            f"{found[1].key!r} among them: give more digits"
-        )
+        return only({each.key: each for each in found}, beginning, "call", CallError)
 
     def settle(self, key: str, outcome: Outcome, *, by: Principal, reason: str = "") -> CallRecord:
         """Say what came of a call that is in doubt; whoever executes it again is told so.

@@ -5,6 +5,7 @@ from sqlalchemy import Connection
 from bailiwick.policies.approvals import Approval, State
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.tools.people import approval_rows as rows
+from bailiwick.tools.records.ids import only
 from bailiwick.tools.records.ledger import Ledger
 
 
@@ -50,14 +51,8 @@ class Inbox:
         """
         with self._ledger.reading() as connection:
             found = rows.read(connection, rows.begins_with(beginning), limit=2) if beginning else []
-        if len(found) == 1:
-            return found[0]
-        if not found:
-            raise ApprovalError(f"there is no request {beginning!r}: list those that are pending")
-        raise ApprovalError(
-            f"{beginning!r} begins the ids of several requests, {found[0].request.id!r} and "
-            f"{found[1].request.id!r} among them: give more digits"
-        )
+        by_id = {each.request.id: each for each in found}
+        return only(by_id, beginning, "request", ApprovalError)
 
     def list(
         self, *, state: State | None = None, thread: str | None = None, limit: int | None = None
@@ -79,5 +74,5 @@ class Inbox:
 
     def _standing(self, connection: Connection, request_id: str) -> Approval:
         if (approval := rows.find(connection, request_id)) is None:
-            raise ApprovalError(f"there is no request {request_id!r}: list those that are pending")
+            raise ApprovalError(f"there is no request {request_id!r}: list those there are")
         return approval

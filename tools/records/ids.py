@@ -1,0 +1,28 @@
+"""Owns ids as people give them: as many digits as tell one row from the others."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from bailiwick.policies.errors import BailiwickError
+
+T = TypeVar("T")
+
+
+def only(found: Mapping[str, T], beginning: str, kind: str, error: type[BailiwickError]) -> T:
+    """Return what was found by the beginning of its id, if that is one thing.
+
+    Args:
+        found: What there is, by its whole id.
+        beginning: The digits that were given.
+        kind: What it is called, such as `request`.
+        error: What to raise if there is none, or more than one.
+    """
+    if not found:
+        raise error(f"there is no {kind} {beginning!r}: list those there are")
+    if len(found) > 1:
+        one, other, *_ = found
+        raise error(
+            f"{beginning!r} begins the ids of several {kind}s, {one!r} and {other!r} among them: "
+            "give more digits"
+        )
+    return next(iter(found.values()))
