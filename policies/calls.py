@@ -57,6 +57,17 @@ class ToolCall:
         """The arguments as plain JSON values."""
         return plain_record(self.args)
 
+    @property
+    def parties(self) -> dict[str, Json]:
+        """Who calls which tool, on whose behalf, as the ledger's records say it."""
+        return {
+            "tool_call_id": self.id,
+            "requester": self.requester,
+            "chain": list(self.chain),
+            "agent": self.agent,
+            "tool": self.tool.name,
+        }
+
     @cached_property
     def occurrence(self) -> str:
         """Where the call arose and what it is, as a digest: under any policy and tool version."""

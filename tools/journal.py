@@ -15,7 +15,7 @@ def decision(call: ToolCall, decided: Decision) -> Entry:
     return Entry(
         "decision",
         {
-            **_who(call),
+            **call.parties,
             "args": call.plain_args,
             "labels": sorted(call.labels),
             "effect": call.tool.effect,
@@ -34,7 +34,7 @@ def started(call: ToolCall, policy_version: str, scope: Scope | None) -> Entry:
     return Entry(
         "call.started",
         {
-            **_who(call),
+            **call.parties,
             "call": call.digest(policy_version),
             "scope": None if scope is None else f"{scope.mount}/{scope.path}",
         },
@@ -55,7 +55,7 @@ def ended(
     return Entry(
         "call.ended",
         {
-            **_who(call),
+            **call.parties,
             "call": call.digest(policy_version),
             "outcome": result.outcome,
             "result": digest(plain(result.content)),
@@ -103,16 +103,6 @@ def handoff(
             "policy_version": decided.policy_version,
         },
     )
-
-
-def _who(call: ToolCall) -> dict[str, Json]:
-    return {
-        "tool_call_id": call.id,
-        "requester": call.requester,
-        "chain": list(call.chain),
-        "agent": call.agent,
-        "tool": call.tool.name,
-    }
 
 
 def _what(call: CallRecord) -> dict[str, Json]:

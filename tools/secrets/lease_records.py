@@ -68,7 +68,7 @@ def reused(call: ToolCall, lease: Lease) -> Entry:
 
 def failed(call: ToolCall, reason: str) -> Entry:
     """Say that a call got no credential."""
-    return Entry("lease.failed", {**_who(call), "reason": reason})
+    return Entry("lease.failed", {**call.parties, "reason": reason})
 
 
 def ended(body: Mapping[str, Json], end: End, *, tries: int, failure: str | None = None) -> Entry:
@@ -85,7 +85,7 @@ def ended(body: Mapping[str, Json], end: End, *, tries: int, failure: str | None
 
 def handles(call: ToolCall, lease: Lease) -> dict[str, Json]:
     """Say whose a lease is and by what it is known in Vault: never a secret."""
-    return {**_who(call), **_known(lease)}
+    return {**call.parties, **_known(lease)}
 
 
 def meta(call: ToolCall, approvers: tuple[str, ...] = ()) -> dict[str, str]:
@@ -118,14 +118,4 @@ def _known(lease: Lease) -> dict[str, Json]:
         "role": lease.role,
         "leased": lease.kind,
         "path": lease.path,
-    }
-
-
-def _who(call: ToolCall) -> dict[str, Json]:
-    return {
-        "tool_call_id": call.id,
-        "requester": call.requester,
-        "chain": list(call.chain),
-        "agent": call.agent,
-        "tool": call.tool.name,
     }
