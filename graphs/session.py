@@ -6,8 +6,9 @@ from typing import Any, cast
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import Command, Interrupt
+from langgraph.types import Command, Interrupt, StateSnapshot
 
+from bailiwick.graphs.outbox.waiting import interrupts
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.people.principals import acting_as
 
@@ -54,18 +55,22 @@ class Session:
 
     def is_broken_off(self) -> bool:
         """Tell whether a run of this thread ended before its end, and waits for nobody."""
-        state = self.app.get_state(self._config)
+        state = self._state()
         # Not `next`: a task that has written, in a step that has not ended, is not in it.
-        return bool(state.tasks) and not state.interrupts
+        return bool(state.tasks) and not any(interrupts(state))
 
     def waiting(self) -> list[Interrupt]:
         """Return the interrupts that wait for an answer."""
-        return list(self.app.get_state(self._config).interrupts)
+        return list(interrupts(self._state()))
 
     def last(self) -> str:
         """Return the last message's text; empty in a new thread."""
         messages = self.app.get_state(self._config).values.get("messages", [])
         return str(messages[-1].text) if messages else ""
+
+    def _state(self) -> StateSnapshot:
+        # The outermost graph alone still shows the interrupts that a run has left behind.
+        return self.app.get_state(self._config, subgraphs=True)
 
     def _run(self, given: Any, principal: Principal) -> None:  # noqa: ANN401 - input, command or nothing
         with acting_as(principal):

@@ -5,23 +5,21 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from uuid import uuid4
 
-from langgraph.types import Interrupt
 from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
 from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
 from bailiwick.graphs.cli.answers import read_answer
+from bailiwick.graphs.cli.carrying import Carrier
 from bailiwick.graphs.cli.narration import Narration
 from bailiwick.graphs.cli.person import approver, requester
 from bailiwick.graphs.cli.terminal import quoted, terminal, visible
-from bailiwick.graphs.outbox.deliveries import deliver
 from bailiwick.graphs.refund_desk import open_refund_desk
 from bailiwick.graphs.session import Session
 from bailiwick.graphs.settings import Settings, read_settings
 from bailiwick.policies.errors import BailiwickError
 from bailiwick.policies.principals import Principal
-from bailiwick.tools.guard import Guard
 
 EXAMPLE = 'bailiwick run "Please refund order A-1001"'
 
@@ -55,8 +53,9 @@ def run_request(request: str | None, thread: str | None) -> None:
         _introduce(console, settings, session)
         text = request or _wanted(session, console)
         with _kept(session, narration):
-            _start(session, text, requester(settings))
-            is_answered = _answer_all(session, narration, approver(settings), part.guard)
+            carrier = Carrier(session, part.guard, narration)
+            _start(carrier, text, requester(settings))
+            is_answered = _answer_all(carrier, approver(settings))
         console.print(_farewell(session, is_answered=is_answered))
 
 
@@ -107,35 +106,27 @@ def _wanted(session: Session, console: Console) -> str | None:
     return text
 
 
-def _start(session: Session, request: str | None, principal: Principal) -> None:
+def _start(carrier: Carrier, request: str | None, principal: Principal) -> None:
     if request is not None:
-        session.request(request, principal)
-    elif session.is_broken_off():
-        session.go_on(principal)
+        carrier.request(request, principal)
+        return
+    carrier.deliver()
+    if carrier.session.is_broken_off():
+        carrier.go_on(principal)
 
 
-def _answer_all(session: Session, narration: Narration, principal: Principal, guard: Guard) -> bool:
-    while waiting := _still_waiting(session, narration, guard):
-        interrupt = waiting[0]
+def _answer_all(carrier: Carrier, principal: Principal) -> bool:
+    narration = carrier.narration
+    while interrupt := carrier.next_question():
         narration.ask(interrupt.value)
         answer = read_answer(narration.console, interrupt)
         if answer is None:
             return False
         try:
-            session.answer(interrupt, answer, principal)
+            carrier.answer(interrupt, answer, principal)
         except ValidationError as error:
             narration.refuse(error)
     return True
-
-
-def _still_waiting(session: Session, narration: Narration, guard: Guard) -> list[Interrupt]:
-    """Return what waits, after what others have answered meanwhile was delivered."""
-    if not session.waiting():
-        return []
-    for report in deliver(session.app, guard, thread=session.thread, watch=narration.tell):
-        if report.outcome == "failed":
-            raise BailiwickError(report.reason)
-    return session.waiting()
 
 
 @contextmanager

@@ -2,12 +2,11 @@
 
 import asyncio
 import logging
-import threading
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Self, TypeAlias
+from typing import Literal, TypeAlias
 
+from bailiwick.graphs.outbox.claims import Renewal, agiven_back, given_back
 from bailiwick.graphs.outbox.threads import (
     App,
     AsyncThreads,
@@ -19,7 +18,6 @@ from bailiwick.graphs.outbox.threads import (
 from bailiwick.graphs.outbox.waiting import Move, next_move
 from bailiwick.policies.approvals import Approval
 from bailiwick.policies.errors import BailiwickError, LedgerError
-from bailiwick.tools.executions import to_its_end
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.people.deliveries import FIRST, LAPSE, LONGEST, Claim, Deliveries, backoff
@@ -86,7 +84,7 @@ def deliver(  # noqa: PLR0913 - which threads and how, each optional
     threads, outbox = GraphThreads(app, watch), guard.approvals.outbox(lapse=lapse)
     reports = list[Report]()
     while len(reports) != limit and (claim := outbox.claim(thread)):
-        with _given_back(outbox, claim):
+        with given_back(outbox, claim):
             reports.append(_carry(threads, outbox, claim))
     return reports
 
@@ -184,7 +182,7 @@ def _carry(threads: Threads, outbox: Deliveries, claim: Claim) -> Report:
         move = next_move(threads.look(claim), claim)
         if move.kind == "run" and outbox.begin(claim):
             attempts += 1
-            with _Renewal(outbox, claim):
+            with Renewal(outbox, claim):
                 threads.run(claim, move.given)
     except UnderWay as other:
         move = Move(kind="look", reason=str(other))
@@ -195,12 +193,12 @@ def _carry(threads: Threads, outbox: Deliveries, claim: Claim) -> Report:
 
 async def _acarry(threads: AsyncThreads, outbox: Deliveries, claim: Claim) -> Report:
     attempts = claim.attempts
-    async with _agiven_back(outbox, claim):
+    async with agiven_back(outbox, claim):
         try:
             move = next_move(await threads.alook(claim), claim)
             if move.kind == "run" and await asyncio.to_thread(outbox.begin, claim):
                 attempts += 1
-                async with _Renewal(outbox, claim):
+                async with Renewal(outbox, claim):
                     await threads.arun(claim, move.given)
         except UnderWay as other:
             move = Move(kind="look", reason=str(other))
@@ -234,58 +232,3 @@ def _failed(outbox: Deliveries, claim: Claim, error: Exception, attempts: int) -
 
 def _report(claim: Claim, outcome: Outcome, reason: str = "") -> Report:
     return Report(thread=claim.thread, approvals=claim.approvals, outcome=outcome, reason=reason)
-
-
-def _give_back(outbox: Deliveries, claim: Claim) -> None:
-    outbox.postpone(claim, "its deliverer was stopped", after=0.0)
-
-
-@contextmanager
-def _given_back(outbox: Deliveries, claim: Claim) -> Generator[None]:
-    """Let others have the claim at once where this deliverer is stopped, by Ctrl-C for one."""
-    try:
-        yield
-    except BaseException:
-        _give_back(outbox, claim)
-        raise
-
-
-@asynccontextmanager
-async def _agiven_back(outbox: Deliveries, claim: Claim) -> AsyncGenerator[None]:
-    try:
-        yield
-    except BaseException:
-        await to_its_end(lambda: _give_back(outbox, claim))
-        raise
-
-
-class _Renewal:
-    """Renew a claim from a thread of its own, as long as the run takes."""
-
-    def __init__(self, outbox: Deliveries, claim: Claim) -> None:
-        self._outbox = outbox
-        self._claim = claim
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._renew, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join()
-
-    async def __aenter__(self) -> Self:
-        return self.__enter__()
-
-    async def __aexit__(self, *_: object) -> None:
-        self._stopped.set()
-        await asyncio.to_thread(self._thread.join)
-
-    def _renew(self) -> None:
-        while not self._stopped.wait(self._outbox.lapse / 3):
-            try:
-                self._outbox.renew(self._claim)
-            except LedgerError as error:
-                logger.warning("the claim on thread %s: %s", self._claim.thread, error)

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, select, update
 
 from bailiwick.policies.approvals import Approval, ApprovalRequest
 from bailiwick.tools.people import approval_rows
+from bailiwick.tools.people.holding import Hold, hold_on
 from bailiwick.tools.records import tables
 from bailiwick.tools.records.database import insert_once
 from bailiwick.tools.records.ledger import Ledger
@@ -44,6 +45,7 @@ class Delivery:
         attempts: How many runs were begun for it.
         error: Why the last look or run did not end it, if there was one.
         due_at: When it is due next, in epoch seconds of the database's clock.
+        is_claimed: Whether somebody carries it to its thread now.
         delivered_at: Since when the thread has gone on; the same clock.
     """
 
@@ -54,6 +56,7 @@ class Delivery:
     attempts: int
     error: str | None
     due_at: float
+    is_claimed: bool
     delivered_at: float | None
 
 
@@ -157,6 +160,13 @@ class Deliveries:
         with self._ledger.reading() as connection:
             return tuple(Delivery(**row) for row in connection.execute(query).mappings())
 
+    def hold(self, thread: str) -> tuple[Hold, Claim]:
+        """Return a hold for a run of a thread, and the claim on whatever ends in it meanwhile."""
+        token = uuid.uuid4().hex
+        hold = Hold(token=token, thread=thread, place=self._place, lapse=self.lapse)
+        claim = Claim(token=token, thread=thread, requester="", approvals=(), attempts=1, age=0.0)
+        return hold, claim
+
     def _candidates(self, thread: str | None) -> Sequence[tuple[str, str]]:
         query = _CANDIDATES if thread is None else _CANDIDATES.where(_d.thread == thread)
         with self._ledger.reading() as connection:
@@ -216,6 +226,9 @@ def add(connection: Connection, request: ApprovalRequest, *, due_at: float) -> N
         "due_at": due_at,
         "attempts": 0,
     }
+    if hold := hold_on(request.thread, request.place):
+        until = approval_rows.now(connection) + hold.lapse
+        row |= {"claim": hold.token, "attempts": 1, "due_at": until}
     insert_once(connection, tables.deliveries, row)
 
 
@@ -264,6 +277,7 @@ _OPEN = (
         _d.attempts,
         _d.error,
         _d.due_at,
+        and_(_d.claim.is_not(None), _d.due_at > _CLOCK).label("is_claimed"),
         _d.delivered_at,
     )
     .where(_is_open)

@@ -3,15 +3,20 @@
 import io
 import re
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 from tests.graphs.cli.outcomes import Command, flat
 from tests.graphs.cli.terminals import Terminal
+from tests.graphs.till import let_pass
+from tests.stories.gates import Gate, Stop
 
 from bailiwick.graphs.approles import write_approles
 from bailiwick.graphs.surroundings import start_surroundings
+from bailiwick.tools.loopback import serve
+from bailiwick.tools.people.deliveries import LAPSE
+from bailiwick.tools.records.ledger import Ledger
 
 Start = Callable[..., Terminal]
 
@@ -124,6 +129,41 @@ def test_a_vault_sealed_in_between_pays_nothing_and_says_so(
     assert "bailiwick: issue_refund of billing got no credential" in shown
     assert "is sealed or not active: unseal it" in shown
     assert "Traceback" not in shown
+
+
+def test_a_killed_terminal_s_thread_is_asked_about_no_second_time(
+    clean_environment: dict[str, str], tmp_path: Path
+) -> None:
+    """It was answered: the next one says so, waits until nobody is at it any more, and goes on."""
+    with ExitStack() as stack:
+        started = stack.enter_context(start_surroundings())
+        assert started.shop is not None
+        gate = Gate(started.shop.app)
+        write_approles(tmp_path / "approles.json", started.approles)
+        env = {
+            **clean_environment,
+            "VAULT_ADDR": started.vault_address,
+            "BAILIWICK_APPROLES": "approles.json",
+            "BAILIWICK_SHOP_URL": stack.enter_context(serve(gate)),
+        }
+        terminal = stack.enter_context(starter(env, tmp_path)(f"{REFUND}A-1001"))
+        terminal.expect(QUESTION)
+        with gate.striking(Stop(path="/refunds", when="after")) as stop:
+            terminal.type("approve")
+            assert stop.reached.wait(60)
+            terminal.process.kill()
+
+        second = starter(env, tmp_path)("--thread", thread_of(terminal))
+        other = stack.enter_context(second)
+        told = flat(other.expect("Ctrl-C leaves it to others."))
+        with closing(Ledger(f"sqlite:///{tmp_path / 'bailiwick.db'}")) as ledger:
+            let_pass(ledger, LAPSE)
+        assert other.end() == 0
+        assert len(started.shop.refunds("A-1001")) == 1
+    assert "Refund 42.00 EUR on order A-1001. It was answered:" in told
+    assert "approved it at" in told
+    assert QUESTION not in other.shown
+    assert "may still be under way elsewhere" in flat(other.shown)
 
 
 def typed(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
