@@ -12,6 +12,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StateSnapshot
+from tests.stories.search import spelled
 
 from bailiwick.graphs.checkpoints.checkpointers import open_async_checkpointer, open_checkpointer
 from bailiwick.graphs.checkpoints.sealing import SealingSerializer
@@ -81,7 +82,7 @@ class SyncEngine(Engine):
         with acting_as(run.who):
             parts = run.app.stream(run.given, run.config, stream_mode=MODES, subgraphs=True)
             for _, mode, part in _parts(parts):
-                saw(mode, repr(part))
+                saw(mode, spelled(part))
 
     def run_together(self, runs: Sequence[Run]) -> list[Outcome]:  # noqa: D102 - as above
         with ThreadPoolExecutor(len(runs)) as pool:
@@ -122,11 +123,11 @@ class AsyncEngine(Engine):
                     run.given, run.config, version="v2", stream_mode=MODES, subgraphs=True
                 )
                 async for event in events:
-                    saw("events", repr(event))
+                    saw("events", spelled(event))
                     if event["event"] == "on_chain_stream" and event["name"] == run.app.name:
                         chunk: Any = event["data"].get("chunk")
                         _, mode, part = chunk
-                        saw(mode, repr(part))
+                        saw(mode, spelled(part))
 
         self._carry(watch())
 

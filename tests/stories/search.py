@@ -2,27 +2,33 @@
 
 import base64
 import json
+import re
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
+from pydantic import BaseModel
+
 from bailiwick.graphs.checkpoints.serializer import COMPRESSED, CompactSerializer
 
 FORMS = ("plain", "base64", "hex", "URL-encoded")
 
+_WORD = re.compile(rb"[\w+/=.%~-]{8,}")
 _SERIALIZER = CompactSerializer()
 
 
 def found(secrets: Mapping[str, str], places: Mapping[str, bytes]) -> set[tuple[str, str, str]]:
     """Return what was found: the secret's name, its form, the place."""
+    # A place says most words many times over, and a needle that is a word lies within one of them.
+    words = {place: b"\n".join(set(_WORD.findall(hay))) for place, hay in places.items()}
     return {
         (name, form, place)
         for name, secret in secrets.items()
         for form in FORMS
         for needle in _needles(secret, form)
-        for place, hay in places.items()
+        for place, hay in (words if _WORD.fullmatch(needle) else places).items()
         if needle in hay
     }
 
@@ -92,6 +98,21 @@ def _base64(raw: bytes, lead: int) -> tuple[str, str]:
     padded = b"\0" * lead + raw
     standard, urlsafe = base64.b64encode(padded), base64.urlsafe_b64encode(padded)
     return standard.decode()[first:last], urlsafe.decode()[first:last]
+
+
+def spelled(value: object) -> str:
+    """Return all that a value shows and more, faster than LangChain's `repr` of a message."""
+    match value:
+        case BaseModel():
+            private = value.__pydantic_private__
+            return f"{type(value).__name__}({spelled([vars(value), value.model_extra, private])})"
+        case dict():
+            items = (f"{each!r}: {spelled(value[each])}" for each in value)
+            return f"{{{', '.join(items)}}}"
+        case list() | tuple():
+            return f"[{', '.join(map(spelled, value))}]"
+        case _:
+            return repr(value)
 
 
 def everything_in(error: BaseException) -> bytes:
