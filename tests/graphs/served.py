@@ -8,11 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any, TypeAlias
+from unittest.mock import patch
 
 import httpx
 import jwt
@@ -21,12 +23,12 @@ from langgraph_sdk import get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient
 
 from bailiwick.graphs.approles import write_approles
+from bailiwick.graphs.cli import main
 from bailiwick.graphs.surroundings import Surroundings, start_surroundings
 from bailiwick.tools.shop import Shop
 
 CONFIGURATION = Path(__file__).parents[2] / "langgraph.json"
 LANGGRAPH = Path(sys.executable).parent / "langgraph"
-BAILIWICK = Path(sys.executable).parent / "bailiwick"
 GRAPH = "refund_desk"
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
 MANAGER = ("manager", "manager")
@@ -63,15 +65,20 @@ class Server:
             yield client
 
     def bailiwick(self, *args: str) -> "subprocess.CompletedProcess[str]":
-        """Run a command as somebody at a terminal of the same deployment."""
-        return subprocess.run(
-            [BAILIWICK, *args],
-            cwd=self.folder,
-            env=environment(self.folder, self.settings),
-            check=False,
-            capture_output=True,
-            text=True,
-        )
+        """Run a command as somebody at a terminal of the same deployment, without its start."""
+        status, out, err = 0, StringIO(), StringIO()
+        settings = environment(self.folder, self.settings)
+        with (
+            patch.dict(os.environ, settings, clear=True),
+            chdir(self.folder),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            try:
+                main(args)
+            except SystemExit as ended:
+                status = int(ended.code or 0)
+        return subprocess.CompletedProcess(args, status, out.getvalue(), err.getvalue())
 
     def kill(self) -> None:
         """Kill it with everything of it."""
