@@ -9,6 +9,7 @@ from bailiwick.tools.provision.declarations import (
     ToolScope,
     TransitKey,
 )
+from bailiwick.tools.provision.logins import PlatformLogin
 from bailiwick.tools.provision.operator import VaultOperator
 from bailiwick.tools.provision.plan import Plan, make_plan
 from bailiwick.tools.provision.rules import PathRule
@@ -20,6 +21,7 @@ __all__ = [
     "LoginTerms",
     "PathRule",
     "Plan",
+    "PlatformLogin",
     "Registry",
     "Service",
     "ToolScope",

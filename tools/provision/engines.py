@@ -19,20 +19,40 @@ def mounted(operator: VaultOperator, path: str) -> Mapping[str, Mapping[str, obj
     return cast("Mapping[str, Mapping[str, object]]", operator.fields(path) or {})
 
 
-class AppRoleMethod:
-    """Be the auth method that agents log in by."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """Be an auth method that agents log in by.
+
+    Attributes:
+        kind: Its type: `approle`, `jwt` or `kubernetes`.
+        path: Where it is mounted.
+    """
+
+    kind: str
+    path: str
 
     def step(self, operator: VaultOperator, *, loosen: bool) -> Step:
-        """Return what must be done for it."""
+        """Return what must be done for it; whom it believes is the operator's to say."""
         del loosen
-        if "approle/" in mounted(operator, "sys/auth"):
-            return Step(action="keep", kind="auth method", name="approle")
+        found = mounted(operator, "sys/auth").get(f"{self.path}/")
+        if found is not None and found.get("type") != self.kind:
+            raise VaultError(
+                f"the auth method {self.path!r} is {found.get('type')!r} and not {self.kind!r}: "
+                "name another mount (BAILIWICK_VAULT_MOUNT)"
+            )
         return Step(
-            action="create",
+            action="create" if found is None else "keep",
             kind="auth method",
-            name="approle",
-            run=lambda operator: _write(operator, "sys/auth/approle", {"type": "approle"}),
+            name=self.path,
+            notes=self._notes(operator, is_there=found is not None),
+            run=lambda operator: _write(operator, f"sys/auth/{self.path}", {"type": self.kind}),
         )
+
+    def _notes(self, operator: VaultOperator, *, is_there: bool) -> tuple[str, ...]:
+        config = f"auth/{self.path}/config"
+        if self.kind == "approle" or (is_there and operator.fields(config)):
+            return ()
+        return (f"it does not know yet whose tokens to believe: `vault write {config} ...`",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

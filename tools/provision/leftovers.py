@@ -4,19 +4,23 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from typing import NamedTuple, cast
 
 from bailiwick.tools.provision.documents import is_ours
+from bailiwick.tools.provision.engines import mounted
 from bailiwick.tools.provision.operator import VaultOperator
-from bailiwick.tools.provision.people import MARK, mount_accessor
+from bailiwick.tools.provision.people import MARK
 from bailiwick.tools.provision.steps import Kind, Step
 
 _PREFIX = "bailiwick-"
 _PATHS: Mapping[Kind, str] = {
-    "AppRole": "auth/approle/role",
     "token role": "auth/token/roles",
     "entity": "identity/entity/name",
     "policy": "sys/policies/acl",
 }
-_GIVES: Mapping[Kind, str] = {"AppRole": "token_policies", "token role": "allowed_policies"}
-"""The field of a role that says which policies it gives."""
+_METHODS: Mapping[object, Kind] = {
+    "approle": "AppRole",
+    "jwt": "JWT role",
+    "kubernetes": "Kubernetes role",
+}
+"""What the roles of an auth method are, by its type."""
 
 
 class Found(NamedTuple):
@@ -24,6 +28,7 @@ class Found(NamedTuple):
 
     kind: Kind
     name: str
+    path: str
 
 
 def leftovers(operator: VaultOperator, declared: Container[tuple[Kind, str]]) -> tuple[Step, ...]:
@@ -42,31 +47,45 @@ def leftovers(operator: VaultOperator, declared: Container[tuple[Kind, str]]) ->
     policies = {name for name in _named(operator, "sys/policies/acl") if _marked(operator, name)}
     # What can be used goes first, what it could be used for after it.
     found = (
-        *(_roles(operator, "AppRole", policies) if mount_accessor(operator) else ()),
-        *_roles(operator, "token role", policies),
+        *_logins(operator, policies),
+        *_roles(operator, "token role", _PATHS["token role"], policies),
         *_entities(operator),
-        *(Found("policy", name) for name in sorted(policies)),
+        *(Found("policy", name, f"{_PATHS['policy']}/{name}") for name in sorted(policies)),
     )
     return tuple(
-        Step(action="remove", kind=kind, name=name, run=_deletion(f"{_PATHS[kind]}/{name}"))
-        for kind, name in found
-        if (kind, name) not in declared
+        Step(action="remove", kind=each.kind, name=each.name, run=_deletion(each.path))
+        for each in found
+        if (each.kind, each.name) not in declared
     )
 
 
-def _roles(operator: VaultOperator, kind: Kind, policies: set[str]) -> Iterator[Found]:
-    for name in _named(operator, _PATHS[kind]):
-        fields = operator.fields(f"{_PATHS[kind]}/{name}") or {}
-        given = cast("list[str]", fields.get(_GIVES[kind]) or [])
+def _logins(operator: VaultOperator, policies: set[str]) -> Iterator[Found]:
+    for path, method in sorted(mounted(operator, "sys/auth").items()):
+        mount, kind = path.rstrip("/"), _METHODS.get(method.get("type"))
+        if kind == "AppRole" and mount != "approle":
+            # Somebody else's: ours has this name.
+            continue
+        if kind is not None:
+            prefix = "" if kind == "AppRole" else path
+            yield from _roles(operator, kind, f"auth/{mount}/role", policies, prefix)
+
+
+def _roles(
+    operator: VaultOperator, kind: Kind, path: str, policies: set[str], prefix: str = ""
+) -> Iterator[Found]:
+    gives = "allowed_policies" if kind == "token role" else "token_policies"
+    for name in _named(operator, path):
+        fields = operator.fields(f"{path}/{name}") or {}
+        given = cast("list[str]", fields.get(gives) or [])
         if given and policies.issuperset(given):
-            yield Found(kind, name)
+            yield Found(kind, f"{prefix}{name}", f"{path}/{name}")
 
 
 def _entities(operator: VaultOperator) -> Iterator[Found]:
     for name in _named(operator, _PATHS["entity"]):
         fields = operator.fields(f"{_PATHS['entity']}/{name}") or {}
         if MARK.items() <= cast("dict[str, str]", fields.get("metadata") or {}).items():
-            yield Found("entity", name)
+            yield Found("entity", name, f"{_PATHS['entity']}/{name}")
 
 
 def _named(operator: VaultOperator, path: str) -> list[str]:

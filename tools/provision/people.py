@@ -57,29 +57,38 @@ class Entity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alias:
-    """Be the alias that makes an AppRole's logins those of an entity.
+    """Be the alias that makes logins those of an entity.
 
     Attributes:
-        name: The name of AppRole and entity.
+        name: The name of the entity, and of the AppRole where it logs in by one.
+        mount: Where it logs in.
+        known_as: What it is called there; the AppRole's role id where left out.
     """
 
     name: str
+    mount: str = "approle"
+    known_as: str = ""
 
     def step(self, operator: VaultOperator, *, loosen: bool) -> Step:
         """Return what must be done for it."""
         del loosen
-        accessor, role_id = mount_accessor(operator), role_id_of(operator, self.name)
+        accessor, known_as = self._known(operator)
         held = self._aliases(operator, accessor)
-        if role_id is not None and held == {role_id: held.get(role_id, "")}:
+        if known_as is not None and held == {known_as: held.get(known_as, "")}:
             return Step(action="keep", kind="alias", name=self.name)
-        stale = tuple(alias for alias in held if alias != role_id)
+        stale = tuple(alias for alias in held if alias != known_as)
+        field = "name" if self.known_as else "role_id"
         return Step(
             action="change" if stale else "create",
             kind="alias",
             name=self.name,
-            changes=tuple(Change(field="role_id", before=one, after=role_id) for one in stale),
+            changes=tuple(Change(field=field, before=one, after=known_as) for one in stale),
             run=self._tie,
         )
+
+    def _known(self, operator: VaultOperator) -> tuple[str | None, str | None]:
+        accessor = mount_accessor(operator, self.mount)
+        return accessor, self.known_as or role_id_of(operator, self.name)
 
     def _aliases(self, operator: VaultOperator, accessor: str | None) -> dict[str, str]:
         entity = operator.fields(f"identity/entity/name/{self.name}") or {}
@@ -91,17 +100,17 @@ class Alias:
         }
 
     def _tie(self, operator: VaultOperator) -> None:
-        accessor, role_id = mount_accessor(operator), role_id_of(operator, self.name)
+        accessor, known_as = self._known(operator)
         entity = operator.fields(f"identity/entity/name/{self.name}")
-        if accessor is None or role_id is None or entity is None:
+        if accessor is None or known_as is None or entity is None:
             raise VaultError(f"{self.name!r} went away meanwhile: run the setup again")
-        for role, alias in self._aliases(operator, accessor).items():
+        for name, alias in self._aliases(operator, accessor).items():
             # An entity has one alias at a mount.
-            if role != role_id:
+            if name != known_as:
                 operator.delete(f"identity/entity-alias/id/{alias}")
         operator.write(
             "identity/entity-alias",
-            name=role_id,
+            name=known_as,
             canonical_id=entity["id"],
             mount_accessor=accessor,
         )
@@ -113,9 +122,9 @@ def described(*, owner: str, purpose: str, capabilities: list[str]) -> dict[str,
     return {name: text[:_LONGEST] for name, text in said.items() if text} | MARK
 
 
-def mount_accessor(operator: VaultOperator) -> str | None:
-    """Return the accessor of the AppRole auth method, or None."""
-    return cast("str | None", mounted(operator, "sys/auth").get("approle/", {}).get("accessor"))
+def mount_accessor(operator: VaultOperator, mount: str = "approle") -> str | None:
+    """Return the accessor of an auth method, or None."""
+    return cast("str | None", mounted(operator, "sys/auth").get(f"{mount}/", {}).get("accessor"))
 
 
 def role_id_of(operator: VaultOperator, name: str) -> str | None:

@@ -12,11 +12,17 @@ from bailiwick.tools.provision.declarations import (
     ToolScope,
 )
 from bailiwick.tools.provision.documents import policy_text
-from bailiwick.tools.provision.engines import AppRoleMethod, Engine, Key
+from bailiwick.tools.provision.engines import Engine, Key, Method
 from bailiwick.tools.provision.fields import Policy, Role
 from bailiwick.tools.provision.leftovers import leftovers
+from bailiwick.tools.provision.logins import (
+    PlatformLogin,
+    approle_login,
+    platform_login,
+    shared_entity,
+)
 from bailiwick.tools.provision.operator import VaultOperator
-from bailiwick.tools.provision.people import Alias, Entity, described
+from bailiwick.tools.provision.people import described
 from bailiwick.tools.provision.rules import (
     OWN_TOKEN,
     PathRule,
@@ -59,11 +65,12 @@ class Plan:
             step.run(operator)
 
 
-def make_plan(
+def make_plan(  # noqa: PLR0913 - each is a choice of the operator
     operator: VaultOperator,
     registry: Registry,
     terms: LoginTerms | None = None,
     *,
+    platform: PlatformLogin | None = None,
     loosen: bool = False,
     prune: bool = False,
 ) -> Plan:
@@ -72,11 +79,14 @@ def make_plan(
     A tool becomes a policy (what its scope needs, and revoking itself) and a token role that gives
     just that policy for the scope's seconds. An agent becomes an AppRole whose only policy lets it
     make tokens through its tools' roles, and an entity that says whose it is and has no policy.
+    Where a platform gives tokens, agents and the services beside them become roles for those in
+    the place of AppRoles; what works apart keeps its AppRole.
 
     Args:
         operator: Reads what is there.
         registry: What is declared.
         terms: How long logins last; the strict ones where left out.
+        platform: The token that agents log in with; they have AppRoles where it is left out.
         loosen: Whether to write over what is stricter than declared.
         prune: Whether to remove what was set up here once and is not declared any more.
 
@@ -85,15 +95,21 @@ def make_plan(
         VaultError: If Vault refuses, is not there, or holds what stands in the way.
     """
     registry.check(terms or LoginTerms())
-    wanted = list(_resources(registry, terms or LoginTerms()))
+    wanted = list(_resources(registry, terms or LoginTerms(), platform))
     steps = [resource.step(operator, loosen=loosen) for resource in wanted]
     declared = {(step.kind, step.name) for step in steps}
     removed = leftovers(operator, declared) if prune else ()
     return Plan(steps=(*steps, *removed))
 
 
-def _resources(registry: Registry, terms: LoginTerms) -> Iterator[Resource]:
-    yield AppRoleMethod()
+def _resources(
+    registry: Registry, terms: LoginTerms, platform: PlatformLogin | None
+) -> Iterator[Resource]:
+    let_in = registry.residents if platform is not None else ()
+    if set(registry.identities) - set(let_in) or platform is None:
+        yield Method(kind="approle", path="approle")
+    if platform is not None:
+        yield Method(kind=platform.kind, path=platform.mount)
     keys = [key for service in registry.services for key in service.keys]
     engines = {each for scope in registry.scopes.values() for each in mounts(scope).items()}
     yield from (Engine(path=path, kind=kind) for path, kind in sorted(engines))
@@ -101,10 +117,14 @@ def _resources(registry: Registry, terms: LoginTerms) -> Iterator[Resource]:
     yield from (Key(key=key) for key in keys)
     for tool, scope in sorted(registry.scopes.items()):
         yield from _of_tool(ToolScope(tool=tool, scope=scope))
-    for agent in registry.agents:
-        yield from _of_agent(agent, terms)
-    for service in registry.services:
-        yield from _of_service(service, terms)
+    for person in (*map(_of_agent, registry.agents), *map(_of_service, registry.services)):
+        yield Policy(name=person.policy, text=policy_text(person.rules))
+        if platform is not None and person.identity in let_in:
+            yield from platform_login(platform, person.identity, person.policy, person.about, terms)
+        else:
+            yield from approle_login(person.identity, person.policy, person.about, terms)
+    if platform is not None and let_in and not platform.tells_apart:
+        yield from shared_entity(platform, list(let_in))
 
 
 def _of_tool(tool: ToolScope) -> Iterator[Resource]:
@@ -130,47 +150,34 @@ def _of_tool(tool: ToolScope) -> Iterator[Resource]:
     )
 
 
-def _of_agent(agent: AgentIdentity, terms: LoginTerms) -> Iterator[Resource]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Person:
+    """Say who logs in, what they may do then, and what is said of them."""
+
+    identity: str
+    policy: str
+    rules: Mapping[str, PathRule]
+    about: Mapping[str, str]
+
+
+def _of_agent(agent: AgentIdentity) -> _Person:
     tools = [each.tool for each in agent.tools]
     roles = [vault_name("tool", tool) for tool in tools]
-    # No tool's policy is called so: their names have no dot.
-    policy = f"{identity_name(agent.name)}.agent".lower()
-    about = described(owner=agent.owner, purpose=agent.purpose, capabilities=tools)
-    yield from _login(identity_name(agent.name), policy, agent_rules(roles), about, terms)
-
-
-def _of_service(service: Service, terms: LoginTerms) -> Iterator[Resource]:
-    name = identity_name(service.identity)
-    about = described(
-        owner=service.owner, purpose=service.purpose, capabilities=sorted(service.rules)
+    return _Person(
+        identity=agent.name,
+        # No tool's policy is called so: their names have no dot.
+        policy=f"{identity_name(agent.name)}.agent".lower(),
+        rules=agent_rules(roles),
+        about=described(owner=agent.owner, purpose=agent.purpose, capabilities=tools),
     )
-    yield from _login(name, name.lower(), {**service.rules, **OWN_TOKEN}, about, terms)
 
 
-def _login(
-    name: str,
-    policy: str,
-    rules: Mapping[str, PathRule],
-    about: Mapping[str, str],
-    terms: LoginTerms,
-) -> Iterator[Resource]:
-    yield Policy(name=policy, text=policy_text(rules))
-    # Vault writes AppRoles in lower case, and so are they listed.
-    yield Role(
-        kind="AppRole",
-        name=name.lower(),
-        path=f"auth/approle/role/{name.lower()}",
-        fields={
-            "bind_secret_id": True,
-            "secret_id_num_uses": terms.secret_id_uses,
-            "secret_id_ttl": terms.secret_id_ttl,
-            "token_max_ttl": terms.token_max_ttl,
-            "token_no_default_policy": True,
-            "token_period": 0,
-            "token_policies": [policy],
-            "token_ttl": terms.token_ttl,
-            "token_type": "service",
-        },
+def _of_service(service: Service) -> _Person:
+    return _Person(
+        identity=service.identity,
+        policy=identity_name(service.identity).lower(),
+        rules={**service.rules, **OWN_TOKEN},
+        about=described(
+            owner=service.owner, purpose=service.purpose, capabilities=sorted(service.rules)
+        ),
     )
-    yield Entity(name=name.lower(), metadata=about)
-    yield Alias(name=name.lower())

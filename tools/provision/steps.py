@@ -8,7 +8,16 @@ from bailiwick.tools.provision.operator import VaultOperator
 
 Action = Literal["create", "change", "keep", "remove"]
 Kind = Literal[
-    "auth method", "secrets engine", "key", "policy", "token role", "AppRole", "entity", "alias"
+    "auth method",
+    "secrets engine",
+    "key",
+    "policy",
+    "token role",
+    "AppRole",
+    "JWT role",
+    "Kubernetes role",
+    "entity",
+    "alias",
 ]
 
 
