@@ -9,7 +9,9 @@ PATIENCE = 60.0
 
 def wait_for(condition: Callable[[], object]) -> None:
     """Wait until something holds."""
-    deadline = time.monotonic() + PATIENCE
+    deadline, pause = time.monotonic() + PATIENCE, 0.02
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
+        time.sleep(pause)
+        # To ask a server takes its time, and that of what is waited for.
+        pause = min(pause * 1.5, 0.2)
