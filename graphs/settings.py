@@ -68,7 +68,10 @@ class Settings(BaseSettings):
             system's where left out.
         vault_login: What agents log in with: their AppRoles, or the token of the platform.
         vault_mount: Where the platform's auth method is mounted; its own name where left out.
-        vault_jwt: The file in which the platform keeps its token.
+        vault_jwt: The file in which the platform keeps its token; `{agent}` in it stands for the
+            name of who logs in, where each has a token of its own.
+        vault_subject: Whose token that is, for `bailiwick vault setup`: the subject that it names.
+        vault_audience: Whom that token is meant for.
         approles: The file with each agent's AppRole, as `bailiwick vault dev` writes it.
         shop_url: The shop's address; a shop in this process where left out.
         model: The chat model's name; scripted where neither it nor a key is set.
@@ -106,6 +109,8 @@ class Settings(BaseSettings):
     vault_login: Literal["approle", "kubernetes", "jwt"] = "approle"
     vault_mount: str | None = Field(default=None, pattern=r"^[\w-]+(/[\w-]+)*$")
     vault_jwt: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+    vault_subject: str | None = None
+    vault_audience: str = ""
     approles: Path | None = None
     shop_url: Address | None = None
     model: str | None = None

@@ -3,6 +3,7 @@
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from bailiwick.agents.refund_desk import registry
@@ -105,17 +106,21 @@ def start_surroundings(*, vault_port: int = 0, shop_port: int = 0) -> Generator[
 def read_logins(settings: Settings) -> Mapping[str, LoginMethod]:
     """Return what each agent and each service logs in with, as the settings say.
 
+    A platform's token lets in nobody who works apart: they have AppRoles.
+
     Raises:
         SettingsError: If the file of AppRoles cannot be used.
     """
     if settings.approles is not None and settings.vault_login == "approle":
         return read_approles(settings.approles, production=settings.env == "production")
     with create_shop_tools("http://127.0.0.1") as tools:
-        identities = registry(tools).identities
+        identities = registry(tools).residents
     mount = settings.vault_mount or settings.vault_login
     return {
         identity: JwtLogin(
-            mount=mount, role=identity_name(identity).lower(), path=settings.vault_jwt
+            mount=mount,
+            role=identity_name(identity).lower(),
+            path=Path(str(settings.vault_jwt).replace("{agent}", identity)),
         )
         for identity in identities
     }

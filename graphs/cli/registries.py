@@ -7,7 +7,7 @@ from pathlib import Path
 from bailiwick.agents import refund_desk
 from bailiwick.graphs.settings import Settings
 from bailiwick.policies.errors import SettingsError
-from bailiwick.tools.provision import Registry, VaultOperator
+from bailiwick.tools.provision import PlatformLogin, Registry, VaultOperator
 from bailiwick.tools.shop.tools import create_shop_tools
 
 
@@ -56,4 +56,25 @@ def open_operator(settings: Settings) -> VaultOperator:
         settings.vault_token.get_secret_value(),
         verify=settings.vault_verify,
         production=settings.env == "production",
+    )
+
+
+def find_platform(settings: Settings) -> PlatformLogin | None:
+    """Return the token that agents log in with, or nothing where they have AppRoles.
+
+    Raises:
+        SettingsError: If the settings do not say whose token it is.
+    """
+    if settings.vault_login == "approle":
+        return None
+    if settings.vault_subject is None:
+        raise SettingsError(
+            "BAILIWICK_VAULT_SUBJECT is not set: set it to the subject of the token that agents "
+            "log in with, such as system:serviceaccount:NAMESPACE:NAME"
+        )
+    return PlatformLogin(
+        kind=settings.vault_login,
+        subject=settings.vault_subject,
+        mount=settings.vault_mount or "",
+        audience=settings.vault_audience,
     )

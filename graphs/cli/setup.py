@@ -7,7 +7,7 @@ from contextlib import closing
 import typer
 
 from bailiwick.graphs.cli.plans import print_plan
-from bailiwick.graphs.cli.registries import find_registry, open_operator
+from bailiwick.graphs.cli.registries import find_platform, find_registry, open_operator
 from bailiwick.graphs.cli.terminal import quoted, terminal
 from bailiwick.graphs.settings import read_settings
 from bailiwick.policies.errors import SettingsError
@@ -29,8 +29,10 @@ def set_up_vault(  # noqa: PLR0913 - each is an option
         raise SettingsError("--json asks nobody: give it --dry-run or --yes")
     registry = find_registry(named)
     console = terminal()
-    with closing(open_operator(read_settings())) as operator:
-        plan = make_plan(operator, registry, loosen=loosen, prune=prune)
+    settings = read_settings()
+    platform = find_platform(settings)
+    with closing(open_operator(settings)) as operator:
+        plan = make_plan(operator, registry, platform=platform, loosen=loosen, prune=prune)
         if not as_json:
             print_plan(console, plan)
         is_agreed = not dry_run and bool(plan.pending) and (yes or _agreed())

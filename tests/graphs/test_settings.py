@@ -20,6 +20,8 @@ GIVEN = {
     "BAILIWICK_VAULT_LOGIN": ("vault_login", "kubernetes", "kubernetes"),
     "BAILIWICK_VAULT_MOUNT": ("vault_mount", "clusters/west", "clusters/west"),
     "BAILIWICK_VAULT_JWT": ("vault_jwt", "token", Path("token")),
+    "BAILIWICK_VAULT_SUBJECT": ("vault_subject", "spiffe://shop/desk", "spiffe://shop/desk"),
+    "BAILIWICK_VAULT_AUDIENCE": ("vault_audience", "vault", "vault"),
     "BAILIWICK_APPROLES": ("approles", "approles.json", Path("approles.json")),
     "BAILIWICK_SHOP_URL": ("shop_url", "https://shop.example/", "https://shop.example"),
     "BAILIWICK_MODEL": ("model", "gpt-5", "gpt-5"),

@@ -149,6 +149,23 @@ def test_the_platforms_token_takes_the_place_of_approles() -> None:
         mount="kubernetes", role="bailiwick-billing", path=settings.vault_jwt
     )
     assert "checkpoints.service" in found.approles
+    assert "ledger.service" not in found.approles
+
+
+def test_each_agent_may_have_a_token_of_its_own() -> None:
+    """The file is then named by the agent."""
+    settings = named(
+        env="production",
+        approles=None,
+        vault_login="jwt",
+        vault_mount="spiffe",
+        vault_jwt=Path("tokens") / "{agent}.jwt",
+    )
+    with open_surroundings(settings) as found:
+        orders = found.approles["orders"]
+    assert orders == JwtLogin(
+        mount="spiffe", role="bailiwick-orders", path=Path("tokens/orders.jwt")
+    )
 
 
 def test_wrapped_secret_ids_are_put_beside_those_that_are_there(home: Path) -> None:
