@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from langgraph_sdk.client import SyncLangGraphClient
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from tests.graphs.served import GRAPH, Server, Waiting, ask, has_ended, said, serve
 from tests.waiting import wait_for
 
@@ -16,16 +16,10 @@ from bailiwick.graphs.surroundings import Surroundings, start_surroundings
 from bailiwick.tools.loopback import serve as serve_app
 from bailiwick.tools.people.deliveries import Deliveries
 from bailiwick.tools.records.ledger import Ledger
+from bailiwick.tools.shop import Shop
 
 SHARED = Path(__file__).with_name("shared.py")
 PAID = {"A-1001": 4200, "A-1006": 30000}
-
-
-@pytest.fixture
-def surroundings() -> Iterator[Surroundings]:
-    """A Vault and a shop of this test's own."""
-    with start_surroundings() as started:
-        yield started
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +50,38 @@ class Pair:
         return sum(len(clerk.runs.list(waiting.thread)) for clerk in self.clerks)
 
 
+class Till:
+    """Stand before the shop: told so, it pays and never says that it did.
+
+    Attributes:
+        hangs: Set for that.
+        paid: Set once it has paid and not said so.
+    """
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+        self.hangs, self.paid = threading.Event(), threading.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+
+        async def answer_never(message: object) -> None:
+            del message
+            self.paid.set()
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+        is_payment = scope["type"] == "http" and scope["path"] == "/refunds"
+        hangs = is_payment and self.hangs.is_set()
+        await self.shop.app(scope, receive, answer_never if hangs else send)
+
+
 @contextmanager
-def serve_two(folder: Path, *of: Surroundings) -> Generator[Pair]:
+def serve_two(folder: Path, surroundings: Surroundings) -> Generator[Pair]:
     """Serve the desk twice."""
     with ExitStack() as opened:
         servers = []
-        for number, surroundings in enumerate(of):
+        for number in range(2):
             own = folder / f"server-{number}"
             own.mkdir()
             serving = serve(
@@ -77,51 +97,59 @@ def serve_two(folder: Path, *of: Surroundings) -> Generator[Pair]:
         yield Pair(servers=(first, second), clerks=(clerks[0], clerks[1]))
 
 
-def test_two_servers_deliver_once(surroundings: Surroundings, tmp_path: Path) -> None:
-    """Both look at the same outbox: counted at the shop, and one run for each answer."""
+@pytest.fixture(scope="module")
+def surroundings() -> Iterator[Surroundings]:
+    """A Vault and a shop of these tests' own."""
+    with start_surroundings() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def till(surroundings: Surroundings) -> Till:
+    """What stands before that shop."""
     assert surroundings.shop is not None
-    before = surroundings.shop.refunds()
-    with serve_two(tmp_path, surroundings, surroundings) as pair:
-        waiting = [pair.ask(order) for order in PAID]
-        for each in waiting:
-            pair.approve(each)
-        wait_for(pair.has_delivered)
-        assert [pair.runs(each) for each in waiting] == [2, 2]
-    paid = surroundings.shop.refunds()[len(before) :]
+    return Till(surroundings.shop)
+
+
+@pytest.fixture(scope="module")
+def pair(
+    surroundings: Surroundings, till: Till, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pair]:
+    """Both servers, until the last test kills one."""
+    with (
+        serve_app(till) as address,
+        serve_two(
+            tmp_path_factory.mktemp("pair"), replace(surroundings, shop_address=address)
+        ) as pair,
+    ):
+        yield pair
+
+
+def test_two_servers_deliver_once(pair: Pair, till: Till) -> None:
+    """Both look at the same outbox: counted at the shop, and one run for each answer."""
+    before = till.shop.refunds()
+    waiting = [pair.ask(order) for order in PAID]
+    for each in waiting:
+        pair.approve(each)
+    wait_for(pair.has_delivered)
+    assert [pair.runs(each) for each in waiting] == [2, 2]
+    paid = till.shop.refunds()[len(before) :]
     assert {refund.order_id: refund.cents for refund in paid} == PAID
     assert len(paid) == len(PAID)
 
 
-def hung(app: ASGIApp, paid: threading.Event) -> ASGIApp:
-    """Return the shop as it pays and never says so."""
-
-    async def serve_hung(scope: Scope, receive: Receive, send: Send) -> None:
-        async def answer_never(message: object) -> None:
-            del message
-            paid.set()
-            while (await receive())["type"] != "http.disconnect":
-                pass
-
-        pays = scope["type"] == "http" and scope["path"] == "/refunds"
-        await app(scope, receive, answer_never if pays else send)
-
-    return serve_hung
-
-
-def test_a_killed_server_s_thread_is_taken_over(surroundings: Surroundings, tmp_path: Path) -> None:
+def test_a_killed_server_s_thread_is_taken_over(pair: Pair, till: Till) -> None:
     """It dies when it has paid and not heard so: nobody pays again, and the thread ends."""
-    assert surroundings.shop is not None
-    paid = threading.Event()
-    with serve_app(hung(surroundings.shop.app, paid)) as address:
-        hanging = replace(surroundings, shop_address=address)
-        with serve_two(tmp_path, hanging, hanging) as pair:
-            waiting = pair.ask("A-1001")
-            pair.approve(waiting)
-            assert paid.wait(60)
-            begun = [len(clerk.runs.list(waiting.thread)) for clerk in pair.clerks]
-            # The first had a run already: the clerk's own.
-            victim, other = (0, 1) if begun == [2, 0] else (1, 0)
-            pair.servers[victim].kill()
-            wait_for(lambda: has_ended(pair.clerks[other], waiting) and pair.has_delivered())
-            assert "its outcome is not known" in said(pair.clerks[other], waiting)
-    assert len(surroundings.shop.refunds("A-1001")) == 1
+    till.hangs.set()
+    before = till.shop.refunds()
+    waiting = pair.ask("A-1002, 10.00")
+    pair.approve(waiting)
+    assert till.paid.wait(60)
+    begun = [len(clerk.runs.list(waiting.thread)) for clerk in pair.clerks]
+    # The first had a run already: the clerk's own.
+    victim, other = (0, 1) if begun == [2, 0] else (1, 0)
+    pair.servers[victim].kill()
+    wait_for(lambda: has_ended(pair.clerks[other], waiting) and pair.has_delivered())
+    assert "its outcome is not known" in said(pair.clerks[other], waiting)
+    (refund,) = till.shop.refunds()[len(before) :]
+    assert (refund.order_id, refund.cents) == ("A-1002", 1000)
