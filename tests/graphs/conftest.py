@@ -8,8 +8,9 @@ import pytest
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph_sdk.client import SyncLangGraphClient
+from tests.graphs.clients import MANAGER
 from tests.graphs.fakes import Agent, Office, Run
-from tests.graphs.served import MANAGER, Server, serve_desk
+from tests.graphs.served import Server, serve_desk
 
 
 @pytest.fixture

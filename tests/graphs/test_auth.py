@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from langgraph_sdk import Auth
 from pydantic import SecretStr
-from tests.graphs.served import SECRET, token
+from tests.graphs.clients import SECRET, token
 
 from bailiwick.graphs.server.access import Access, create_auth
 from bailiwick.graphs.server.admission import admit

@@ -6,7 +6,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.graphs.served import ask, has_ended, said, serve
+from tests.graphs.clients import ask, has_ended, said
+from tests.graphs.served import serve
 from tests.waiting import wait_for
 
 from bailiwick.graphs.surroundings import Surroundings, start_surroundings

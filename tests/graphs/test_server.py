@@ -9,23 +9,25 @@ from typing import Any
 
 import pytest
 from langgraph_sdk.client import SyncLangGraphClient
-from tests.graphs.served import (
-    CONFIGURATION,
+from tests.graphs.clients import (
     GRAPH,
-    LANGGRAPH,
     MANAGER,
-    READY,
     Json,
-    Server,
     Waiting,
     ask,
     bearer,
-    environment,
     forbidden,
-    free_port,
     refusal,
     request,
     run,
+)
+from tests.graphs.served import (
+    CONFIGURATION,
+    LANGGRAPH,
+    READY,
+    Server,
+    environment,
+    free_port,
     start_server,
 )
 

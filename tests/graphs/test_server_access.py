@@ -7,12 +7,11 @@ from typing import cast
 
 import pytest
 from langgraph_sdk.client import SyncLangGraphClient
-from tests.graphs.served import (
+from tests.graphs.clients import (
     GRAPH,
     MANAGER,
     SECRET,
     Json,
-    Server,
     Waiting,
     ask,
     bearer,
@@ -20,6 +19,7 @@ from tests.graphs.served import (
     request,
     token,
 )
+from tests.graphs.served import Server
 
 ORDER = "A-1006"
 ANYBODY = "00000000-0000-0000-0000-000000000000"

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from langgraph_sdk.client import SyncLangGraphClient
 from starlette.types import Receive, Scope, Send
-from tests.graphs.served import GRAPH, Server, Waiting, ask, has_ended, said, serve
+from tests.graphs.clients import GRAPH, Waiting, ask, has_ended, said
+from tests.graphs.served import Server, serve
 from tests.waiting import wait_for
 
 from bailiwick.graphs.surroundings import Surroundings, start_surroundings

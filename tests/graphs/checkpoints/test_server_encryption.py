@@ -10,7 +10,8 @@ from typing import Any, cast
 
 import pytest
 from langgraph_sdk import Encryption, EncryptionContext
-from tests.graphs.served import ask, environment, said, serve
+from tests.graphs.clients import ask, said
+from tests.graphs.served import environment, serve
 from tests.sealed import House, open_house
 
 from bailiwick.graphs.checkpoints.server_encryption import FIELDS, PREFIX, create_encryption

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from tests.graphs.cli.outcomes import Command, flat
 from tests.graphs.cli.terminals import Terminal
-from tests.graphs.served import Server, ask, environment, has_ended, said, serve
+from tests.graphs.clients import ask, has_ended, said
+from tests.graphs.served import Server, environment, serve
 from tests.waiting import wait_for
 
 from bailiwick.graphs.surroundings import start_surroundings

@@ -10,11 +10,10 @@ import pytest
 from langgraph_sdk.client import SyncLangGraphClient
 from pydantic import SecretStr
 from sqlalchemy import update
-from tests.graphs.served import (
+from tests.graphs.clients import (
     GRAPH,
     SECRET,
     Json,
-    Server,
     Waiting,
     ask,
     bearer,
@@ -23,6 +22,7 @@ from tests.graphs.served import (
     said,
     token,
 )
+from tests.graphs.served import Server
 from tests.waiting import wait_for
 
 from bailiwick.graphs.server.tokens import DELIVERY, issue_delivery_token
