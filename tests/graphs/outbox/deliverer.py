@@ -1,7 +1,13 @@
-"""A process that delivers until nothing is left; told so, it hangs while it pays."""
+"""Processes that deliver until nothing is left; the first hangs while it pays.
 
+They are forks of one that has imported all. It says their ids, and in the end how each ended.
+"""
+
+import json
+import os
 import sys
 import time
+import traceback
 from pathlib import Path
 
 from tests.graphs.till import Book, opened_till
@@ -37,5 +43,25 @@ def work(url: str, folder: Path, *, hangs: bool) -> None:
             time.sleep(0.1)
 
 
+def fork(url: str, folder: Path, *, hangs: bool) -> int:
+    """Start one, and return its process id."""
+    if child := os.fork():
+        return child
+    try:
+        work(url, folder, hangs=hangs)
+    except BaseException:  # noqa: BLE001 - it must not go on as a second parent
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def say(numbers: list[int]) -> None:
+    """Print numbers at once."""
+    sys.stdout.write(f"{json.dumps(numbers)}\n")
+    sys.stdout.flush()
+
+
 if __name__ == "__main__":
-    work(sys.argv[1], Path(sys.argv[2]), hangs=sys.argv[3:] == ["hangs"])
+    children = [fork(sys.argv[1], Path(sys.argv[2]), hangs=number == 0) for number in range(4)]
+    say(children)
+    say([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])

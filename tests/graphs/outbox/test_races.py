@@ -1,13 +1,15 @@
 """Deliverers side by side, stopped and killed: each thread ends, and nothing is paid twice."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -148,25 +150,31 @@ def test_processes_resume_each_thread_once_though_one_is_killed(
     ):
         for number, thread in enumerate(threads):
             till.approve(*till.ask(thread, f"pay {140 + number} to shop"))
-        deliverers = [_start(postgres_url, tmp_path, hangs=number == 0) for number in range(4)]
-        try:
+        with _deliverers(postgres_url, tmp_path) as deliverers:
+            assert deliverers.stdout is not None
+            hanging, *_ = json.loads(deliverers.stdout.readline())
             wait_for((tmp_path / "hangs").exists)
-            deliverers[0].kill()
-            for each in deliverers[1:]:
-                assert each.wait(60) == 0
-        finally:
-            for each in deliverers:
-                each.kill()
-                each.communicate()
-        assert deliverers[0].returncode == -signal.SIGKILL
+            os.kill(hanging, signal.SIGKILL)
+            ended, _ = deliverers.communicate(timeout=60)
+        assert json.loads(ended) == [-signal.SIGKILL, 0, 0, 0]
         assert all(till.is_done(thread) for thread in threads)
     assert sorted(book.paid()) == [("shop", f"{140 + number}.00") for number in range(12)]
 
 
-def _start(url: str, folder: Path, *, hangs: bool) -> "subprocess.Popen[bytes]":
+@contextmanager
+def _deliverers(url: str, folder: Path) -> Generator["subprocess.Popen[str]"]:
     root = Path(__file__).parents[3]
-    arguments = [url, str(folder), *(["hangs"] if hangs else [])]
     paths = os.pathsep.join(path for path in [str(root), *sys.path] if path)
-    return subprocess.Popen(
-        [sys.executable, DELIVERER, *arguments], env={**os.environ, "PYTHONPATH": paths}
-    )
+    with subprocess.Popen(
+        [sys.executable, DELIVERER, url, str(folder)],
+        env={**os.environ, "PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            # Whichever of them is left, if the test has failed.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
