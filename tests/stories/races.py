@@ -122,3 +122,10 @@ def approve(desk: Desk, interrupt: Interrupt, by: Principal = MANAGER) -> None:
     """Approve in the database what an interrupt shows, and leave the run to others."""
     request = desk.guard.approvals.get(interrupt.value["id"]).request
     desk.guard.approvals.answer(request.id, Approve(action_digest=request.digest), by=by)
+
+
+AT_ONCE = [the_same_answer, on_the_record, past_the_question]
+"""The races of threads in one process, in which each that is run makes one refund."""
+
+FROM_PROCESSES = [the_same_answer_from_processes, on_the_record_from_processes]
+"""The races of processes."""

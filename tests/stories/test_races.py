@@ -12,11 +12,8 @@ from tests.stories.conftest import Report
 from tests.stories.desk import Desk
 from tests.stories.kills import Carriers
 
-AT_ONCE = [races.the_same_answer, races.on_the_record, races.past_the_question]
-FROM_PROCESSES = [races.the_same_answer_from_processes, races.on_the_record_from_processes]
 
-
-@pytest.mark.parametrize("race", AT_ONCE)
+@pytest.mark.parametrize("race", races.AT_ONCE)
 def test_an_approval_in_32_threads_at_once(
     desk: Desk, report: Report, race: Callable[[Desk], str]
 ) -> None:
@@ -35,7 +32,7 @@ def test_approvals_and_rejections_at_once(desk: Desk, report: Report) -> None:
     report(outcomes)
 
 
-@pytest.mark.parametrize("race", FROM_PROCESSES)
+@pytest.mark.parametrize("race", races.FROM_PROCESSES)
 def test_an_approval_in_four_processes_at_once(
     carriers: Carriers, report: Report, race: Callable[[Carriers], str]
 ) -> None:

@@ -8,12 +8,11 @@ from tests.stories import races
 from tests.stories.conftest import Report
 from tests.stories.desk import Desk
 from tests.stories.kills import Carriers
-from tests.stories.test_races import AT_ONCE, FROM_PROCESSES
 
 ROUNDS = 10
 
 
-@pytest.mark.parametrize("race", [*AT_ONCE, races.every_answer])
+@pytest.mark.parametrize("race", [*races.AT_ONCE, races.every_answer])
 def test_an_approval_in_32_threads_at_once(
     desk: Desk, report: Report, race: Callable[[Desk], str]
 ) -> None:
@@ -24,7 +23,7 @@ def test_an_approval_in_32_threads_at_once(
     report(outcomes)
 
 
-@pytest.mark.parametrize("race", FROM_PROCESSES)
+@pytest.mark.parametrize("race", races.FROM_PROCESSES)
 def test_an_approval_in_four_processes_at_once(
     carriers: Carriers, report: Report, race: Callable[[Carriers], str]
 ) -> None:
