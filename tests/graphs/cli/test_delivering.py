@@ -65,23 +65,18 @@ def test_an_expired_request_is_delivered(
 
 
 def test_watching_goes_on_until_it_is_interrupted(
-    development: dict[str, str], tmp_path: Path
+    bailiwick: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    home: Path,
+    clean_environment: dict[str, str],
 ) -> None:
     """What is answered meanwhile is carried on; Ctrl-C ends it cleanly."""
-    with Terminal(("run", "Please refund order A-1006"), development, tmp_path) as asking:
-        asking.expect("approve, edit, reject, respond or later? ")
-        asking.type("later")
-        assert asking.end() == 0
-    with Terminal(("approvals", "deliver", "--watch"), development, tmp_path) as watching:
+    with Terminal(("approvals", "deliver", "--watch"), clean_environment, home) as watching:
         watching.expect("it stops with Ctrl-C")
-        with Terminal(("approvals", "ls"), development, tmp_path) as listing:
-            assert listing.end() == 0
-        found = re.search(r"^([0-9a-f]{12}) +pending", listing.shown, re.MULTILINE)
-        assert found
-        with Terminal(("approvals", "approve", found[1]), development, tmp_path) as approving:
-            assert approving.end() == 0
+        _, request = requested(bailiwick, monkeypatch)
+        done(bailiwick("approvals", "approve", request))
         watching.expect("went on")
-        watching.expect("Refunded 300.00 EUR on order A-1006")
+        watching.expect("Refunded 42.00 EUR on order A-1001")
         watching.process.send_signal(signal.SIGINT)
         assert watching.end() == 0
     assert "Traceback" not in watching.shown
