@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
@@ -49,52 +50,65 @@ def create_app(store: Store, record: Record) -> Starlette:
         store: The database it acts on.
         record: Is told of each request before its answer leaves.
     """
-
-    def read_order(request: Request) -> Response:
-        _authorise(store, request, "orders:read")
-        return JSONResponse(_order_body(store.order(request.path_params["order_id"])))
-
-    def read_return_window(request: Request) -> Response:
-        _authorise(store, request, "policy:read")
-        order = store.order(request.path_params["order_id"])
-        return JSONResponse(
-            {
-                "order_id": order.id,
-                "return_days": order.return_days,
-                "delivered_on": order.delivered_on.isoformat(),
-                "closes_on": order.window_closes_on.isoformat(),
-                "open": store.today() <= order.window_closes_on,
-            }
-        )
-
-    async def create_refund(request: Request) -> Response:
-        return await run_in_threadpool(_create_refund, store, request, await request.body())
-
-    def read_refunds(request: Request) -> Response:
-        _authorise(store, request, "payments:refund")
-        found = store.refund_of(request.query_params.get("idempotency_key", ""))
-        return JSONResponse({"refunds": [] if found is None else [_refund_body(found)]})
-
-    def register_return(request: Request) -> Response:
-        _authorise(store, request, "returns:write")
-        return JSONResponse(_return_body(store.register_return(request.path_params["order_id"])))
-
-    def cancel_return(request: Request) -> Response:
-        _authorise(store, request, "returns:write")
-        return JSONResponse(_return_body(store.cancel_return(request.path_params["order_id"])))
-
+    shop = _Endpoints(store)
     return Starlette(
         routes=[
-            Route("/orders/{order_id}", read_order),
-            Route("/orders/{order_id}/return-window", read_return_window),
-            Route("/orders/{order_id}/return", register_return, methods=["PUT"]),
-            Route("/orders/{order_id}/return", cancel_return, methods=["DELETE"]),
-            Route("/refunds", create_refund, methods=["POST"]),
-            Route("/refunds", read_refunds),
+            Route("/orders/{order_id}", shop.read_order),
+            Route("/orders/{order_id}/return-window", shop.read_return_window),
+            Route("/orders/{order_id}/return", shop.register_return, methods=["PUT"]),
+            Route("/orders/{order_id}/return", shop.cancel_return, methods=["DELETE"]),
+            Route("/refunds", shop.create_refund, methods=["POST"]),
+            Route("/refunds", shop.read_refunds),
         ],
         middleware=[Middleware(_Recorder, record=record)],
         exception_handlers={ShopProblem: _answer},
     )
+
+
+class _Endpoints:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def read_order(self, request: Request) -> Response:
+        self._authorise(request, "orders:read")
+        return JSONResponse(_order_body(self._store.order(request.path_params["order_id"])))
+
+    def read_return_window(self, request: Request) -> Response:
+        self._authorise(request, "policy:read")
+        order = self._store.order(request.path_params["order_id"])
+        return JSONResponse(_window_body(order, self._store.today()))
+
+    async def create_refund(self, request: Request) -> Response:
+        return await run_in_threadpool(self._create_refund, request, await request.body())
+
+    def read_refunds(self, request: Request) -> Response:
+        self._authorise(request, "payments:refund")
+        found = self._store.refund_of(request.query_params.get("idempotency_key", ""))
+        return JSONResponse({"refunds": [] if found is None else [_refund_body(found)]})
+
+    def register_return(self, request: Request) -> Response:
+        self._authorise(request, "returns:write")
+        registered = self._store.register_return(request.path_params["order_id"])
+        return JSONResponse(_return_body(registered))
+
+    def cancel_return(self, request: Request) -> Response:
+        self._authorise(request, "returns:write")
+        cancelled = self._store.cancel_return(request.path_params["order_id"])
+        return JSONResponse(_return_body(cancelled))
+
+    def _create_refund(self, request: Request, body: bytes) -> Response:
+        self._authorise(request, "payments:refund")
+        asked, key = _refund_request(body), _idempotency_key(request)
+        refund = self._store.refund(asked.order_id, to_cents(asked.amount), key)
+        return JSONResponse(_refund_body(refund), status_code=201)
+
+    def _authorise(self, request: Request, scope: ShopScope) -> None:
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        scopes = self._store.scopes(key.strip()) if scheme.lower() == "bearer" else None
+        if scopes is None:
+            raise Unauthenticated("Send an API key of this shop as 'Authorization: Bearer KEY'.")
+        if scope not in scopes:
+            raise Forbidden(f"This API key lacks the scope {scope!r}.")
 
 
 class _Recorder:
@@ -118,22 +132,6 @@ def _answer(_: Request, problem: Exception) -> Response:
     headers = {"WWW-Authenticate": "Bearer"} if problem.status == Unauthenticated.status else None
     body = {"error": problem.code, "detail": str(problem)}
     return JSONResponse(body, status_code=problem.status, headers=headers)
-
-
-def _authorise(store: Store, request: Request, scope: ShopScope) -> None:
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    scopes = store.scopes(key.strip()) if scheme.lower() == "bearer" else None
-    if scopes is None:
-        raise Unauthenticated("Send an API key of this shop as 'Authorization: Bearer KEY'.")
-    if scope not in scopes:
-        raise Forbidden(f"This API key lacks the scope {scope!r}.")
-
-
-def _create_refund(store: Store, request: Request, body: bytes) -> Response:
-    _authorise(store, request, "payments:refund")
-    asked = _refund_request(body)
-    refund = store.refund(asked.order_id, to_cents(asked.amount), _idempotency_key(request))
-    return JSONResponse(_refund_body(refund), status_code=201)
 
 
 def _refund_request(body: bytes) -> RefundRequest:
@@ -165,6 +163,16 @@ def _order_body(order: Order) -> dict[str, str]:
         "paid": to_wire(order.paid_cents),
         "refunded": to_wire(order.refunded_cents),
         "note": order.note,
+    }
+
+
+def _window_body(order: Order, today: date) -> dict[str, str | int | bool]:
+    return {
+        "order_id": order.id,
+        "return_days": order.return_days,
+        "delivered_on": order.delivered_on.isoformat(),
+        "closes_on": order.window_closes_on.isoformat(),
+        "open": today <= order.window_closes_on,
     }
 
 
