@@ -64,7 +64,7 @@ def open_refund_desk(settings: Settings, *, place: str = "") -> Generator[Refund
         opened.callback(ledger.close)
         vault = Vault(
             surroundings.vault_address,
-            approles=surroundings.approles,
+            logins=surroundings.logins,
             verify=settings.vault_verify,
             production=settings.env == "production",
         )

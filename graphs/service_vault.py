@@ -20,10 +20,10 @@ def open_service_vault(settings: Settings) -> Generator[Vault]:
     with ExitStack() as opened:
         address, has_logins = settings.vault_addr, settings.has_logins
         if address is not None and has_logins:
-            approles = read_logins(settings)
+            logins = read_logins(settings)
         elif address is None and not has_logins and settings.env == "development":
             started = opened.enter_context(start_surroundings())
-            address, approles = started.vault_address, started.approles
+            address, logins = started.vault_address, started.logins
         else:
             raise SettingsError(
                 "VAULT_ADDR and BAILIWICK_APPROLES belong together: set both; `bailiwick vault "
@@ -31,7 +31,7 @@ def open_service_vault(settings: Settings) -> Generator[Vault]:
             )
         vault = Vault(
             address,
-            approles=approles,
+            logins=logins,
             verify=settings.vault_verify,
             production=settings.env == "production",
         )

@@ -34,14 +34,14 @@ class Surroundings:
 
     Attributes:
         vault_address: Vault's address.
-        approles: What each agent logs in with.
+        logins: What each agent logs in with.
         shop_address: The shop's address.
         vault: The development Vault of this process, if it is one.
         shop: The shop of this process, if it is one.
     """
 
     vault_address: str
-    approles: Mapping[str, LoginMethod]
+    logins: Mapping[str, LoginMethod]
     shop_address: str
     vault: DevelopmentVault | None = None
     shop: Shop | None = None
@@ -63,7 +63,7 @@ def open_surroundings(settings: Settings) -> Generator[Surroundings]:
             _refuse_unencrypted(settings.shop_url)
         yield Surroundings(
             vault_address=settings.vault_addr,
-            approles=read_logins(settings),
+            logins=read_logins(settings),
             shop_address=settings.shop_url,
         )
     elif settings.env == "development" and not any(named.values()):
@@ -96,7 +96,7 @@ def start_surroundings(*, vault_port: int = 0, shop_port: int = 0) -> Generator[
             write_secret(operator, scope, {"api_key": shop.issue_key([KEY_SCOPES[tool]])})
         yield Surroundings(
             vault_address=vault.address,
-            approles=set_up(operator, declared),
+            logins=set_up(operator, declared),
             shop_address=shop.address,
             vault=vault,
             shop=shop,

@@ -80,7 +80,7 @@ def open_house(devvault: DevelopmentVault, ledger_url: str) -> Generator[House]:
             closing(VaultOperator(devvault.address, devvault.root_token))
         )
         logins = set_up(operator, Registry(services=SERVICES))
-        vault = opened.enter_context(Vault(devvault.address, approles=logins, timeout=(2.0, 2.0)))
+        vault = opened.enter_context(Vault(devvault.address, logins=logins, timeout=(2.0, 2.0)))
         ledger = opened.enter_context(closing(Ledger(ledger_url)))
         yield House(devvault=devvault, vault=vault, operator=operator, ledger=ledger)
 

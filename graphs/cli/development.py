@@ -29,7 +29,7 @@ def serve_development(port: int, shop_port: int, approles: Path) -> None:
         stopped_by_signals() as stopped,
         start_surroundings(vault_port=port, shop_port=shop_port) as started,
     ):
-        write_approles(approles, started.approles)
+        write_approles(approles, started.logins)
         try:
             console.print(f"[yellow]{BANNER}[/]\n")
             console.print("Set these in the shell that uses it:")

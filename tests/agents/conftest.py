@@ -32,5 +32,5 @@ def vault() -> Iterator[Vault]:
             write_secret(operator, scope, {"key": "bank-secret-9d1e"})
             tools = [ToolScope(tool="pay", scope=scope)]
             approles = provision(operator, agents={"billing": tools})
-        with Vault(server.address, approles=approles) as vault:
+        with Vault(server.address, logins=approles) as vault:
             yield vault

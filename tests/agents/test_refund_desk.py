@@ -56,7 +56,7 @@ def desk_guard() -> Iterator[Guard]:
     shipped = Policy.from_path(Path(policy.__file__).parent)
     with ExitStack() as opened:
         ledger = opened.enter_context(closing(Ledger("sqlite://")))
-        vault = opened.enter_context(Vault(NOWHERE, approles={}))
+        vault = opened.enter_context(Vault(NOWHERE, logins={}))
         yield Guard(policy=shipped, ledger=ledger, vault=vault)
 
 

@@ -43,7 +43,7 @@ def run() -> None:
     print("|---|---|---|---|")
     with _server() as (address, token):
         approles = _set_up(address, token)
-        with Vault(address, approles=approles) as vault, Bare(address, approles) as bare:
+        with Vault(address, logins=approles) as vault, Bare(address, approles) as bare:
             whole = measure(
                 {"bare": lambda _: bare.lease(end=True), "ours": lambda _: _lease(vault)},
                 rounds=ROUNDS,

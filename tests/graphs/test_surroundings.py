@@ -44,7 +44,7 @@ def test_nothing_named_starts_both_for_development() -> None:
         assert found.vault is not None
         assert found.shop is not None
         services = {service.identity for service in SERVICES}
-        assert set(found.approles) == {"orders", "returns", "billing"} | services
+        assert set(found.logins) == {"orders", "returns", "billing"} | services
         assert httpx.get(f"{found.shop_address}/orders/A-1001").status_code == 401
     for address in (found.shop_address, found.vault_address):
         with pytest.raises(httpx.ConnectError):
@@ -83,7 +83,7 @@ def test_what_is_named_is_used_as_it_is(home: Path) -> None:
     write_approles(home / "approles.json", LOGINS)
     with open_surroundings(named()) as found:
         assert (found.vault, found.shop) == (None, None)
-        assert found.approles == LOGINS
+        assert found.logins == LOGINS
         assert found.vault_address == "http://127.0.0.1:8200"
 
 
@@ -144,12 +144,12 @@ def test_the_platforms_token_takes_the_place_of_approles() -> None:
     """Then no file of logins is needed; the roles are named like the AppRoles."""
     settings = named(env="production", approles=None, vault_login="kubernetes")
     with open_surroundings(settings) as found:
-        billing = found.approles["billing"]
+        billing = found.logins["billing"]
     assert billing == JwtLogin(
         mount="kubernetes", role="bailiwick-billing", path=settings.vault_jwt
     )
-    assert "checkpoints.service" in found.approles
-    assert "ledger.service" not in found.approles
+    assert "checkpoints.service" in found.logins
+    assert "ledger.service" not in found.logins
 
 
 def test_each_agent_may_have_a_token_of_its_own() -> None:
@@ -162,7 +162,7 @@ def test_each_agent_may_have_a_token_of_its_own() -> None:
         vault_jwt=Path("tokens") / "{agent}.jwt",
     )
     with open_surroundings(settings) as found:
-        orders = found.approles["orders"]
+        orders = found.logins["orders"]
     assert orders == JwtLogin(
         mount="spiffe", role="bailiwick-orders", path=Path("tokens/orders.jwt")
     )

@@ -34,7 +34,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     """Start a Vault and a shop for the stories of a module."""
     approles = tmp_path_factory.mktemp("logins") / "approles.json"
     with start_surroundings() as surroundings:
-        write_approles(approles, surroundings.approles)
+        write_approles(approles, surroundings.logins)
         yield Ground(surroundings=surroundings, approles=approles)
 
 

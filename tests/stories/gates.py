@@ -107,7 +107,7 @@ def open_gated_ground(approles: Path) -> Generator[GatedGround]:
         started = opened.enter_context(start_surroundings())
         behind = Ground(surroundings=started, approles=approles)
         vault, shop = Gate(behind.vault.app), Gate(behind.shop.app)
-        write_approles(approles, started.approles)
+        write_approles(approles, started.logins)
         gated = replace(
             started,
             vault_address=opened.enter_context(serve(vault)),

@@ -31,7 +31,7 @@ def let_in_once(ground: Ground) -> tuple[WrappedSecretId, Vault]:
 
 def with_logins(ground: Ground, logins: Mapping[str, LoginMethod]) -> Vault:
     """Connect to Vault with other logins than the file's."""
-    return Vault(ground.surroundings.vault_address, approles=logins, timeout=(2.0, 5.0))
+    return Vault(ground.surroundings.vault_address, logins=logins, timeout=(2.0, 5.0))
 
 
 def steal(ground: Ground, wrapped: WrappedSecretId) -> None:
@@ -72,7 +72,7 @@ def skewed(ground: Ground, seconds: float) -> Generator[tuple[DevelopmentVault, 
                 held = here.fields(f"{scope.mount}/data/{scope.path}") or {}
                 write_secret(root, scope, cast("Mapping[str, str]", held["data"]))
         root.close()
-        with Vault(vault.address, approles=logins) as connected:
+        with Vault(vault.address, logins=logins) as connected:
             yield vault, connected
 
 

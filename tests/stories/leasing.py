@@ -34,8 +34,8 @@ UNKNOWN = "its outcome is not known"
 def connected(ground: Ground, patience: float = 5.0, **approles: AppRole) -> Vault:
     """Connect to Vault anew, with the agents' own AppRoles or with others."""
     started = ground.surroundings
-    logins = {**started.approles, **approles}
-    return Vault(started.vault_address, approles=logins, timeout=(2.0, patience))
+    logins = {**started.logins, **approles}
+    return Vault(started.vault_address, logins=logins, timeout=(2.0, patience))
 
 
 def over(desk: Desk, vault: Vault) -> Desk:

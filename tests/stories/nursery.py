@@ -255,7 +255,7 @@ def _stream(stream: IO[str] | None) -> IO[str]:
 
 
 def _work(job: Job, number: int, barrier: Barrier) -> None:
-    surroundings = Surroundings(vault_address=job.vault, approles={}, shop_address=job.shop)
+    surroundings = Surroundings(vault_address=job.vault, logins={}, shop_address=job.shop)
     ground = Ground(surroundings=surroundings, approles=Path(job.approles))
     life = Life(job.dies_at)
     with ExitStack() as opened:

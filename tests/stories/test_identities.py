@@ -160,7 +160,7 @@ def test_a_vault_of_no_use_is_not_stormed(
 ) -> None:
     """Of forty calls a handful reaches Vault; each is refused, and the operator knows how long."""
     looks = asks(*[("look_up_order", {"order_id": ORDER})] * 20)
-    with with_logins(ground, ground.surroundings.approles) as vault:
+    with with_logins(ground, ground.surroundings.logins) as vault:
         moved = over(desk, vault)
         before = len(desk.vault.requests)
         befall(desk.vault)
@@ -182,7 +182,7 @@ def test_a_vault_of_no_use_is_not_stormed(
 
 def test_after_a_storm_the_desk_works_again(desk: Desk, ground: Ground) -> None:
     """Whoever connects anew, or waits for the pause to end, is served."""
-    with sealed(ground), with_logins(ground, ground.surroundings.approles) as vault:
+    with sealed(ground), with_logins(ground, ground.surroundings.logins) as vault:
         thread = billing(over(desk, vault))
         thread.answer(thread.ask())
     assert desk.refunded == []

@@ -54,7 +54,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory, taps: dict[str, Taps]) -> I
         untapped = Ground(surroundings=started, approles=approles)
         set_taps = Taps(vault=VaultTap(untapped.vault.app), shop=ShopTap(untapped.shop.app))
         taps["set"] = set_taps
-        write_approles(approles, started.approles)
+        write_approles(approles, started.logins)
         tapped = replace(
             started,
             vault_address=opened.enter_context(serve(set_taps.vault)),

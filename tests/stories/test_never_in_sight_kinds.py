@@ -63,10 +63,10 @@ def ground(
     with ExitStack() as opened:
         started = opened.enter_context(start_surroundings())
         untapped = Ground(surroundings=started, approles=approles)
-        given = replace(started, approles=declare(untapped, books))
+        given = replace(started, logins=declare(untapped, books))
         set_taps = Taps(vault=VaultTap(untapped.vault.app), shop=ShopTap(untapped.shop.app))
         taps["set"] = set_taps
-        write_approles(approles, given.approles)
+        write_approles(approles, given.logins)
         address = opened.enter_context(serve(set_taps.vault))
         yield Ground(surroundings=replace(given, vault_address=address), approles=approles)
 

@@ -40,7 +40,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     """Start a shop, and a Vault that comes back at the address where it was."""
     approles = tmp_path_factory.mktemp("logins") / "approles.json"
     with start_surroundings(vault_port=quiet_port()) as surroundings:
-        write_approles(approles, surroundings.approles)
+        write_approles(approles, surroundings.logins)
         yield Ground(surroundings=surroundings, approles=approles)
 
 
@@ -105,7 +105,7 @@ def test_a_spent_secret_id(desk: Desk, ground: Ground, caplog: pytest.LogCapture
         made = root.write("auth/approle/role/bailiwick-billing/secret-id", num_uses=1)
     given = made["data"]
     assert isinstance(given, dict)
-    known = ground.surroundings.approles["billing"]
+    known = ground.surroundings.logins["billing"]
     assert isinstance(known, AppRole)
     login = {"role_id": known.role_id, "secret_id": given["secret_id"]}
     address = f"{ground.surroundings.vault_address}/v1/auth/approle/login"

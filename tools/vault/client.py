@@ -34,7 +34,7 @@ class Vault:
 
     Args:
         address: Where Vault listens, such as `https://vault.example:8200`.
-        approles: What each agent logs in with; an AppRole, or what its platform gives it.
+        logins: What each agent logs in with; an AppRole, or what its platform gives it.
         timeout: Seconds to connect and to wait for an answer.
         verify: Whether to check the certificate, or the file of its authority.
         production: Whether to refuse development Vaults and unencrypted connections.
@@ -48,7 +48,7 @@ class Vault:
         self,
         address: str,
         *,
-        approles: Mapping[str, LoginMethod],
+        logins: Mapping[str, LoginMethod],
         timeout: tuple[float, float] = (2.0, 5.0),
         verify: bool | str = True,
         production: bool = False,
@@ -57,9 +57,9 @@ class Vault:
         self._wire = Wire(
             address, timeout=timeout, verify=verify, production=production, clock=clock
         )
-        self._sessions = Sessions(self._wire, approles, clock)
+        self._sessions = Sessions(self._wire, logins, clock)
         self._leasing = Leasing(self._wire, self._sessions, clock)
-        self._can_sweep = SWEEPER in approles
+        self._can_sweep = SWEEPER in logins
         self._closables = WeakKeyDictionary[Closable, None]()
 
     def lease(

@@ -23,11 +23,11 @@ from bailiwick.tools.vault import Vault
 def devvault(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DevelopmentVault]:
     """A Vault that the settings name."""
     with start_surroundings() as started:
-        write_approles(home / "approles.json", started.approles)
+        write_approles(home / "approles.json", started.logins)
         monkeypatch.setenv("VAULT_ADDR", started.vault_address)
         monkeypatch.setenv("BAILIWICK_APPROLES", "approles.json")
         monkeypatch.setenv("BAILIWICK_SHOP_URL", started.shop_address)
-        with Vault(started.vault_address, approles=started.approles) as vault:
+        with Vault(started.vault_address, logins=started.logins) as vault:
             make_keys(home, vault)
         assert started.vault is not None
         yield started.vault

@@ -54,13 +54,11 @@ def desk(
 ) -> Iterator[Desk]:
     """Give what a process leases with, in a folder whose settings name the same Vault."""
     approles = home / "approles.json"
-    write_approles(approles, surroundings.approles)
+    write_approles(approles, surroundings.logins)
     monkeypatch.setenv("VAULT_ADDR", surroundings.vault_address)
     monkeypatch.setenv("BAILIWICK_APPROLES", str(approles))
     with ExitStack() as opened:
-        vault = opened.enter_context(
-            Vault(surroundings.vault_address, approles=surroundings.approles)
-        )
+        vault = opened.enter_context(Vault(surroundings.vault_address, logins=surroundings.logins))
         yield Desk(vault=vault, revocations=Revocations(ledger, vault))
 
 

@@ -112,7 +112,7 @@ def test_a_vault_sealed_in_between_pays_nothing_and_says_so(
         started = stack.enter_context(start_surroundings())
         assert started.vault is not None
         assert started.shop is not None
-        write_approles(tmp_path / "approles.json", started.approles)
+        write_approles(tmp_path / "approles.json", started.logins)
         env = {
             **clean_environment,
             "VAULT_ADDR": started.vault_address,
@@ -139,7 +139,7 @@ def test_a_killed_terminal_s_thread_is_asked_about_no_second_time(
         started = stack.enter_context(start_surroundings())
         assert started.shop is not None
         gate = Gate(started.shop.app)
-        write_approles(tmp_path / "approles.json", started.approles)
+        write_approles(tmp_path / "approles.json", started.logins)
         env = {
             **clean_environment,
             "VAULT_ADDR": started.vault_address,

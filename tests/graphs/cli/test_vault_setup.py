@@ -235,7 +235,7 @@ def test_a_bootstrapped_agent_logs_in(
         "secret_id_accessor",
     }
     logins = read_approles(path, production=True)
-    with Vault(devvault.address, approles=logins) as vault:
+    with Vault(devvault.address, logins=logins) as vault:
         vault.log_in()
         asked = vault.request("GET", "auth/token/lookup-self", agent="courier", to="look")
         assert asked.status == 200
@@ -267,7 +267,7 @@ def test_a_restart_with_an_opened_file_is_no_alarm(
     messages: list[str] = []
     for _ in range(2):
         logins = read_approles(home / "logins.json")
-        with Vault(devvault.address, approles=logins) as vault:
+        with Vault(devvault.address, logins=logins) as vault:
             try:
                 vault.log_in()
             except Exception as error:  # noqa: BLE001 - whatever it is, it is looked at

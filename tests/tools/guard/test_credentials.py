@@ -139,7 +139,7 @@ def test_an_agent_that_vault_does_not_know_gets_no_credential(
     """The policy lets it, Vault does not: the narrower of both counts."""
     used: list[Credential] = []
     tool = refund_tool(used.append)
-    with Vault(devvault.address, approles={}) as vault:
+    with Vault(devvault.address, logins={}) as vault:
         guard = Guard(policy=load_policy(tmp_path, REFUNDS), ledger=ledger, vault=vault)
         assert guard.run(refund(tool), tool).outcome == "refused"
     assert used == []

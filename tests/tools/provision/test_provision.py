@@ -78,7 +78,7 @@ def test_doing_it_again_keeps_what_works(
 
     assert first["billing"].role_id == second["billing"].role_id
     for approles in (first, second):
-        with Vault(vault_server[0], approles=approles) as vault:
+        with Vault(vault_server[0], logins=approles) as vault:
             vault.lease(REFUND.scope, agent="billing", tool="issue_refund", meta={})
 
 
@@ -90,7 +90,7 @@ def test_a_tool_that_was_taken_away_is_gone(
     approles = provision(vault_operator, agents={"billing": []})
 
     with (
-        Vault(vault_server[0], approles=approles) as vault,
+        Vault(vault_server[0], logins=approles) as vault,
         pytest.raises(VaultError, match="may not make tokens"),
     ):
         vault.lease(REFUND.scope, agent="billing", tool="issue_refund", meta={})
@@ -104,7 +104,7 @@ def test_an_agent_named_like_a_tool_gets_no_tools_policy(
     approles = provision(vault_operator, agents={"orders": [tool]})
     write_secret(vault_operator, tool.scope, {"key": "k"})
 
-    with Vault(vault_server[0], approles=approles) as vault:
+    with Vault(vault_server[0], logins=approles) as vault:
         lease = vault.lease(tool.scope, agent="orders", tool="orders", meta={})
     assert lease.credential.reveal() == "k"
     role = inside(vault_operator.read("auth/approle/role/bailiwick-orders"))

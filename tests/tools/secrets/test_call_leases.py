@@ -66,7 +66,7 @@ def connected(devvault: DevelopmentVault) -> Iterator[Vault]:
         write_secret(operator, OWN, {"key": "k-51c0ffee"})
         tools = [ToolScope(tool="look_up_order", scope=OWN)]
         approles = provision(operator, agents={"orders": tools})
-    with Vault(devvault.address, approles=approles) as vault:
+    with Vault(devvault.address, logins=approles) as vault:
         yield vault
 
 

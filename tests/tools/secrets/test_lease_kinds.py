@@ -49,7 +49,7 @@ def approles(devvault: DevelopmentVault) -> Mapping[str, AppRole]:
 @pytest.fixture
 def kinds(devvault: DevelopmentVault, approles: Mapping[str, AppRole]) -> Iterator[Vault]:
     """Give a connection for that agent."""
-    with Vault(devvault.address, approles=approles) as connected:
+    with Vault(devvault.address, logins=approles) as connected:
         yield connected
 
 
@@ -85,7 +85,7 @@ def reader(devvault: DevelopmentVault, books: Books) -> Iterator[Vault]:
         operator.write(
             "database/static-roles/clerk", db_name="books", username="clerk", rotation_period=60
         )
-    with Vault(devvault.address, approles=given) as connected:
+    with Vault(devvault.address, logins=given) as connected:
         yield connected
 
 
@@ -270,7 +270,7 @@ def test_without_the_service_a_wrapped_token_ends_by_its_time(
 ) -> None:
     """Nobody here may end it; the error says who could."""
     known = {name: login for name, login in approles.items() if name != SWEEPER}
-    with Vault(devvault.address, approles=known) as vault:
+    with Vault(devvault.address, logins=known) as vault:
         held = lease(vault, "wrapped", WRAPPED)
         assert not vault.can_sweep
         with pytest.raises(VaultError, match=r"revocations\.service"):

@@ -19,7 +19,7 @@ from bailiwick.tools.vault.methods import AppRole
 @pytest.fixture
 def hasty(vault_server: tuple[str, str], vault_approles: Mapping[str, AppRole]) -> Vault:
     """A client that does not wait long."""
-    return Vault(vault_server[0], approles=vault_approles, timeout=(0.2, 0.2))
+    return Vault(vault_server[0], logins=vault_approles, timeout=(0.2, 0.2))
 
 
 def test_the_search_for_leaks_finds_what_is_planted(
@@ -171,7 +171,7 @@ def test_production_sends_a_development_vault_nothing_secret(
     """A development Vault is found out before the agent logs in."""
     before = len(devvault.requests)
     with (
-        Vault(devvault.address, approles=vault_approles, production=True) as vault,
+        Vault(devvault.address, logins=vault_approles, production=True) as vault,
         pytest.raises(VaultError, match="is a development Vault, not for production"),
     ):
         lease_refund(vault)
@@ -191,7 +191,7 @@ def test_a_redirect_is_not_followed(
     before = len(devvault.requests)
     with (
         serve(redirect) as address,
-        Vault(address, approles=vault_approles) as vault,
+        Vault(address, logins=vault_approles) as vault,
         pytest.raises(VaultError, match="answered 307 when asked to log in"),
     ):
         lease_refund(vault)

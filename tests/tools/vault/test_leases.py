@@ -85,7 +85,7 @@ def test_a_login_too_short_for_the_lease_is_renewed(
 ) -> None:
     """A child dies with its login, so the login must outlast the lease."""
     now = [0.0]
-    with Vault(devvault.address, approles=vault_approles, clock=lambda: now[0]) as vault:
+    with Vault(devvault.address, logins=vault_approles, clock=lambda: now[0]) as vault:
         lease_refund(vault)
         now[0] = 1200 - 61
         lease_refund(vault)

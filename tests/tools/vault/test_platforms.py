@@ -53,7 +53,7 @@ def test_a_platforms_token_logs_in(
     path.write_text("jwt-1\n")
     GOOD_JWTS.add("jwt-1")
     login = JwtLogin(mount=mount, role="bailiwick-billing", path=path)
-    with Vault(platform_vault.address, approles={"billing": login}) as vault:
+    with Vault(platform_vault.address, logins={"billing": login}) as vault:
         assert lease_refund(vault).credential.reveal() == SECRET
 
     assert count(platform_vault, f"auth/{mount}/login") == 1
@@ -68,7 +68,7 @@ def test_the_token_is_read_again_at_each_login(
     path.write_text("jwt-1")
     GOOD_JWTS.add("jwt-1")
     login = JwtLogin(mount="kubernetes", role="bailiwick-billing", path=path)
-    with Vault(platform_vault.address, approles={"billing": login}, clock=clock) as vault:
+    with Vault(platform_vault.address, logins={"billing": login}, clock=clock) as vault:
         lease_refund(vault)
         path.write_text("jwt-2")
         GOOD_JWTS.clear()
@@ -90,7 +90,7 @@ def test_a_token_that_is_not_accepted_names_its_remedy(
     for role in ("bailiwick-billing", "bailiwick-unknown"):
         login = JwtLogin(mount="kubernetes", role=role, path=path)
         with (
-            Vault(platform_vault.address, approles={"billing": login}) as vault,
+            Vault(platform_vault.address, logins={"billing": login}) as vault,
             pytest.raises(VaultError, match="check the role's bound names and audience") as caught,
         ):
             lease_refund(vault)
@@ -108,7 +108,7 @@ def test_a_mount_that_is_not_there_names_its_setting(
     path.write_text("jwt")
     login = JwtLogin(mount="kubernetis", role="r", path=path)
     with (
-        Vault(platform_vault.address, approles={"billing": login}) as vault,
+        Vault(platform_vault.address, logins={"billing": login}) as vault,
         pytest.raises(VaultError, match=r"BAILIWICK_VAULT_MOUNT|may not log in"),
     ):
         lease_refund(vault)
@@ -124,7 +124,7 @@ def test_a_token_file_that_cannot_be_read_is_named(
         path.write_bytes(content)
     login = JwtLogin(mount="kubernetes", role="r", path=path)
     with (
-        Vault(platform_vault.address, approles={"billing": login}) as vault,
+        Vault(platform_vault.address, logins={"billing": login}) as vault,
         pytest.raises(VaultError, match=r"token' cannot be read: .*BAILIWICK_VAULT_JWT"),
     ):
         lease_refund(vault)

@@ -80,7 +80,7 @@ def test_the_thread_renews_by_itself(devvault: DevelopmentVault) -> None:
     registry = Registry(agents=(AgentIdentity(name="billing"),))
     with closing(VaultOperator(devvault.address, devvault.root_token)) as operator:
         approles = set_up(operator, registry, terms)
-    with Vault(devvault.address, approles=approles) as vault:
+    with Vault(devvault.address, logins=approles) as vault:
         vault.request("GET", "auth/token/lookup-self", agent="billing", to="look")
         (before,) = devvault.live_tokens(role="")
         time.sleep(4)
@@ -154,7 +154,7 @@ def test_a_connection_that_was_dropped_is_not_kept_by_its_thread(
     vault_approles: Mapping[str, AppRole], devvault: DevelopmentVault
 ) -> None:
     """A cell of a notebook that runs again leaves no login alive for ever."""
-    vault = Vault(devvault.address, approles=vault_approles)
+    vault = Vault(devvault.address, logins=vault_approles)
     lease_refund(vault)
     (thread,) = renewing()
 

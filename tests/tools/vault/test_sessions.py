@@ -158,7 +158,7 @@ def test_an_hour_between_the_clocks_changes_nothing(skew: float) -> None:
         closing(VaultOperator(devvault.address, devvault.root_token)) as operator,
     ):
         write_secret(operator, REFUND, {"key": "k"})
-        vault = Vault(devvault.address, approles=provision(operator, agents={"billing": [tool]}))
+        vault = Vault(devvault.address, logins=provision(operator, agents={"billing": [tool]}))
         lease = lease_refund(vault)
         left = lease.deadline - time.monotonic()
         vault.revoke(lease)

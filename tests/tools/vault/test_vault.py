@@ -29,7 +29,7 @@ def is_alive(operator: VaultOperator, lease: Lease) -> bool:
 
 def test_an_agent_without_an_approle_gets_nothing(vault_server: tuple[str, str]) -> None:
     """Whoever was not provisioned cannot lease, and is told what to do."""
-    with Vault(vault_server[0], approles={}) as vault, pytest.raises(VaultError) as caught:
+    with Vault(vault_server[0], logins={}) as vault, pytest.raises(VaultError) as caught:
         vault.lease(REFUND, agent="billing", tool="issue_refund", meta={})
 
     assert str(caught.value) == "agent 'billing' has no AppRole: provision it"
@@ -132,7 +132,7 @@ def test_a_spent_secret_id_names_its_remedy(
     """A wrong secret id is not told apart from a used one, and neither is quoted."""
     role_id = vault_approles["billing"].role_id
     wrong = {"billing": AppRole(role_id=role_id, secret_id="wrong-secret-id")}
-    with Vault(vault_server[0], approles=wrong) as vault, pytest.raises(VaultError) as caught:
+    with Vault(vault_server[0], logins=wrong) as vault, pytest.raises(VaultError) as caught:
         lease_refund(vault)
 
     assert str(caught.value) == (
@@ -203,7 +203,7 @@ def test_closing_ends_what_is_still_leased(
     vault_operator: VaultOperator,
 ) -> None:
     """A program that stops leaves no live token behind."""
-    with Vault(vault_server[0], approles=vault_approles) as vault:
+    with Vault(vault_server[0], logins=vault_approles) as vault:
         lease = lease_refund(vault)
 
     assert not is_alive(vault_operator, lease)
@@ -235,7 +235,7 @@ def test_nothing_is_taken_from_the_environment(
 def test_what_is_no_address_is_refused_without_quoting_it(address: str) -> None:
     """An address with a password in it does not come back in the message."""
     with pytest.raises(SettingsError, match="set VAULT_ADDR") as caught:
-        Vault(address, approles={})
+        Vault(address, logins={})
 
     assert "pass@" not in str(caught.value)
 
@@ -243,10 +243,10 @@ def test_what_is_no_address_is_refused_without_quoting_it(address: str) -> None:
 def test_production_refuses_unencrypted_addresses() -> None:
     """Secrets do not travel in the clear, except to this machine itself."""
     with pytest.raises(SettingsError, match="use an https address in production"):
-        Vault("http://vault.example:8200", approles={}, production=True)
+        Vault("http://vault.example:8200", logins={}, production=True)
 
     for address in ("https://vault.example", "http://127.0.0.1:1", "http://localhost:1"):
-        Vault(address, approles={}, production=True).close()
+        Vault(address, logins={}, production=True).close()
 
 
 @pytest.mark.parametrize("token", ["", "hvs.\n", "hvs.\u00e9"])

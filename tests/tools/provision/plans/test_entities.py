@@ -48,7 +48,7 @@ def test_a_login_and_its_leases_belong_to_the_entity(
     """So disabling the entity stops the agent at once, whatever it holds."""
     approles = set_up(operator, DESK)
     operator.write("secret/data/payments/refund", data={"key": "k"})
-    with Vault(vault_server[0], approles=approles) as vault:
+    with Vault(vault_server[0], logins=approles) as vault:
         lease = vault.lease(REFUND.scope, agent="billing", tool="issue_refund", meta={})
         looked_up = operator.write("auth/token/lookup-accessor", accessor=lease.accessor)["data"]
         assert isinstance(looked_up, dict)
@@ -111,7 +111,7 @@ def test_an_entity_that_a_login_made_by_itself_gives_its_alias_away(
     """Vault makes a nameless one for whoever logs in before the setup; it loses the agent."""
     approles = set_up(operator, DESK)
     operator.delete(ENTITY)
-    with Vault(vault_server[0], approles=approles) as vault:
+    with Vault(vault_server[0], logins=approles) as vault:
         vault.request("GET", "auth/token/lookup-self", agent="billing", to="look")
 
     make_plan(operator, DESK).apply(operator)

@@ -91,7 +91,7 @@ def test_a_service_has_its_keys_and_may_do_what_it_declares(
     """Nothing else, and no agent may do it."""
     approles = set_up(operator, DESK)
     path = "transit/datakey/plaintext/bailiwick-test"
-    with Vault(vault_server[0], approles=approles) as vault:
+    with Vault(vault_server[0], logins=approles) as vault:
         made = vault.request("POST", path, agent="sealing.service", to="make a data key", json={})
         other = vault.request("POST", path, agent="billing", to="make a data key", json={})
         read = vault.request(

@@ -47,7 +47,7 @@ def believe(operator: VaultOperator, issuer: Issuer) -> None:
 def lease(devvault: DevelopmentVault, path: Path, mount: str) -> str:
     """Log billing in with the token in a file, and read the secret of its tool."""
     login = JwtLogin(mount=mount, role="bailiwick-billing", path=path)
-    with Vault(devvault.address, approles={"billing": login}) as vault:
+    with Vault(devvault.address, logins={"billing": login}) as vault:
         leased = vault.lease(REFUND.scope, agent="billing", tool="issue_refund", meta={})
         return leased.credential.reveal()
 

@@ -44,7 +44,7 @@ def test_the_lease_of_what_changes_something_waits_for_the_disk(
     call = replace(CALL, tool=ToolUse(name="issue_refund", version="1", effect=effect))
     with (
         closing(WatchedLedger(database_url)) as ledger,
-        closing(Vault(devvault.address, approles=approles)) as vault,
+        closing(Vault(devvault.address, logins=approles)) as vault,
     ):
         lease = vault.lease(SCOPE, agent="billing", tool="issue_refund", meta={})
         Revocations(ledger, vault).grant(call, lease)

@@ -129,7 +129,7 @@ from bailiwick.tools.vault import Vault
 from bailiwick.tools.vault.methods import AppRole
 
 ledger, address, role_id, secret_id = sys.argv[1:]
-vault = Vault(address, approles={"billing": AppRole(role_id=role_id, secret_id=secret_id)})
+vault = Vault(address, logins={"billing": AppRole(role_id=role_id, secret_id=secret_id)})
 lease = vault.lease(SCOPE, agent="billing", tool="issue_refund", meta={})
 Revocations(Ledger(ledger), vault).grant(CALL, lease)
 print(lease.accessor, flush=True)
