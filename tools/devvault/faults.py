@@ -32,6 +32,10 @@ class Fault:
     loses: Loss = ""
     body: bytes = field(default=b'{"errors":["injected fault"]}')
 
+    def strikes(self, method: str, path: str) -> bool:
+        """Tell whether a request matches."""
+        return fnmatchcase(path, self.path) and self.method in ("", method)
+
 
 @runtime_checkable
 class _Abortable(Protocol):
@@ -63,13 +67,13 @@ class Faults:
         if not self._faults:
             return NO_FAULT
         with self._lock:
-            for fault in self._faults:
-                if fnmatchcase(path, fault.path) and fault.method in ("", method):
-                    fault.times -= 1
-                    if fault.times <= 0:
-                        self._faults.remove(fault)
-                    return fault
-        return NO_FAULT
+            fault = next((each for each in self._faults if each.strikes(method, path)), None)
+            if fault is None:
+                return NO_FAULT
+            fault.times -= 1
+            if fault.times <= 0:
+                self._faults.remove(fault)
+        return fault
 
 
 async def hang_up(receive: Receive, send: Send) -> None:

@@ -91,9 +91,9 @@ def _value(name: str, entity: EntityFacts) -> str:
         case ["identity", "groups", "ids", group_id, "name"] if group_id in entity.group_names:
             return entity.group_names[group_id]
         case ["identity", "groups", "names", group, "id"]:
-            for group_id, known in entity.group_names.items():
-                if known == group:
-                    return group_id
+            ids = (known for known, called in entity.group_names.items() if called == group)
+            if (found := next(ids, None)) is not None:
+                return found
         case _:
             pass
     raise UnresolvedError(name)

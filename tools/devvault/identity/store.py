@@ -117,11 +117,10 @@ class IdentityStore:
         found, inherited = list(direct), list[Group]()
         while found:
             child = found.pop()
-            for group in self.groups.values():
-                is_new = group not in direct and group not in inherited
-                if is_new and child.id in (group.group_ids or ()):
-                    inherited.append(group)
-                    found.append(group)
+            parents = (g for g in self.groups.values() if child.id in (g.group_ids or ()))
+            new = [group for group in parents if group not in direct and group not in inherited]
+            inherited += new
+            found += new
         return direct, inherited
 
     def of_login(self, mount: Mount, alias_name: str) -> str:
