@@ -113,12 +113,8 @@ def create_handoff_tools(
 def _tool_node(tools: Tools | None, guard: Guard | None, supervisor: str) -> ToolNode:
     if isinstance(tools, ToolNode):
         # Its error handling is private to it, so it is used as it is or not at all.
-        for tool in tools.tools_by_name.values():
-            if guard and not _is_ours(tool) and not guard.governs(tool):
-                raise ValueError(
-                    f"Tool '{tool.name}' in the tool node of '{supervisor}' is not governed:"
-                    " put guard.bind([...]) into the node"
-                )
+        if guard is not None:
+            _check_governed(tools.tools_by_name.values(), guard, supervisor)
         return tools
     node = ToolNode(tools or ())
     wrapped = list(node.tools_by_name.values())
@@ -127,6 +123,15 @@ def _tool_node(tools: Tools | None, guard: Guard | None, supervisor: str) -> Too
     if guard is None:
         return node
     return ToolNode([t if _is_ours(t) else governed_tool(t, guard, supervisor) for t in wrapped])
+
+
+def _check_governed(tools: Iterable[BaseTool], guard: Guard, supervisor: str) -> None:
+    for tool in tools:
+        if not _is_ours(tool) and not guard.governs(tool):
+            raise ValueError(
+                f"Tool '{tool.name}' in the tool node of '{supervisor}' is not governed:"
+                " put guard.bind([...]) into the node"
+            )
 
 
 def _is_ours(tool: BaseTool) -> bool:

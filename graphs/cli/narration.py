@@ -1,6 +1,7 @@
 """Owns what a terminal shows of a run while it goes on."""
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall, ToolMessage
@@ -39,10 +40,9 @@ class Narration:
 
     def tell(self, update: Mapping[str, Any]) -> None:
         """Print what one step of a graph added."""
-        for change in update.values():
-            if isinstance(change, Mapping):
-                for message in change.get("messages", ()):
-                    self._tell(message)
+        changes = [change for change in update.values() if isinstance(change, Mapping)]
+        for message in chain.from_iterable(change.get("messages", ()) for change in changes):
+            self._tell(message)
 
     def say(self, who: str, text: Text) -> None:
         """Print one line: who, and what; what does not fit goes on below itself."""
