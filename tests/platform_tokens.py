@@ -31,8 +31,10 @@ class Issuer:
         given = {name: claim for name, claim in said.items() if claim is not None}
         return jwt.encode(given, self.key, algorithm="ES256")
 
-    def pod_token(self, space: str, account: str, *, audience: str = "vault") -> str:
+    def pod_token(
+        self, space: str, account: str, *, audience: str = "vault", **claims: object
+    ) -> str:
         """Return a token of a service account, as Kubernetes projects it into a pod."""
         who = {"namespace": space, "serviceaccount": {"name": account, "uid": f"uid-{account}"}}
         subject = f"system:serviceaccount:{space}:{account}"
-        return self.token(subject, aud=[audience], **{"kubernetes.io": who})
+        return self.token(subject, aud=[audience], **{"kubernetes.io": who, **claims})

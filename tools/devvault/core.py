@@ -7,7 +7,6 @@ from dataclasses import replace
 from bailiwick.tools.devvault.audit import Audit, Trail
 from bailiwick.tools.devvault.authority import Authority
 from bailiwick.tools.devvault.engines import (
-    MethodFactory,
     Routes,
     auth_methods,
     secrets_engines,
@@ -65,7 +64,6 @@ class Core:
         *,
         is_ready: bool = True,
         engines: Mapping[str, EngineFactory] | None = None,
-        methods: Mapping[str, MethodFactory] | None = None,
     ) -> None:
         self.lock = threading.RLock()
         self.flavor = flavor
@@ -78,9 +76,7 @@ class Core:
         self._wrapping = Wrapping(self.tokens)
         self._policies = PolicyStore()
         self._clock = clock
-        self._mounts, self._identities = self._mount(
-            {**secrets_engines(clock), **(engines or {})}, methods or {}
-        )
+        self._mounts, self._identities = self._mount({**secrets_engines(clock), **(engines or {})})
         self._authority = Authority(self._policies, self._identities)
         self._mount_system()
         self.root = self.make_root() if is_ready else None
@@ -203,15 +199,11 @@ class Core:
             return None, None
         return mount, mount.table.find(request, mount.path)
 
-    def _mount(
-        self, engines: Mapping[str, EngineFactory], further: Mapping[str, MethodFactory]
-    ) -> tuple[MountTable, IdentityStore]:
+    def _mount(self, engines: Mapping[str, EngineFactory]) -> tuple[MountTable, IdentityStore]:
         methods: dict[str, EngineFactory] = {}
         mounts = MountTable(engines, methods)
         identities = IdentityStore(self._clock, mounts)
         methods |= auth_methods(self.tokens, identities)
-        for kind, make in further.items():
-            methods[kind] = _plugged(make, self.tokens, identities)
         self.tokens.identity_policies = identities.policies
         return mounts, identities
 
@@ -238,7 +230,3 @@ class Core:
             tokens, acl, lambda name: self._identities.of_login(token_mount[0], name)
         )
         token_mount.append(mounts.add("auth/token/", "token", method))
-
-
-def _plugged(make: MethodFactory, tokens: TokenStore, identities: IdentityStore) -> EngineFactory:
-    return lambda mount: make(mount, tokens, identities)

@@ -8,7 +8,6 @@ from typing import Self
 from bailiwick.policies.errors import VaultError
 from bailiwick.tools.devvault.app import App, Exchange
 from bailiwick.tools.devvault.core import Core
-from bailiwick.tools.devvault.engines import MethodFactory
 from bailiwick.tools.devvault.faults import Faults
 from bailiwick.tools.devvault.flavors import FLAVORS, FlavorName
 from bailiwick.tools.devvault.mounts import EngineFactory
@@ -30,7 +29,6 @@ class DevelopmentVault:
         clock: Gives the Unix time.
         flavor: The server it speaks like, where Vault and OpenBao differ on the wire.
         engines: What makes further secrets engines, by the types under which they are mounted.
-        methods: What makes further auth methods, by their types.
 
     Attributes:
         app: The ASGI application.
@@ -44,13 +42,11 @@ class DevelopmentVault:
         clock: Callable[[], float] = time.time,
         flavor: FlavorName = "vault",
         engines: Mapping[str, EngineFactory] | None = None,
-        methods: Mapping[str, MethodFactory] | None = None,
     ) -> None:
         self._port = port
         self._clock = clock
         self._flavor = FLAVORS[flavor]
         self._engines = engines
-        self._methods = methods
         self._passed = 0.0
         self._core = self._new_core()
         self._stack = ExitStack()
@@ -139,7 +135,7 @@ class DevelopmentVault:
             ]
 
     def _new_core(self) -> Core:
-        return Core(self._now, self._flavor, engines=self._engines, methods=self._methods)
+        return Core(self._now, self._flavor, engines=self._engines)
 
     def _now(self) -> float:
         return self._clock() + self._passed

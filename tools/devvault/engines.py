@@ -87,10 +87,6 @@ def database_engine(clock: Callable[[], float], *, has_driver: bool) -> Engine:
     return Database(clock)
 
 
-MethodFactory = Callable[[Mount, TokenStore, IdentityStore], Engine]
-"""What makes an auth method: it is given the tokens that it makes, and whose they are."""
-
-
 def auth_methods(tokens: TokenStore, identities: IdentityStore) -> Mapping[str, EngineFactory]:
     """Return what makes each auth method that can be mounted."""
     return {
