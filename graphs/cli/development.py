@@ -3,10 +3,12 @@
 import shlex
 from pathlib import Path
 
+from rich.console import Console
+
 from bailiwick.graphs.approles import write_approles
 from bailiwick.graphs.cli.terminal import terminal
 from bailiwick.graphs.settings import read_settings
-from bailiwick.graphs.surroundings import start_surroundings
+from bailiwick.graphs.surroundings import Surroundings, start_surroundings
 from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.devvault import BANNER
 from bailiwick.tools.loopback import stopped_by_signals
@@ -24,30 +26,30 @@ def serve_development(port: int, shop_port: int, approles: Path) -> None:
             "a development Vault is not for production: set VAULT_ADDR to a real one, or take "
             "BAILIWICK_ENV=production away"
         )
-    console = terminal()
     with (
         stopped_by_signals() as stopped,
         start_surroundings(vault_port=port, shop_port=shop_port) as started,
     ):
         write_approles(approles, started.logins)
         try:
-            console.print(f"[yellow]{BANNER}[/]\n")
-            console.print("Set these in the shell that uses it:")
-            for name, value in (
-                ("VAULT_ADDR", started.vault_address),
-                ("BAILIWICK_APPROLES", shlex.quote(str(approles.resolve()))),
-                ("BAILIWICK_SHOP_URL", started.shop_address),
-            ):
-                console.print(f"  export {name}={value}", soft_wrap=True, markup=False)
-            if started.vault is not None:
-                console.print(
-                    "\nAnd for `bailiwick vault setup` and `bootstrap`, an operator's token:"
-                )
-                console.print(
-                    f"  export VAULT_TOKEN={started.vault.root_token}", soft_wrap=True, markup=False
-                )
-            console.print("\nIt stops with Ctrl-C, and forgets everything.")
+            _tell(terminal(), started, approles)
             stopped.wait()
         finally:
             # They log in nowhere any more.
             approles.unlink(missing_ok=True)
+
+
+def _tell(console: Console, started: Surroundings, approles: Path) -> None:
+    console.print(f"[yellow]{BANNER}[/]\n")
+    console.print("Set these in the shell that uses it:")
+    _export(console, "VAULT_ADDR", started.vault_address)
+    _export(console, "BAILIWICK_APPROLES", shlex.quote(str(approles.resolve())))
+    _export(console, "BAILIWICK_SHOP_URL", started.shop_address)
+    if started.vault is not None:
+        console.print("\nAnd for `bailiwick vault setup` and `bootstrap`, an operator's token:")
+        _export(console, "VAULT_TOKEN", started.vault.root_token)
+    console.print("\nIt stops with Ctrl-C, and forgets everything.")
+
+
+def _export(console: Console, name: str, value: str) -> None:
+    console.print(f"  export {name}={value}", soft_wrap=True, markup=False)
