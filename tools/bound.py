@@ -7,9 +7,10 @@ from langchain_core.messages import ToolCall as RequestedCall
 from langchain_core.messages import ToolMessage
 from langchain_core.runnables import RunnableConfig, ensure_config
 from langchain_core.tools import BaseTool
-from pydantic import ConfigDict, PrivateAttr
+from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from bailiwick.policies.errors import ScopeError
+from bailiwick.tools.conversation import heard, hearing
 from bailiwick.tools.people.asking import Next
 from bailiwick.tools.results import ToolResult
 from bailiwick.tools.toolsets import Prepared, Toolset
@@ -32,11 +33,15 @@ class BoundTool(BaseTool):
     turn, and the others on the record alone; and what runs beside a question may be broken off by
     it: it has failed then if its tool had not begun, and is in doubt if it had. LangChain's
     `create_agent` gives each call a task.
+
+    From the state that a tool node injects it reads who asked, and that a new message has come:
+    that one ends what waited in the thread.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     _toolset: Toolset = PrivateAttr()
+    _input: type[BaseModel] = PrivateAttr()
 
     @classmethod
     def of(cls, tool: BaseTool, guard: "Guard", agent: str | None) -> "BoundTool":
@@ -50,12 +55,18 @@ class BoundTool(BaseTool):
             metadata=tool.metadata,
         )
         bound._toolset = toolset
+        bound._input = hearing(tool.args_schema)
         return bound
 
     @property
     def guard(self) -> "Guard":
         """The guard that runs this tool."""
         return self._toolset.guard
+
+    def get_input_schema(self, config: RunnableConfig | None = None) -> type[BaseModel]:
+        """Return what a tool node gives it: its arguments, and the state it is to hear of."""
+        del config
+        return self._input
 
     def invoke(  # noqa: D102 - as documented by BaseTool
         self,
@@ -89,7 +100,9 @@ class BoundTool(BaseTool):
     ) -> tuple[Prepared, str] | ToolMessage:
         # The task's own namespace tells apart two calls to which a model gave one id.
         origin = str(config.get("configurable", {}).get("checkpoint_ns", ""))
-        prepared = self._toolset.prepare(requested, config, origin)
+        requested, messages = heard(requested)
+        request = self._toolset.request_of(messages, config)
+        prepared = self._toolset.prepare(requested, config, origin, request)
         step = self._toolset.ask(prepared)
         if isinstance(step, Next) and step.node == "approval":
             step = self.guard.refuse(prepared.call, _ONE_PERSON)
@@ -98,7 +111,7 @@ class BoundTool(BaseTool):
         if step.args is None:
             return prepared, step.note
         edited: RequestedCall = {**requested, "args": dict(step.args)}
-        return self._toolset.prepare(edited, config, origin), step.note
+        return self._toolset.prepare(edited, config, origin, request), step.note
 
     def _requested(self, given: str | dict[str, Any] | RequestedCall) -> RequestedCall:
         if isinstance(given, dict) and given.get("type") == "tool_call":

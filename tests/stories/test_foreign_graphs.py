@@ -1,12 +1,13 @@
 """Promises 1 and 2 in graphs that are not ours: a bound tool brings its guard with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any, cast
 
 import pytest
 from langchain.agents import create_agent
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
 from langchain_core.tools import BaseTool, tool
 from langgraph.graph import StateGraph
 from langgraph.prebuilt import (
@@ -15,11 +16,13 @@ from langgraph.prebuilt import (
 from tests.stories.desk import Desk, Thread
 from tests.stories.engines import App
 from tests.stories.people import CUSTOMER, ORDER, REFUND, REQUEST
+from tests.stories.races import approve
 from tests.stories.scripts import asks
 
 from bailiwick.agents.scripted import ScriptedModel
-from bailiwick.agents.scripts import Script
+from bailiwick.agents.scripts import Script, Tools
 from bailiwick.graphs import create_supervisor
+from bailiwick.policies.errors import ApprovalError
 from bailiwick.tools.declared.scoped import scoped_tool
 from bailiwick.tools.secrets.credentials import Credential
 
@@ -116,6 +119,46 @@ def test_a_double_click_and_time_travel_in_a_foreign_graph(desk: Desk, make: Mak
         thread.run(None, CUSTOMER, config)
 
     assert desk.refunded == [500]
+
+
+def test_new_input_in_a_foreign_graph(desk: Desk) -> None:
+    """The next governed call ends what waited: the old question's answer does nothing."""
+    bound = desk.guard.bind([desk.tools.issue_refund], agent="billing")
+    model = ScriptedModel(script=asks(REFUND))
+    # LangGraph's own agent refuses a history in which a call was left open.
+    thread = desk.thread(langchain_agent(model, bound, checkpointer=desk.engine.checkpointer))
+    first = thread.ask()
+    second = thread.ask("Please refund 5.00 EUR of it, today")
+
+    with pytest.raises(ApprovalError, match="cancelled"):
+        approve(desk, first)
+    with suppress(ValueError):
+        thread.answer(first)
+    assert desk.refunded == []
+    assert [each.request.id for each in desk.guard.approvals.pending(thread.id)] == [
+        second.value["id"]
+    ]
+    thread.answer(second)
+    assert desk.refunded == [500]
+
+
+def test_who_asked_in_a_foreign_graph(desk: Desk, make: Make) -> None:
+    """A manager who answers drives the run that asks again, and has asked for nothing by that."""
+    wanted = [("issue_refund", {"order_id": ORDER, "amount": each}) for each in ("5.00", "6.00")]
+
+    def one_by_one(messages: Sequence[BaseMessage], _: Tools) -> AIMessage:
+        made = sum(isinstance(each, ToolMessage) for each in messages)
+        if made == len(wanted):
+            return AIMessage("Done.")
+        name, args = wanted[made]
+        return AIMessage("", tool_calls=[ToolCall(name=name, args=args, id=f"call-{made}")])
+
+    thread = make(one_by_one)
+    thread.answer(thread.waiting_for_one())
+    second = thread.waiting_for_one()
+    assert second.value["requester"] == CUSTOMER.id
+    thread.answer(second)
+    assert desk.refunded == [500, 600]
 
 
 def test_a_tool_that_swallows_whatever_is_raised(desk: Desk, make: Make) -> None:

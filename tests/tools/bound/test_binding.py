@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from langchain_core.messages import ToolCall as RequestedCall
 from langchain_core.tools import BaseTool, tool
+from langchain_core.utils.function_calling import convert_to_openai_tool
 from tests.driven import Drive, Graph
 from tests.tools.bound.foreign import Paid, last_text
 from tests.tools.governed import CLERK, load_policy, pay_tool, request
@@ -55,6 +56,7 @@ def test_a_bound_tool_looks_like_the_tool(guard: Guard, bound: list[BaseTool]) -
         original.description,
         original.args,
     )
+    assert convert_to_openai_tool(pay) == convert_to_openai_tool(original)
     assert guard.governs(pay)
     assert not guard.governs(original)
 

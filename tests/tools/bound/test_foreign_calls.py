@@ -57,7 +57,8 @@ def test_a_call_that_needs_a_person_asks_before_any_effect(
 
     assert paid == []
     assert question.value["agent"] == "billing"
-    assert [record.kind for record in guard.ledger.records()] == ["approval.requested"]
+    kinds = [record.kind for record in guard.ledger.records()]
+    assert kinds == ["request", "approval.requested"]
     result = drive.answer(graph, question, type="approve")
     assert last_text(result) == "paid 140 to shop"
     assert paid == [("shop", Decimal(140))]
