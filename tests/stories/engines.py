@@ -110,8 +110,14 @@ class AsyncEngine(Engine):
         self.loop = loop
 
     def _carry(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        # `Runner.run` watches for Ctrl-C, in whose course `signal` writes out what a task returned.
-        return self.loop.get_loop().run_until_complete(coroutine)
+        results: list[T] = []
+
+        async def keep() -> None:
+            results.append(await coroutine)
+
+        # Not as the task's own result: after a watch for Ctrl-C, `signal` spells that out.
+        self.loop.run(keep())
+        return results[0]
 
     def run(self, run: Run) -> dict[str, Any]:  # noqa: D102 - as documented above
         return self._carry(_arun(run))
