@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
+from json import JSONEncoder
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -18,6 +19,10 @@ MAX_SAFE_INTEGER = 2**53 - 1
 
 # Numbers with an exponent beyond this are spelled with it: 1E+999999999 must stay short.
 MAX_EXPONENT = 400
+
+_encode = JSONEncoder(
+    allow_nan=False, ensure_ascii=False, separators=(",", ":"), sort_keys=True
+).encode
 
 Json: TypeAlias = "bool | int | str | list[Json] | dict[str, Json] | None"
 
@@ -80,8 +85,14 @@ def plain_record(record: Mapping[Any, object]) -> dict[str, Json]:
 
 
 def canonical(value: Json) -> bytes:
-    """Return the canonical JSON of a plain value (RFC 8785)."""
-    return rfc8785.dumps(value)
+    """Return the canonical JSON of a plain value (RFC 8785).
+
+    Raises:
+        ValueError: If text in it is none: half a character has no bytes.
+    """
+    text = _encode(value)
+    # Python's encoder, in C, differs in one thing: it orders keys by code point, not as UTF-16.
+    return text.encode() if text.isascii() else rfc8785.dumps(value)
 
 
 def digest(value: Json) -> str:

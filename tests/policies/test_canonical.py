@@ -8,7 +8,8 @@ from enum import Enum
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+import rfc8785
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -113,6 +114,27 @@ def test_key_order_does_not_change_a_digest(record: dict[str, object]) -> None:
     normal = {unicodedata.normalize("NFC", key): value for key, value in record.items()}
     turned = dict(reversed(normal.items()))
     assert _digest_or_error(normal) == _digest_or_error(turned)
+
+
+_plain = st.recursive(
+    st.none() | st.booleans() | st.integers(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(_plain)
+@example({"\U00010000": 1, "\ue000": 2})
+@example({"\x7f": '\x00\x1f\b\t\n\f\r"\\/'})
+@example("\ud800")
+def test_the_canonical_form_is_that_of_rfc_8785(value: Json) -> None:
+    """Byte for byte what its own implementation writes, or refused as there."""
+    try:
+        expected = rfc8785.dumps(value)
+    except ValueError:
+        with pytest.raises(ValueError, match="non-UTF-8"):
+            canonical(value)
+    else:
+        assert canonical(value) == expected
 
 
 def _digest_or_error(value: object) -> str:

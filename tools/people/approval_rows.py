@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields as fields_of
 from typing import Any, TypeAlias
 
 from sqlalchemy import (
@@ -144,14 +144,15 @@ def read_open(connection: Connection, thread: str) -> list[Approval]:
 
 def add(connection: Connection, request: ApprovalRequest) -> bool:
     """Insert a request as pending unless it is there already; tell whether it was inserted."""
-    fields = asdict(request)
+    fields = _fields(request)
+    # They have columns, by which the database's clock decides.
     del fields["created_at"], fields["expires_at"]
     row = {
         "id": request.id,
         "digest": request.digest,
         "thread": request.thread,
         "state": "pending",
-        "request": json.dumps(fields),
+        "request": json.dumps(fields, default=_fields),
         "created_at": request.created_at,
         "expires_at": request.expires_at,
         "grants": _NO_GRANTS,
@@ -191,7 +192,12 @@ def expire(connection: Connection, request_id: str) -> bool:
 
 
 def _dumped(grants: Sequence[Grant]) -> str:
-    return json.dumps([asdict(grant) for grant in grants])
+    return json.dumps(grants, default=_fields)
+
+
+def _fields(value: ApprovalRequest | Grant) -> dict[str, Any]:
+    # What is written at once need not be copied first, as `asdict` does.
+    return {field.name: getattr(value, field.name) for field in fields_of(value)}
 
 
 def _request(row: RowMapping) -> ApprovalRequest:
