@@ -22,7 +22,7 @@ from bailiwick.agents.scripted import ScriptedModel
 from bailiwick.agents.scripts import Script
 from bailiwick.agents.specialist import create_specialist
 from bailiwick.graphs.proposals import ProposalDesk
-from bailiwick.graphs.refund_desk import open_refund_desk
+from bailiwick.graphs.refund_desk import RefundDesk, open_refund_desk
 from bailiwick.graphs.supervisor import create_supervisor
 from bailiwick.policies import Policy
 from bailiwick.policies.principals import Principal
@@ -62,6 +62,20 @@ class Desk:
     asked_before: int
     tools: ShopTools
     proposals: ProposalDesk
+
+    @classmethod
+    def of(cls, opened: RefundDesk, engine: Engine, ground: Ground, tools: ShopTools) -> "Desk":
+        """Return a refund desk as a story finds it that begins now."""
+        return cls(
+            app=opened.graph.compile(checkpointer=engine.checkpointer),
+            engine=engine,
+            guard=opened.guard,
+            ground=ground,
+            before=len(ground.shop.refunds()),
+            asked_before=refund_requests(ground.shop),
+            tools=tools,
+            proposals=opened.proposals,
+        )
 
     def deploy(
         self,
@@ -277,13 +291,4 @@ def open_desk(
     """Open the refund desk on a ledger's database, with its own policy or another."""
     shop, settings = ground.surroundings.shop_address, ground.settings(database_url, policy)
     with open_refund_desk(settings) as desk, create_shop_tools(shop) as tools:
-        yield Desk(
-            app=desk.graph.compile(checkpointer=engine.checkpointer),
-            engine=engine,
-            guard=desk.guard,
-            ground=ground,
-            before=len(ground.shop.refunds()),
-            asked_before=refund_requests(ground.shop),
-            tools=tools,
-            proposals=desk.proposals,
-        )
+        yield Desk.of(desk, engine, ground, tools)

@@ -13,7 +13,7 @@ from tests.stories import rows
 from tests.stories.databases import Place, copy_thread, execute
 from tests.stories.desk import Desk, Thread
 from tests.stories.engines import OPENERS
-from tests.stories.ground import Ground, refund_requests
+from tests.stories.ground import Ground
 from tests.stories.people import CUSTOMER, MANAGER, ORDER, REQUEST
 
 from bailiwick.graphs.checkpoints.checkpoint_sealing import create_sealing
@@ -89,16 +89,7 @@ def shut(way: str, place: Place, ground: Ground) -> Iterator[Shut]:
         operator = VaultOperator(vault.address, vault.root_token)
         opened.callback(operator.close)
         yield Shut(
-            desk=Desk(
-                app=desk.graph.compile(checkpointer=engine.checkpointer),
-                engine=engine,
-                guard=desk.guard,
-                ground=ground,
-                before=len(ground.shop.refunds()),
-                asked_before=refund_requests(ground.shop),
-                tools=opened.enter_context(create_shop_tools(shop)),
-                proposals=desk.proposals,
-            ),
+            desk=Desk.of(desk, engine, ground, opened.enter_context(create_shop_tools(shop))),
             place=place,
             settings=settings,
             way=how,

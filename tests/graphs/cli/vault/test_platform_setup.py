@@ -1,6 +1,5 @@
 """`bailiwick vault setup` where agents log in by their platform's token."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,15 +8,11 @@ from tests.graphs.cli.outcomes import Command
 from bailiwick.tools.devvault import DevelopmentVault
 
 
-@pytest.fixture
-def devvault(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DevelopmentVault]:
-    """A Vault that is not set up, which the settings name."""
-    with DevelopmentVault() as running:
-        monkeypatch.chdir(home)
-        monkeypatch.setenv("VAULT_ADDR", running.address)
-        monkeypatch.setenv("VAULT_TOKEN", running.root_token)
-        monkeypatch.setenv("BAILIWICK_VAULT_LOGIN", "kubernetes")
-        yield running
+@pytest.fixture(autouse=True)
+def platform(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have agents log in by the token of their service account, after nothing else was set."""
+    assert home.exists()
+    monkeypatch.setenv("BAILIWICK_VAULT_LOGIN", "kubernetes")
 
 
 def test_without_a_subject_it_says_what_to_set(
