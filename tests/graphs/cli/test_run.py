@@ -66,31 +66,6 @@ def test_an_approved_refund_is_made(start: Start) -> None:
     assert f"bailiwick audit show --thread {thread_of(terminal)}" in terminal.shown
 
 
-def test_who_may_not_approve_is_told_why_and_somebody_else_goes_on(start: Start) -> None:
-    """Nothing is lost: the thread goes on in another process, where an edit is looked at, too."""
-    with start(f"{REFUND}A-1006", BAILIWICK_ROLES="clerk") as terminal:
-        terminal.expect(QUESTION)
-        terminal.type("approve")
-        refused = flat(terminal.expect(QUESTION))
-        terminal.type("later")
-        assert terminal.end() == 0
-    thread = thread_of(terminal)
-    assert "it takes the role 'manager'" in refused
-    assert "Value error" not in refused
-    assert f"It waits. Go on with: bailiwick run --thread {thread}" in terminal.shown
-    with start("--thread", thread) as other:
-        for amount in ("-5", "10"):
-            other.expect(QUESTION)
-            other.type("edit")
-            other.expect("order_id (A-1006): ")
-            other.type("")
-            other.expect("amount (300): ")
-            other.type(amount)
-        assert other.end() == 0
-    assert "not taken: amount: Input should be greater than 0" in flat(other.shown)
-    assert "Refunded 10.00 EUR on order A-1006" in other.shown
-
-
 def test_leaving_at_the_question_keeps_the_thread(start: Start) -> None:
     """Ctrl-C ends cleanly; and what was typed before the question was no answer to it."""
     with start("Please refund 1.00 on order A-1001") as terminal:
@@ -188,6 +163,28 @@ def test_no_request_at_all_is_an_error(bailiwick: Command, monkeypatch: pytest.M
     assert outcome.status == 1
     assert 'no request was given: write, for example, bailiwick run "' in outcome.err
     assert "The thread is kept" not in outcome.err
+
+
+def test_who_may_not_approve_is_told_why_and_somebody_else_goes_on(
+    bailiwick: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is lost: the thread goes on in another run, where an edit is looked at, too."""
+    with monkeypatch.context() as clerk:
+        clerk.setenv("BAILIWICK_ROLES", "clerk")
+        typed(clerk, "approve", "later")
+        waits = bailiwick("run", f"{REFUND}A-1006")
+    assert waits.status == 0
+    assert waits.out.count(QUESTION) == 2
+    assert "it takes the role 'manager'" in flat(waits.out)
+    assert "Value error" not in waits.out
+    found = re.search(r"It waits\. Go on with: bailiwick run --thread (\S+)", waits.out)
+    assert found
+    typed(monkeypatch, "edit", "", "-5", "edit", "", "10")
+    ended = bailiwick("run", "--thread", found[1])
+    assert ended.status == 0
+    assert [ended.out.count(each) for each in ("order_id (A-1006): ", "amount (300): ")] == [2, 2]
+    assert "not taken: amount: Input should be greater than 0" in flat(ended.out)
+    assert "Refunded 10.00 EUR on order A-1006" in ended.out
 
 
 def test_a_rejection_reaches_the_agent_with_its_reason(
