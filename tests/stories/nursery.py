@@ -7,28 +7,24 @@ ended. Workers of one list begin at the same moment.
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import threading
 import traceback
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
-import sqlalchemy
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Command
 from pydantic import ValidationError
-from sqlalchemy import event
 from tests.stories.answers import resume
 from tests.stories.engines import OPENERS, App, Engine, Run
 from tests.stories.ground import Ground
+from tests.stories.lives import Barrier, Life
 from tests.stories.people import CUSTOMER, MANAGER
 
 from bailiwick.graphs.refund_desk import open_refund_desk
@@ -88,93 +84,6 @@ class Ending:
 
     status: int
     steps: tuple[str, ...] = ()
-
-
-class Barrier:
-    """Let workers begin together, once each of them is ready."""
-
-    def __init__(self) -> None:
-        self._ready, self._gone = os.pipe(), os.pipe()
-
-    def wait(self) -> None:
-        """Say in a worker that it is ready, and wait for all others."""
-        os.close(self._gone[1])
-        os.write(self._ready[1], b".")
-        os.read(self._gone[0], 1)
-
-    def open(self, workers: int) -> None:
-        """Wait until that many workers are ready, or have ended, and let them go."""
-        os.close(self._ready[1])
-        arrived = 0
-        while arrived < workers and (said := os.read(self._ready[0], workers)):
-            arrived += len(said)
-        for end in (self._ready[0], *self._gone):
-            os.close(end)
-
-
-class Life:
-    """Count the steps of a worker, and end it at one of them without any goodbye."""
-
-    def __init__(self, dies_at: int) -> None:
-        self.steps: list[str] = []
-        self._dies_at = dies_at
-        self._lock = threading.Lock()
-
-    def step(self, name: str) -> None:
-        """Take a step, or die before it."""
-        with self._lock:
-            if len(self.steps) == self._dies_at:
-                os.kill(os.getpid(), signal.SIGKILL)
-            self.steps.append(name)
-
-    def watch_transactions(self) -> None:
-        """Count where every transaction of the ledger begins and where it is about to be kept."""
-        for name in ("begin", "commit"):
-            event.listen(sqlalchemy.Engine, name, self._stepping(f"ledger {name}"))
-
-    def watch_checkpoints(self, checkpointer: BaseCheckpointSaver[Any]) -> None:
-        """Count where each checkpoint, and each of a task's writes, is about to be kept."""
-        life, kind = self, type(checkpointer)
-
-        class Mortal(kind):  # type: ignore[misc, valid-type]  # one of LangGraph's four
-            def put(self, config: Any, checkpoint: Any, metadata: Any, new_versions: Any) -> Any:  # noqa: ANN401 - as LangGraph's
-                life.step("checkpoint")
-                return super().put(config, checkpoint, metadata, new_versions)
-
-            def put_writes(
-                self,
-                config: Any,  # noqa: ANN401 - as above
-                writes: Any,  # noqa: ANN401 - as above
-                task_id: str,
-                task_path: str = "",
-            ) -> None:
-                life.step("writes")
-                super().put_writes(config, writes, task_id, task_path)
-
-            async def aput(
-                self,
-                config: Any,  # noqa: ANN401 - as above
-                checkpoint: Any,  # noqa: ANN401 - as above
-                metadata: Any,  # noqa: ANN401 - as above
-                new_versions: Any,  # noqa: ANN401 - as above
-            ) -> Any:  # noqa: ANN401 - as above
-                life.step("checkpoint")
-                return await super().aput(config, checkpoint, metadata, new_versions)
-
-            async def aput_writes(
-                self,
-                config: Any,  # noqa: ANN401 - as above
-                writes: Any,  # noqa: ANN401 - as above
-                task_id: str,
-                task_path: str = "",
-            ) -> None:
-                life.step("writes")
-                await super().aput_writes(config, writes, task_id, task_path)
-
-        checkpointer.__class__ = Mortal
-
-    def _stepping(self, name: str) -> Callable[[object], None]:
-        return lambda _: self.step(name)
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from tests.stories.people import CUSTOMER, MANAGER
 from tests.stories.scripts import asks
 from tests.stories.watching import Taps, Watched, open_watch
 from tests.stories.wiretap import ShopTap, VaultTap
-from tests.tools.books import CREATE, Books, open_books
+from tests.tools.books import Books, open_books
 
 from bailiwick.graphs.approles import write_approles
 from bailiwick.graphs.surroundings import start_surroundings
@@ -84,16 +84,7 @@ def declare(ground: Ground, books: Books) -> Any:  # noqa: ANN401 - the logins
     )
     with closing(VaultOperator(ground.vault.address, ground.vault.root_token)) as operator:
         given = set_up(operator, Registry(agents=agents, services=SERVICES))
-        operator.write(
-            "database/config/books",
-            plugin_name="postgresql-database-plugin",
-            allowed_roles="*",
-            connection_url=books.template,
-            username=books.administrator,
-        )
-        operator.write(
-            "database/roles/reader", db_name="books", creation_statements=CREATE, default_ttl=60
-        )
+        books.let_lease(operator)
         return given
 
 

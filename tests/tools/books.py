@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 import psycopg
 from tests.conftest import Cluster
 
+from bailiwick.tools.provision import VaultOperator
+
 CREATE = (
     """CREATE ROLE "{{name}}" WITH LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'""",
     """GRANT SELECT ON orders TO "{{name}}" """,
@@ -32,6 +34,19 @@ class Books:
         """Run a statement as the administrator."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(statement.encode())
+
+    def let_lease(self, operator: VaultOperator) -> None:
+        """Have Vault make users of the role `reader` here, who may read the table."""
+        operator.write(
+            "database/config/books",
+            plugin_name="postgresql-database-plugin",
+            allowed_roles="*",
+            connection_url=self.template,
+            username=self.administrator,
+        )
+        operator.write(
+            "database/roles/reader", db_name="books", creation_statements=CREATE, default_ttl=60
+        )
 
     def count_as(self, username: str, password: str) -> int:
         """Read the table as a user."""

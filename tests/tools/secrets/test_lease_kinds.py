@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 
 import httpx
 import psycopg
 import pytest
 from tests.conftest import Cluster
-from tests.tools.books import CREATE, Books, open_books
+from tests.tools.books import Books, open_books
 
 from bailiwick.policies.errors import ScopeError, VaultError
 from bailiwick.policies.scopes import Scope
@@ -28,9 +29,7 @@ from bailiwick.tools.vault.methods import AppRole
 KEY = Scope(path="shop/keys", fields=("api_key",))
 ONCE = Scope(path="shop/keys", uses=1)
 SIGN = Scope(path="cubbyhole/receipt", kind="token", capabilities=("create", "update", "read"))
-SIGN_ONCE = Scope(
-    path="cubbyhole/receipt", kind="token", capabilities=("create", "update", "read"), uses=2
-)
+SIGN_ONCE = replace(SIGN, uses=2)
 WRAPPED = Scope(path="cubbyhole/receipt", kind="token", capabilities=("update",), is_wrapped=True)
 SCOPES = {"key": KEY, "once": ONCE, "sign": SIGN, "sign_once": SIGN_ONCE, "wrapped": WRAPPED}
 
@@ -72,16 +71,7 @@ def reader(devvault: DevelopmentVault, books: Books) -> Iterator[Vault]:
     with closing(VaultOperator(devvault.address, devvault.root_token)) as operator:
         agents = (AgentIdentity(name="desk", tools=tools),)
         given = set_up(operator, Registry(agents=agents, services=(REVOCATIONS,)))
-        operator.write(
-            "database/config/books",
-            plugin_name="postgresql-database-plugin",
-            allowed_roles="*",
-            connection_url=books.template,
-            username=books.administrator,
-        )
-        operator.write(
-            "database/roles/reader", db_name="books", creation_statements=CREATE, default_ttl=60
-        )
+        books.let_lease(operator)
         operator.write(
             "database/static-roles/clerk", db_name="books", username="clerk", rotation_period=60
         )
