@@ -8,9 +8,11 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
+from tests.tools.shop.calling import Run, call
 
+from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.loopback import serve
-from bailiwick.tools.shop import Shop
+from bailiwick.tools.shop import Shop, ShopTools, create_shop_tools
 from bailiwick.tools.shop.store import ShopScope
 
 
@@ -108,3 +110,26 @@ def connect(shop: Shop, address: str) -> Generator[Callable[[Iterable[ShopScope]
 def client(connect: Callable[[Iterable[ShopScope]], httpx.Client]) -> httpx.Client:
     """Connect to the shop with a key for everything."""
     return connect(("orders:read", "policy:read", "payments:refund"))
+
+
+@pytest.fixture
+def tools(shop: Shop, address: str) -> Generator[ShopTools]:
+    """Create the tools of the open shop."""
+    assert shop.requests == []
+    with create_shop_tools(address) as tools:
+        yield tools
+
+
+@pytest.fixture
+def run(shop: Shop) -> Run:
+    """Return a function that runs a tool with a key as a guard would."""
+
+    def run(
+        tool: ScopedTool,
+        scopes: Iterable[ShopScope] = ("orders:read", "policy:read", "payments:refund"),
+        idempotency_key: str = "",
+        **args: object,
+    ) -> str:
+        return call(tool, shop.issue_key(scopes), idempotency_key, **args)
+
+    return run
