@@ -178,6 +178,12 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def was_hooked(folder: Path) -> bool:
+    """Tell whether a server that was stopped had asked a hook to seal what it keeps there."""
+    stored = (folder / ".langgraph_api" / ".langgraph_ops.pckl").read_bytes()
+    return b"__encryption_context__" in stored
+
+
 def _await(server: Server, process: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + READY
     while not _answers(server.address):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.graphs.clients import ask, has_ended, said
-from tests.graphs.served import serve
+from tests.graphs.served import serve, was_hooked
 from tests.waiting import wait_for
 
 from bailiwick.graphs.surroundings import Surroundings, start_surroundings
@@ -53,6 +53,8 @@ def test_what_was_approved_while_it_was_away_is_asked_anew_under_other_rules(
     assert surroundings.shop is not None
     with serve(tmp_path, surroundings) as server, server.client("clerk") as clerk:
         waiting = ask(clerk, "A-1001")
+    # What the tests of such a hook find of it in the same file is not there without one.
+    assert not was_hooked(tmp_path)
     with closing(Ledger(f"sqlite:///{tmp_path / 'bailiwick.db'}")) as ledger:
         approvals = Approvals(ledger)
         first = approve(approvals)

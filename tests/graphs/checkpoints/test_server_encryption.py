@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 from langgraph_sdk import Encryption, EncryptionContext
 from tests.graphs.clients import ask, said
-from tests.graphs.served import environment, serve
+from tests.graphs.served import environment, serve, was_hooked
 from tests.sealed import House, open_house
 
 from bailiwick.graphs.checkpoints.server_encryption import FIELDS, PREFIX, create_encryption
@@ -100,8 +100,7 @@ async def test_a_value_opens_under_its_own_name_alone(encryption: Encryption) ->
             await record(encryption, "values", dict(wrong), opening=True)
 
 
-@pytest.mark.parametrize("hooked", [True, False], ids=["hooked", "not hooked"])
-def test_the_development_server_works_with_the_hook(tmp_path: Path, *, hooked: bool) -> None:
+def test_the_development_server_works_with_the_hook(tmp_path: Path) -> None:
     """Where its environment names it, as it takes none from `langgraph.json`.
 
     It asks the hook about metadata alone, which stays readable, and keeps all else past it: what a
@@ -111,14 +110,13 @@ def test_the_development_server_works_with_the_hook(tmp_path: Path, *, hooked: b
     env = {"BAILIWICK_ENCRYPT": "transit", "LANGGRAPH_ENCRYPTION": json.dumps(named)}
     with (
         start_surroundings() as surroundings,
-        serve(tmp_path, surroundings, env=env if hooked else {}) as server,
+        serve(tmp_path, surroundings, env=env) as server,
         server.client("customer") as client,
     ):
         waiting = ask(client, "A-1001")
         assert [each["thread_id"] for each in client.threads.search()] == [waiting.thread]
         assert "A-1001" in said(client, waiting)
-    stored = (tmp_path / ".langgraph_api" / ".langgraph_ops.pckl").read_bytes()
-    assert (b"__encryption_context__" in stored) is hooked
+    assert was_hooked(tmp_path)
 
 
 def test_a_hook_that_was_named_and_has_no_key_is_told(tmp_path: Path) -> None:
