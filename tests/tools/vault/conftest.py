@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 
 import pytest
-from tests.tools.vault.leasing import Clock, Connect
+from tests.tools.vault.leasing import Clock, Connect, lease_refund
 from tests.tools.vault.renewals import look_past_earlier
 
 from bailiwick.tools.provision import VaultOperator
@@ -34,6 +34,14 @@ def connect(vault_server: tuple[str, str], clock: Clock) -> Iterator[Connect]:
             return opened.enter_context(vault)
 
         yield open_vault
+
+
+@pytest.fixture
+def logged_in(connect: Connect, vault_approles: Mapping[str, AppRole]) -> Vault:
+    """A connection by that clock, whose agent `billing` has logged in."""
+    vault = connect(vault_approles)
+    lease_refund(vault)
+    return vault
 
 
 @pytest.fixture

@@ -39,37 +39,30 @@ def test_nobody_logged_in_needs_no_thread(connect: Connect) -> None:
 def test_a_login_is_renewed_at_two_thirds_of_its_time(
     devvault: DevelopmentVault,
     clock: Clock,
-    connect: Connect,
-    vault_approles: Mapping[str, AppRole],
+    logged_in: Vault,
 ) -> None:
     """Not before; and the calls go on with the same token, past its first end."""
-    vault = connect(vault_approles)
-    lease_refund(vault)
     (parent,) = devvault.live_tokens(role="")
     move(devvault, clock, TTL * 2 / 3 - 1)
-    renew_due(vault)
+    renew_due(logged_in)
     assert count(devvault, RENEW) == 0
 
     for seconds in (1, *[TTL * 2 / 3] * 4):
         move(devvault, clock, seconds)
-        renew_due(vault)
-        lease_refund(vault)
+        renew_due(logged_in)
+        lease_refund(logged_in)
 
     assert count(devvault, RENEW) == 5
     assert count(devvault, LOGIN) == 1
     assert devvault.live_tokens(role="") == [parent]
 
 
-def test_one_thread_renews_the_logins_of_all_agents(
-    connect: Connect, vault_approles: Mapping[str, AppRole]
-) -> None:
+def test_one_thread_renews_the_logins_of_all_agents(logged_in: Vault) -> None:
     """However many there are, and it is gone when the connection is closed."""
-    vault = connect(vault_approles)
-    lease_refund(vault)
-    vault.request("GET", "auth/token/lookup-self", agent="orders", to="look")
+    logged_in.request("GET", "auth/token/lookup-self", agent="orders", to="look")
     assert len(renewing()) == 1
 
-    vault.close()
+    logged_in.close()
 
     assert renewing() == []
 
@@ -107,25 +100,22 @@ async def test_tasks_and_threads_share_a_login_and_its_renewal(
 def test_a_renewal_without_an_answer_is_tried_again(
     devvault: DevelopmentVault,
     clock: Clock,
-    connect: Connect,
-    vault_approles: Mapping[str, AppRole],
+    logged_in: Vault,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A Vault that is sealed at that moment costs no login where it is unsealed in time."""
-    vault = connect(vault_approles)
-    lease_refund(vault)
     move(devvault, clock, TTL * 2 / 3)
     devvault.seal()
     with caplog.at_level(logging.WARNING):
-        renew_due(vault)
+        renew_due(logged_in)
     assert "the login of agent 'billing' was not renewed: Vault at" in caplog.text
     devvault.unseal()
 
     move(devvault, clock, 5)
-    renew_due(vault)
+    renew_due(logged_in)
 
     assert count(devvault, LOGIN) == 1
-    assert lease_refund(vault).deadline > clock.now
+    assert lease_refund(logged_in).deadline > clock.now
 
 
 def test_one_agents_trouble_does_not_end_the_thread(clock: Clock) -> None:
@@ -174,15 +164,12 @@ def test_a_connection_that_was_dropped_is_not_kept_by_its_thread(
 def test_calls_that_find_a_login_short_together_renew_it_once(
     devvault: DevelopmentVault,
     clock: Clock,
-    connect: Connect,
-    vault_approles: Mapping[str, AppRole],
+    logged_in: Vault,
 ) -> None:
     """Sixteen calls, one renewal."""
-    vault = connect(vault_approles)
-    lease_refund(vault)
     move(devvault, clock, TTL - 30)
 
     with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lease_refund, [vault] * 16))
+        list(pool.map(lease_refund, [logged_in] * 16))
 
     assert (count(devvault, RENEW), count(devvault, LOGIN)) == (1, 1)

@@ -46,37 +46,31 @@ def test_a_login_near_its_last_end_is_replaced_before_calls_must_wait(
 def test_a_revoked_login_is_found_dead_and_replaced(
     devvault: DevelopmentVault,
     clock: Clock,
-    connect: Connect,
     vault_operator: VaultOperator,
-    vault_approles: Mapping[str, AppRole],
+    logged_in: Vault,
 ) -> None:
     """The renewal learns it before any call does."""
-    vault = connect(vault_approles)
-    lease_refund(vault)
     (parent,) = devvault.live_tokens(role="")
     vault_operator.write("auth/token/revoke-accessor", accessor=parent.accessor)
 
     move(devvault, clock, TTL * 2 / 3)
-    renew_due(vault)
+    renew_due(logged_in)
 
     assert count(devvault, LOGIN) == 2
-    assert lease_refund(vault).credential.reveal()
+    assert lease_refund(logged_in).credential.reveal()
 
 
 def test_calls_that_find_a_login_dead_together_log_in_once(
     devvault: DevelopmentVault,
-    connect: Connect,
     vault_operator: VaultOperator,
-    vault_approles: Mapping[str, AppRole],
+    logged_in: Vault,
 ) -> None:
     """Sixteen calls, one new login."""
-    vault = connect(vault_approles)
-    lease_refund(vault)
     (parent,) = devvault.live_tokens(role="")
     vault_operator.write("auth/token/revoke-accessor", accessor=parent.accessor)
 
     with ThreadPoolExecutor(16) as pool:
-        leases = list(pool.map(lease_refund, [vault] * 16))
+        leases = list(pool.map(lease_refund, [logged_in] * 16))
 
     assert len({lease.accessor for lease in leases}) == 16
     assert count(devvault, LOGIN) == 2
@@ -110,16 +104,13 @@ def ask(vault: Vault) -> int:
 def test_a_login_without_the_right_to_renew_is_replaced(
     devvault: DevelopmentVault,
     clock: Clock,
-    connect: Connect,
-    vault_approles: Mapping[str, AppRole],
+    logged_in: Vault,
 ) -> None:
     """A denial is no death: the token is looked up once, and another one is had in time."""
-    vault = connect(vault_approles)
-    lease_refund(vault)
     devvault.faults.add(Fault(path=RENEW, status=403))
     move(devvault, clock, TTL * 2 / 3)
 
-    renew_due(vault)
+    renew_due(logged_in)
 
     assert count(devvault, "auth/token/lookup-self") == 1
     assert count(devvault, LOGIN) == 2
