@@ -7,6 +7,7 @@ from pathlib import Path
 import jwt
 import pytest
 from pydantic import SecretStr
+from tests.graphs.clients import SECRET
 
 from bailiwick.graphs.server import tokens
 from bailiwick.graphs.server.tokens import (
@@ -21,21 +22,8 @@ from bailiwick.graphs.settings import Settings
 from bailiwick.policies.errors import SettingsError
 from bailiwick.policies.principals import Principal
 
-SECRET = "a-secret-of-the-tests-that-is-long-enough"
 HOUR = timedelta(hours=1)
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Keep the settings of whoever runs the tests out of them."""
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def settings() -> Settings:
-    """Settings with a secret."""
-    return Settings(auth_secret=SecretStr(SECRET))
 
 
 def _signed(secret: str = SECRET, algorithm: str = "HS256", **changed: object) -> str:

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 from langgraph_sdk import Auth
-from pydantic import SecretStr
-from tests.graphs.clients import SECRET, token
+from tests.graphs.clients import token
 
 from bailiwick.graphs.server.access import Access, create_auth
 from bailiwick.graphs.server.admission import admit
@@ -20,18 +19,6 @@ from bailiwick.tools.records.ledger import Ledger
 
 THREAD = "0b4d7f1c-5a0e-4d8e-9a56-0d6a3c1f2b11"
 INTERRUPT = "0123456789abcdef0123456789abcdef"
-
-
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Keep the settings of whoever runs the tests out of them."""
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def settings() -> Settings:
-    """Settings with a secret."""
-    return Settings(auth_secret=SecretStr(SECRET))
 
 
 @pytest.fixture
