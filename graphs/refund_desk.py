@@ -18,7 +18,7 @@ from bailiwick.graphs.surroundings import Surroundings, open_surroundings
 from bailiwick.policies import Policy
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.records.ledger import Ledger
-from bailiwick.tools.shop.tools import create_shop_tools
+from bailiwick.tools.shop.tools import ShopTools, create_shop_tools
 from bailiwick.tools.vault import Vault
 
 
@@ -62,12 +62,7 @@ def open_refund_desk(settings: Settings, *, place: str = "") -> Generator[Refund
         surroundings = opened.enter_context(open_surroundings(settings))
         ledger = Ledger(settings.database_url)
         opened.callback(ledger.close)
-        vault = Vault(
-            surroundings.vault_address,
-            logins=surroundings.logins,
-            verify=settings.vault_verify,
-            production=settings.env == "production",
-        )
+        vault = _create_vault(settings, surroundings)
         opened.callback(vault.close)
         vault.ping()
         vault.log_in()
@@ -79,18 +74,30 @@ def open_refund_desk(settings: Settings, *, place: str = "") -> Generator[Refund
             api_key=settings.openai_api_key,
             base_url=settings.openai_base_url,
         )
-        graph = create_supervisor(
-            create_agents(guard, tools, lambda role: create_model(role, model)),
-            model=create_model(SUPERVISOR, model),
-            prompt=SUPERVISOR_PROMPT,
-            supervisor_name=SUPERVISOR,
-            guard=guard,
-        )
         yield RefundDesk(
-            graph=graph,
+            graph=_create_graph(guard, tools, model),
             guard=guard,
             surroundings=surroundings,
             model=explain_choice(model),
             proposals=ProposalDesk(guard, holdings(tools), place=place_of(settings)),
             sealing=create_sealing(settings, ledger, vault),
         )
+
+
+def _create_vault(settings: Settings, surroundings: Surroundings) -> Vault:
+    return Vault(
+        surroundings.vault_address,
+        logins=surroundings.logins,
+        verify=settings.vault_verify,
+        production=settings.env == "production",
+    )
+
+
+def _create_graph(guard: Guard, tools: ShopTools, model: ModelSettings) -> StateGraph[Any]:
+    return create_supervisor(
+        create_agents(guard, tools, lambda role: create_model(role, model)),
+        model=create_model(SUPERVISOR, model),
+        prompt=SUPERVISOR_PROMPT,
+        supervisor_name=SUPERVISOR,
+        guard=guard,
+    )
