@@ -11,7 +11,7 @@ from langgraph.prebuilt import InjectedState
 from langgraph.types import Command, Send
 from pydantic import Field
 
-from bailiwick.graphs.history import (
+from bailiwick.graphs.supervision.history import (
     IS_HANDOFF_BACK,
     find_message_from,
     message_names,

@@ -9,14 +9,20 @@ from langgraph.graph import StateGraph
 from typing_extensions import TypedDict
 
 from bailiwick.graphs.agent_name import AgentNameMode
-from bailiwick.graphs.assembly import Extras, Hook, add_supervisor
-from bailiwick.graphs.binding import bind_tools
-from bailiwick.graphs.governance import check_agent
-from bailiwick.graphs.model import ResponseFormat, SupervisorModel, structured_answer
-from bailiwick.graphs.prompts import Prompt, PromptInput
 from bailiwick.graphs.state import StructuredSupervisorState, SupervisorState
-from bailiwick.graphs.toolbox import Tools, create_handoff_tools, create_toolbox
-from bailiwick.graphs.workers import Agent, OutputMode, Terms, add_workers, check_output_mode
+from bailiwick.graphs.supervision.assembly import Extras, Hook, add_supervisor
+from bailiwick.graphs.supervision.binding import bind_tools
+from bailiwick.graphs.supervision.governance import check_agent
+from bailiwick.graphs.supervision.model import ResponseFormat, SupervisorModel, structured_answer
+from bailiwick.graphs.supervision.prompts import Prompt, PromptInput
+from bailiwick.graphs.supervision.toolbox import Tools, create_handoff_tools, create_toolbox
+from bailiwick.graphs.supervision.workers import (
+    Agent,
+    OutputMode,
+    Terms,
+    add_workers,
+    check_output_mode,
+)
 from bailiwick.tools.guard import Guard
 
 __all__ = ["OutputMode", "create_supervisor"]

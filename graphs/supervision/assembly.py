@@ -12,10 +12,10 @@ from langgraph.types import Command
 from typing_extensions import TypedDict
 
 from bailiwick.agents.node import Node
-from bailiwick.graphs.model import StructuredAnswer, SupervisorModel, fields
-from bailiwick.graphs.routing import Router, Turn
 from bailiwick.graphs.state import merge_messages
-from bailiwick.graphs.toolbox import Toolbox
+from bailiwick.graphs.supervision.model import StructuredAnswer, SupervisorModel, fields
+from bailiwick.graphs.supervision.routing import Router, Turn
+from bailiwick.graphs.supervision.toolbox import Toolbox
 from bailiwick.tools.guard import Guard
 
 Hook = Callable[..., Any] | Runnable[Any, Any]

@@ -18,9 +18,9 @@ from pydantic import BaseModel
 
 from bailiwick.agents.bindings import unbound
 from bailiwick.graphs.agent_name import AgentNameMode, name_forms
-from bailiwick.graphs.binding import Model, chat_model
-from bailiwick.graphs.history import check_answered
-from bailiwick.graphs.prompts import PromptInput
+from bailiwick.graphs.supervision.binding import Model, chat_model
+from bailiwick.graphs.supervision.history import check_answered
+from bailiwick.graphs.supervision.prompts import PromptInput
 
 StructuredResponseSchema = dict[str, Any] | type[BaseModel]
 ResponseFormat = StructuredResponseSchema | tuple[str, StructuredResponseSchema]

@@ -12,7 +12,7 @@ from langgraph.pregel import Pregel
 
 from bailiwick.agents.specialist import SpecialistGraph
 from bailiwick.agents.ungoverned import UngovernedTools
-from bailiwick.graphs.own_tools import OwnTools
+from bailiwick.graphs.supervision.own_tools import OwnTools
 from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.locations import Location

@@ -18,7 +18,7 @@ from tests.graphs.fakes import Office, Run, ask, check_valid, scripted, told
 
 from bailiwick.agents import create_specialist
 from bailiwick.graphs import create_supervisor
-from bailiwick.graphs.workers import remote_thread
+from bailiwick.graphs.supervision.workers import remote_thread
 from bailiwick.tools.delegation import Delegation, current
 
 

@@ -11,11 +11,11 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END
 from langgraph.types import Command, Send
 
-from bailiwick.graphs.foreign import ForeignHandoffs, Reading
-from bailiwick.graphs.governance import arequester_of, refuse_hand_off, requester_of
 from bailiwick.graphs.handoff import FORWARD_TOOL_NAME, ForwardTool, HandoffTool
-from bailiwick.graphs.history import call_view, narrow, task_of
-from bailiwick.graphs.own_tools import OwnTools
+from bailiwick.graphs.supervision.foreign import ForeignHandoffs, Reading
+from bailiwick.graphs.supervision.governance import arequester_of, refuse_hand_off, requester_of
+from bailiwick.graphs.supervision.history import call_view, narrow, task_of
+from bailiwick.graphs.supervision.own_tools import OwnTools
 from bailiwick.tools.guard import Guard
 
 State = Mapping[str, Any]

@@ -9,7 +9,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.prebuilt import ToolNode
 from langgraph.types import Command, Send
 
-from bailiwick.graphs.history import as_messages
+from bailiwick.graphs.supervision.history import as_messages
 
 Output = Command[Any] | Mapping[str, Any]
 

@@ -7,8 +7,6 @@ from typing import Any
 from langchain_core.tools import BaseTool
 from langgraph.prebuilt import ToolNode
 
-from bailiwick.graphs.foreign import ForeignHandoffs
-from bailiwick.graphs.governance import governed_tool
 from bailiwick.graphs.handoff import (
     METADATA_KEY_HANDOFF_DESTINATION,
     ForwardTool,
@@ -16,7 +14,9 @@ from bailiwick.graphs.handoff import (
     create_handoff_tool,
     normalize_agent_name,
 )
-from bailiwick.graphs.own_tools import OwnTools
+from bailiwick.graphs.supervision.foreign import ForeignHandoffs
+from bailiwick.graphs.supervision.governance import governed_tool
+from bailiwick.graphs.supervision.own_tools import OwnTools
 from bailiwick.tools.guard import Guard
 
 Tools = Sequence[BaseTool | Callable[..., Any]] | ToolNode

@@ -17,10 +17,10 @@ from langgraph.pregel.protocol import PregelProtocol
 
 from bailiwick.agents.node import Node
 from bailiwick.agents.specialist import ENTERED, entered_at_model, is_specialist
-from bailiwick.graphs.governance import arequester_of, requester_of
 from bailiwick.graphs.handoff import create_handoff_back_messages
-from bailiwick.graphs.history import added, as_messages, handoff_view
-from bailiwick.graphs.model import fields
+from bailiwick.graphs.supervision.governance import arequester_of, requester_of
+from bailiwick.graphs.supervision.history import added, as_messages, handoff_view
+from bailiwick.graphs.supervision.model import fields
 from bailiwick.tools.delegation import Delegation, delegate
 from bailiwick.tools.guard import Guard
 
