@@ -79,7 +79,10 @@ def _unasked(guard: "Guard", call: ToolCall) -> Next | ToolResult:
 
 
 def _is_of(record: ApprovalRequest | CallRecord, call: ToolCall) -> bool:
-    return (record.namespace, record.tool_call_id) == (call.namespace, call.id)
+    tool = record.tool if isinstance(record.tool, str) else record.tool.name
+    # Models give one id to two calls: an edit changes the arguments, never the tool.
+    stood = (record.namespace, record.tool_call_id, tool)
+    return stood == (call.namespace, call.id, call.tool.name)
 
 
 def _answered(guard: "Guard", call: ToolCall, tool: ScopedTool, approval: Approval) -> Approval:

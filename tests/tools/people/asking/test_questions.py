@@ -82,6 +82,22 @@ def test_asking_again_asks_the_same(desk: Desk, guard: Guard) -> None:
     assert len(list(guard.ledger.records("t"))) == 1
 
 
+def test_a_question_is_about_one_tool_alone(guard: Guard) -> None:
+    """Models give one id to two calls of one turn; an allowed one does not wait for the other."""
+
+    @scoped_tool(effect="read")
+    def look() -> str:
+        """Look."""
+        return "seen"
+
+    desk = Desk(guard, Toolset(guard, [pay_tool([]), look], agent="billing"))
+    asked(desk)
+    assert desk.ask(request("look", {})) is None
+
+    assert desk.steps == [Next(node="execute")]
+    assert desk.states() == ["pending"]
+
+
 def test_a_tool_describes_its_calls_itself(guard: Guard) -> None:
     """In the words of whoever wrote it."""
 
