@@ -25,9 +25,9 @@ from bailiwick.tools.effects.calls import LASTS, SLACK
 from bailiwick.tools.effects.proposal_rows import Proposal
 from bailiwick.tools.effects.reconciliations import reconcile
 from bailiwick.tools.hushed import hushed, stopped
+from bailiwick.tools.leases import lease_records
 from bailiwick.tools.records.ledger import Entry
 from bailiwick.tools.results import Attempt, ToolResult
-from bailiwick.tools.secrets import lease_records
 from bailiwick.tools.secrets.credentials import Credential
 from bailiwick.tools.secrets.leases import Lease
 

@@ -14,15 +14,15 @@ from bailiwick.tools.bound import BoundTool
 from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.effects.calls import Calls
 from bailiwick.tools.executions import STOPS, Execution, to_its_end
+from bailiwick.tools.leases.call_leases import CallLeases
+from bailiwick.tools.leases.pools import Pools
+from bailiwick.tools.leases.revocations import DRAIN, Revocations
 from bailiwick.tools.locations import Location
 from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.people.principals import current_principal
 from bailiwick.tools.people.requests import Requests
 from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.results import ToolResult
-from bailiwick.tools.secrets.call_leases import CallLeases
-from bailiwick.tools.secrets.pools import Pools
-from bailiwick.tools.secrets.revocations import DRAIN, Revocations
 from bailiwick.tools.vault import Vault
 
 

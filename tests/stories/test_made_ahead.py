@@ -18,9 +18,9 @@ from tests.waiting import wait_for
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.devvault import Fault
+from bailiwick.tools.leases.lease_history import lease_history
+from bailiwick.tools.leases.lease_records import AHEAD
 from bailiwick.tools.secrets.credentials import Credential
-from bailiwick.tools.secrets.lease_history import lease_history
-from bailiwick.tools.secrets.lease_records import AHEAD
 from bailiwick.tools.vault import Vault
 
 READ = "secret/data/shop/orders"

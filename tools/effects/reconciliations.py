@@ -12,8 +12,8 @@ from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.effects import call_rows, proposal_rows
 from bailiwick.tools.effects.call_rows import CallRecord
 from bailiwick.tools.hushed import hushed
+from bailiwick.tools.leases import lease_records
 from bailiwick.tools.results import Attempt, ToolResult
-from bailiwick.tools.secrets import lease_records
 from bailiwick.tools.secrets.credentials import Credential
 
 if TYPE_CHECKING:

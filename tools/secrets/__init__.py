@@ -1,1 +1,1 @@
-"""What is leased for one call: credentials, their records, their end."""
+"""What Vault gives for one call: the lease, and the credential that it holds."""

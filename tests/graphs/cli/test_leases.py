@@ -14,10 +14,10 @@ from bailiwick.graphs.approles import write_approles
 from bailiwick.graphs.surroundings import Surroundings, start_surroundings
 from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.scopes import Scope
+from bailiwick.tools.leases.lease_records import AHEAD
+from bailiwick.tools.leases.revocations import Revocations
 from bailiwick.tools.records.ledger import Entry, Ledger
-from bailiwick.tools.secrets.lease_records import AHEAD
 from bailiwick.tools.secrets.leases import Basis, Lease
-from bailiwick.tools.secrets.revocations import Revocations
 from bailiwick.tools.vault import Vault
 
 CALL = ToolCall(

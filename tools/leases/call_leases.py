@@ -8,11 +8,11 @@ from typing import TypeAlias
 
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.scopes import Scope
+from bailiwick.tools.leases import lease_records
+from bailiwick.tools.leases.pools import Pools
+from bailiwick.tools.leases.revocations import Revocations
 from bailiwick.tools.records.ledger import Ledger
-from bailiwick.tools.secrets import lease_records
 from bailiwick.tools.secrets.leases import Basis, Lease
-from bailiwick.tools.secrets.pools import Pools
-from bailiwick.tools.secrets.revocations import Revocations
 from bailiwick.tools.vault import Vault
 
 Authority: TypeAlias = tuple[object, ...]

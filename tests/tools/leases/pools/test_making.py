@@ -7,16 +7,16 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from tests.tools.secrets.pools.process import CALL, MINT, READ, SCOPE, Process, asked, ends, waiting
+from tests.tools.leases.pools.process import CALL, MINT, READ, SCOPE, Process, asked, ends, waiting
 from tests.waiting import wait_for
 
 from bailiwick.policies.errors import ScopeError
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.declared.scoped import scoped_tool
 from bailiwick.tools.devvault import DevelopmentVault, Fault
-from bailiwick.tools.secrets import revocation_rows
+from bailiwick.tools.leases import revocation_rows
+from bailiwick.tools.leases.lease_history import HeldLease, lease_history
 from bailiwick.tools.secrets.credentials import Credential
-from bailiwick.tools.secrets.lease_history import HeldLease, lease_history
 
 
 def test_none_is_made_where_none_is_declared(process: Process, devvault: DevelopmentVault) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from bailiwick.tools.leases import revocation_rows
+from bailiwick.tools.leases.revocation_rows import OpenLease
 from bailiwick.tools.records.ledger import Ledger, Record
-from bailiwick.tools.secrets import revocation_rows
-from bailiwick.tools.secrets.revocation_rows import OpenLease
 
 Body: TypeAlias = Mapping[str, Any]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 
 import pytest
-from tests.tools.secrets.pools.process import SCOPE, SECRET, Process, waiting
+from tests.tools.leases.pools.process import SCOPE, SECRET, Process, waiting
 from tests.waiting import wait_for
 
 from bailiwick.tools.devvault import DevelopmentVault

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sqlalchemy import text
-from tests.tools.secrets.pools.process import (
+from tests.tools.leases.pools.process import (
     SCOPE,
     Process,
     ends,
@@ -22,7 +22,7 @@ import json, os, signal, sys, time
 from contextlib import suppress
 from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.vault.methods import AppRole
-from tests.tools.secrets.pools.process import SCOPE, Process
+from tests.tools.leases.pools.process import SCOPE, Process
 given = json.load(sys.stdin)
 approles = {name: AppRole(**login) for name, login in given["approles"].items()}
 process = Process(given["address"], approles, Ledger(given["ledger"]))

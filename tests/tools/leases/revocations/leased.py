@@ -8,11 +8,11 @@ from tests.tools.governed import CLERK
 from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.devvault import DevelopmentVault
+from bailiwick.tools.leases import revocation_rows
+from bailiwick.tools.leases.revocation_rows import OpenLease
+from bailiwick.tools.leases.revocations import Revocations
 from bailiwick.tools.records.ledger import Ledger, Record
-from bailiwick.tools.secrets import revocation_rows
 from bailiwick.tools.secrets.leases import Lease
-from bailiwick.tools.secrets.revocation_rows import OpenLease
-from bailiwick.tools.secrets.revocations import Revocations
 from bailiwick.tools.vault import Vault
 
 SCOPE = Scope(path="payments/refund", ttl=30)

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from bailiwick.policies.errors import LedgerError, VaultError
-from bailiwick.tools.secrets import lease_records
+from bailiwick.tools.leases import lease_records
+from bailiwick.tools.leases.revocations import Revocations
 from bailiwick.tools.secrets.leases import Basis, Lease
-from bailiwick.tools.secrets.revocations import Revocations
 from bailiwick.tools.vault import Vault
 
 logger = logging.getLogger(__name__)

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 
 import pytest
-from tests.tools.secrets.revocations.leased import SCOPE, SECRET
+from tests.tools.leases.revocations.leased import SCOPE, SECRET
 
 from bailiwick.tools.devvault import DevelopmentVault
+from bailiwick.tools.leases.revocations import Revocations
 from bailiwick.tools.provision import (
     AgentIdentity,
     Registry,
@@ -17,7 +18,6 @@ from bailiwick.tools.provision import (
 )
 from bailiwick.tools.provision.services import REVOCATIONS
 from bailiwick.tools.records.ledger import Ledger
-from bailiwick.tools.secrets.revocations import Revocations
 from bailiwick.tools.vault import Vault
 from bailiwick.tools.vault.methods import AppRole
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import Connection
-from tests.tools.secrets.revocations.leased import CALL, SCOPE
+from tests.tools.leases.revocations.leased import CALL, SCOPE
 
 from bailiwick.policies.calls import Effect, ToolUse
 from bailiwick.tools.devvault import DevelopmentVault
+from bailiwick.tools.leases.revocations import Revocations
 from bailiwick.tools.records.ledger import Ledger
-from bailiwick.tools.secrets.revocations import Revocations
 from bailiwick.tools.vault import Vault
 from bailiwick.tools.vault.methods import AppRole
 

@@ -9,13 +9,13 @@ from functools import partial
 
 import pytest
 from sqlalchemy import text
-from tests.tools.secrets.pools.process import CALL, MINT, READ, SCOPE, Process, asked, ends, waiting
+from tests.tools.leases.pools.process import CALL, MINT, READ, SCOPE, Process, asked, ends, waiting
 from tests.waiting import wait_for
 
 from bailiwick.policies.errors import VaultError
 from bailiwick.tools.devvault import DevelopmentVault, Fault
+from bailiwick.tools.leases.pools import LOOK
 from bailiwick.tools.provision import VaultOperator
-from bailiwick.tools.secrets.pools import LOOK
 
 
 def change_policy(process: Process, _: DevelopmentVault) -> None:

@@ -15,12 +15,12 @@ from bailiwick.policies.errors import LedgerError, ScopeError
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.declared.scoped import scoped_tool
 from bailiwick.tools.devvault import DevelopmentVault
+from bailiwick.tools.leases.call_leases import CallLeases
+from bailiwick.tools.leases.revocations import Revocations
 from bailiwick.tools.provision import ToolScope, VaultOperator, provision, write_secret
 from bailiwick.tools.records.ledger import Ledger
-from bailiwick.tools.secrets.call_leases import CallLeases
 from bailiwick.tools.secrets.credentials import Credential
 from bailiwick.tools.secrets.leases import Lease
-from bailiwick.tools.secrets.revocations import Revocations
 from bailiwick.tools.vault import Vault
 
 SHARED = Scope(path="shop/orders", lasts="run")

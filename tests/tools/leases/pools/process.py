@@ -7,11 +7,11 @@ from tests.tools.governed import CLERK
 from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.devvault import DevelopmentVault
+from bailiwick.tools.leases.call_leases import CallLeases
+from bailiwick.tools.leases.pools import Pools
+from bailiwick.tools.leases.revocations import Revocations
 from bailiwick.tools.records.ledger import Ledger
-from bailiwick.tools.secrets.call_leases import CallLeases
 from bailiwick.tools.secrets.leases import Lease
-from bailiwick.tools.secrets.pools import Pools
-from bailiwick.tools.secrets.revocations import Revocations
 from bailiwick.tools.vault import Vault
 from bailiwick.tools.vault.methods import AppRole
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.tools.secrets.revocations.leased import (
+from tests.tools.leases.revocations.leased import (
     Connect,
     ends,
     grant,
@@ -17,10 +17,10 @@ from tests.tools.secrets.revocations.leased import (
 from tests.waiting import wait_for
 
 from bailiwick.tools.devvault import DevelopmentVault
+from bailiwick.tools.leases import revocation_rows
+from bailiwick.tools.leases.revocations import Revocations
 from bailiwick.tools.records.ledger import Ledger
-from bailiwick.tools.secrets import revocation_rows
 from bailiwick.tools.secrets.leases import SWEEPER
-from bailiwick.tools.secrets.revocations import Revocations
 from bailiwick.tools.vault.methods import AppRole
 
 
@@ -122,9 +122,9 @@ def test_without_the_service_a_lease_waits_for_its_time(
 
 PROCESS = """
 import sys
-from tests.tools.secrets.revocations.leased import CALL, SCOPE
+from tests.tools.leases.revocations.leased import CALL, SCOPE
 from bailiwick.tools.records.ledger import Ledger
-from bailiwick.tools.secrets.revocations import Revocations
+from bailiwick.tools.leases.revocations import Revocations
 from bailiwick.tools.vault import Vault
 from bailiwick.tools.vault.methods import AppRole
 

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.canonical import Json
 from bailiwick.policies.errors import LedgerError, VaultError
+from bailiwick.tools.leases import lease_records
+from bailiwick.tools.leases import revocation_rows as rows
+from bailiwick.tools.leases.lease_records import AHEAD, End
+from bailiwick.tools.leases.pending_ends import PendingEnd
 from bailiwick.tools.records.ledger import Entry, Ledger
-from bailiwick.tools.secrets import lease_records
-from bailiwick.tools.secrets import revocation_rows as rows
-from bailiwick.tools.secrets.lease_records import AHEAD, End
 from bailiwick.tools.secrets.leases import Basis, Lease
-from bailiwick.tools.secrets.pending_ends import PendingEnd
 from bailiwick.tools.vault import Vault
 
 logger = logging.getLogger(__name__)

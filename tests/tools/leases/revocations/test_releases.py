@@ -5,7 +5,7 @@ import time
 
 import pytest
 from sqlalchemy import text
-from tests.tools.secrets.revocations.leased import (
+from tests.tools.leases.revocations.leased import (
     CALL,
     REVOKE,
     SCOPE,

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from bailiwick.policies.canonical import Json
+from bailiwick.tools.leases.revocation_rows import OpenLease
 from bailiwick.tools.secrets.leases import Lease
-from bailiwick.tools.secrets.revocation_rows import OpenLease
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
