@@ -14,9 +14,9 @@ from bailiwick.graphs.cli.terminal import quoted, terminal, visible
 from bailiwick.graphs.service_vault import open_service_vault
 from bailiwick.graphs.settings import read_settings
 from bailiwick.policies.errors import LedgerError
+from bailiwick.tools.leases.lease_history import HeldLease, lease_history
+from bailiwick.tools.leases.revocations import Revocations
 from bailiwick.tools.records.ledger import Ledger
-from bailiwick.tools.secrets.lease_history import HeldLease, lease_history
-from bailiwick.tools.secrets.revocations import Revocations
 
 STYLES = {"alive": "yellow", "unconfirmed": "red", "unknown": "red"}
 
