@@ -63,6 +63,18 @@ def test_the_requester_approves_after_somebody_else_ran_the_thread_on(desk: Desk
     assert desk.refunded == []
 
 
+def test_the_requester_approves_under_another_spelling(desk: Desk) -> None:
+    """One identity service composes an accented letter, another one does not: one person."""
+    role = frozenset({"manager"})
+    thread = desk.billing()
+    interrupt = thread.ask(who=Principal(id="ren\u00e9", roles=role))
+
+    with pytest.raises(ValidationError, match="may not approve it"):
+        thread.answer(interrupt, Principal(id="rene\u0301", roles=role))
+
+    assert desk.refunded == []
+
+
 def test_one_person_approves_twice_for_a_quorum_of_two(desk: Desk, tmp_path: Path) -> None:
     """Two approvals are two people, however often one of them answers."""
     policy = changed_policy(tmp_path, (GATE, f'{GATE} @quorum("2")'))
