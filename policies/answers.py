@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeAlias, cast
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
-from pydantic_core import CoreSchema, core_schema
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, model_validator
+from pydantic_core import CoreSchema, core_schema, from_json
 
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.resumes import as_answer
@@ -16,6 +16,19 @@ if TYPE_CHECKING:
 
 class _Untrusted(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="after")
+    def _can_be_kept(self) -> Self:
+        # Python holds more than JSON: once kept, nobody could read it, or only as something else.
+        try:
+            if from_json(self.model_dump_json()) == self.model_dump():
+                return self
+        except ValueError:
+            pass
+        raise ValueError(
+            "it cannot be kept as JSON (NaN, a number or a nesting without end, half a character): "
+            "write it otherwise"
+        )
 
 
 class EditedAction(_Untrusted):

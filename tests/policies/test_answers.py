@@ -15,6 +15,7 @@ from bailiwick.policies.approvals import (
     ApprovalRequest,
     ArgsSchema,
     Edit,
+    EditedAction,
     answer_type,
 )
 from bailiwick.policies.errors import ApprovalError
@@ -58,6 +59,13 @@ def test_well_formed_answers_become_answers() -> None:
 
 
 DIGEST = REQUEST.digest
+JSON_LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text()
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +112,42 @@ def test_an_edit_must_fit_the_tool(name: str, args: dict[str, object], why: str)
     }
     with pytest.raises(ValidationError, match=why):
         adapter().validate_python(answer)
+
+
+def nested(depth: int) -> object:
+    """Return a list in a list in a list."""
+    value: object = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [float("nan"), float("inf"), 10**5000, "\ud800", {"\udfff": 1}, [float("nan")], nested(250)],
+    ids=["nan", "inf", "digits", "surrogate", "surrogate-key", "nan-inside", "nesting"],
+)
+def test_an_answer_that_json_cannot_hold_is_refused(value: object) -> None:
+    """It would be kept as something else, or so that no inbox can be read any more."""
+    action = {"name": "issue_refund", "args": {"amount": value}}
+    with pytest.raises(ValidationError, match=r"JSON|recursion"):
+        EditedAction.model_validate(action)
+
+
+@pytest.mark.parametrize("kind", ["reject", "respond"])
+def test_a_message_that_json_cannot_hold_is_refused(kind: str) -> None:
+    """Half a character is no text."""
+    answer = {"type": kind, "action_digest": DIGEST, "message": "no \ud800"}
+    with pytest.raises(ValidationError, match="JSON"):
+        adapter().validate_python(answer)
+
+
+@given(st.recursive(JSON_LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+def test_what_is_taken_can_be_read_back(value: object) -> None:
+    """Whatever a reviewer writes into an argument is kept as it is."""
+    edited = EditedAction.model_validate({"name": "issue_refund", "args": {"amount": value}})
+    answer = Edit(action_digest=DIGEST, edited_action=edited)
+    assert ANSWERS.validate_json(answer.model_dump_json()) == answer
 
 
 @pytest.mark.parametrize("error", [ApprovalError("not yours"), ValueError("not yours")])

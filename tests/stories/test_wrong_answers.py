@@ -9,9 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langgraph.types import Command
+from tests.stories.answers import decision
 from tests.stories.desk import Desk, Thread
 from tests.stories.edits import edited
 from tests.stories.people import MANAGER
+
+from bailiwick.policies.answers import ANSWERS
 
 MALFORMED: Mapping[str, Any] = {
     "true": True,
@@ -107,6 +110,37 @@ def test_an_answer_of_the_wrong_form(thread: Thread, answer: object) -> None:
 def test_an_answer_that_is_nearly_right(thread: Thread, answer: object) -> None:
     """Whatever is made up, or missing, or too much."""
     send(thread, answer)
+
+
+UNKEEPABLE: Mapping[str, tuple[str, dict[str, Any]]] = {
+    "half a character": ("reject", {"message": "no \ud800"}),
+    "no number": ("edit", edited(float("nan"))),
+    "an endless number": ("edit", edited(float("inf"))),
+    "a number of too many digits": ("edit", edited(10**5000)),
+}
+"""Kinds of answers, with what no database and no reader of JSON can hold."""
+
+
+@pytest.mark.parametrize("name", UNKEEPABLE)
+def test_an_answer_that_nobody_could_read_again(desk: Desk, name: str) -> None:
+    """It is refused by thread and by record, and every inbox can be read as before."""
+    kind, fields = UNKEEPABLE[name]
+    thread = desk.billing()
+    interrupt = thread.ask()
+    approvals = desk.guard.approvals
+
+    with pytest.raises(ValueError, match=r"JSON|amount"):
+        thread.answer(interrupt, kind=kind, **fields)
+    with pytest.raises(ValueError, match="JSON"):
+        approvals.answer(
+            interrupt.value["id"],
+            ANSWERS.validate_python(decision(interrupt, kind, **fields)),
+            by=MANAGER,
+        )
+
+    assert [each.request.thread for each in approvals.list()][-1] == thread.id
+    thread.answer(thread.waiting_for_one())
+    assert desk.refunded == [500]
 
 
 def test_the_right_answer_after_wrong_ones(desk: Desk) -> None:
