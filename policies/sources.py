@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,21 +56,22 @@ class Source:
 def read_folder(folder: Path) -> tuple[tuple[Source, ...], Source]:
     """Return the rule files of a folder, in the order of their names, and its schema.
 
-    Sub-folders are not read.
+    Sub-folders are not read. Whatever is named like a rule file must be one: a link to a file that
+    is gone may have been the only rule that forbids something.
 
     Raises:
         PolicyError: If the folder or a file cannot be read, there is no rule file, or not exactly
             one schema.
     """
     try:
-        names = sorted(path for path in folder.iterdir() if path.is_file())
+        names = sorted(folder.iterdir())
     except OSError as error:
         raise PolicyError(
             f"{folder}: cannot be read as a policy folder ({error.strerror}): name a folder that"
             " holds *.cedar files and one *.cedarschema"
         ) from None
-    rules = tuple(_read(path) for path in names if path.suffix == ".cedar")
-    schemas = [path for path in names if path.suffix == ".cedarschema"]
+    rules = tuple(_read(path) for path in names if path.suffix.lower() == ".cedar")
+    schemas = [path for path in names if path.suffix.lower() == ".cedarschema"]
     if not rules:
         raise PolicyError(f"{folder}: holds no *.cedar file: add one, or name another folder")
     if len(schemas) != 1:
@@ -100,14 +102,23 @@ def line_of(message: str, text: str) -> int | None:
 
 def _read(path: Path) -> Source:
     try:
-        content = path.read_bytes()
+        # Of a pipe, reading would wait for ever.
+        content = path.read_bytes() if path.is_file() or not path.exists() else None
     except OSError as error:
         raise PolicyError(
             f"{path}:1: cannot be read ({error.strerror}): make it readable"
         ) from None
+    if content is None:
+        raise PolicyError(f"{path}:1: is no file: put a file there, or name it otherwise")
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise PolicyError(f"{path}:{line}: is not UTF-8: save it as UTF-8") from None
+    for number, written in enumerate(text.split("\n"), start=1):
+        if not unicodedata.is_normalized("NFC", written):
+            raise PolicyError(
+                f"{path}:{number}: is not in Unicode's form NFC, as everything is that rules are "
+                "compared with, so it would match nothing: save the file in that form"
+            )
     return Source(path=path, text=text, hash=hashlib.sha256(content).hexdigest())

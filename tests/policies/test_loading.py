@@ -1,5 +1,6 @@
 """What is refused when a policy is loaded, with file, line and remedy."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,6 +40,42 @@ def test_a_file_that_cannot_be_read_is_refused(write: Write, schema: str) -> Non
     folder = write(main=PERMIT, schema=schema)
     (folder / "broken.cedar").write_bytes(b"// fine\n// \xff\n")
     with pytest.raises(PolicyError, match=r"broken\.cedar:2: is not UTF-8"):
+        Policy.from_path(folder)
+
+
+@pytest.mark.parametrize("kind", ["link", "loop", "folder", "pipe"])
+def test_what_is_named_like_a_rule_file_and_is_none_is_refused(
+    write: Write, schema: str, kind: str
+) -> None:
+    """A link whose file is gone was a rule once, and may have been the only forbid."""
+    folder = write(main=PERMIT, schema=schema)
+    path = folder / "forbids.cedar"
+    match kind:
+        case "link":
+            path.symlink_to(folder / "gone")
+        case "loop":
+            path.symlink_to(path)
+        case "folder":
+            path.mkdir()
+        case _:
+            os.mkfifo(path)
+    with pytest.raises(PolicyError, match=r"forbids\.cedar:1: (cannot be read|is no file)"):
+        Policy.from_path(folder)
+
+
+def test_a_rule_file_is_read_however_its_ending_is_written(write: Write, schema: str) -> None:
+    """A file system that knows no case must not decide whether a rule holds."""
+    folder = write(main=PERMIT, schema=schema)
+    (folder / "FORBIDS.CEDAR").write_text(f'@id("f")\n{FORBID};')
+    assert [rule.id for rule in Policy.from_path(folder).rules] == ["f", "p"]
+
+
+def test_a_rule_that_would_match_no_text_is_refused(write: Write, schema: str) -> None:
+    """Arguments are compared in one Unicode form, so a rule in another one never holds."""
+    folder = write(main=PERMIT, schema=schema)
+    forbid = f'{FORBID} when {{ context.requester == "rene\u0301" }};'
+    (folder / "forbids.cedar").write_text(f'@id("f")\n{forbid}')
+    with pytest.raises(PolicyError, match=r"forbids\.cedar:3: is not in Unicode's form NFC"):
         Policy.from_path(folder)
 
 

@@ -120,8 +120,10 @@ def test_a_policy_folder_without_rules_opens_no_desk(
     (tmp_path / "empty").mkdir()
     changed_policy(tmp_path / "broken")
     (tmp_path / "broken" / "refund_desk.cedar").write_text("permit (everything);")
+    changed_policy(tmp_path / "half")
+    (tmp_path / "half" / "forbids.cedar").symlink_to(tmp_path / "gone")
 
-    for folder in ("missing", "empty", "broken"):
+    for folder in ("missing", "empty", "broken", "half"):
         with (
             pytest.raises(PolicyError, match=folder),
             open_desk(ground, engine, place.ledger, tmp_path / folder),
