@@ -148,11 +148,11 @@ class Approvals(Inbox):
                 is kept, and the attempt is recorded.
             LedgerError: If the database fails.
         """
-        return self._taken(self.get(request_id).request, answer, by, running=False)
+        return self._taken(self.get(request_id), answer, by, running=False)
 
-    def take(self, request: ApprovalRequest, answer: Answer, *, by: Principal) -> Approval:
+    def take(self, asked: Approval, answer: Answer, *, by: Principal) -> Approval:
         """Do what `answer` does, for a run of the thread itself that goes on with the answer."""
-        return self._taken(request, answer, by, running=True)
+        return self._taken(asked, answer, by, running=True)
 
     def count_edit(self, request_id: str, edited: Approval) -> Approval:
         """Count an edit as its editor's approval of the call it made; return where that stands.
@@ -172,32 +172,32 @@ class Approvals(Inbox):
         editor = Principal(id=edited.decided_by, roles=edited.decided_roles)
         approve = Approve(action_digest=standing.request.digest)
         try:
-            return self._answer(standing.request, approve, editor, running=True)
+            return self._answer(standing, approve, editor, running=True)
         except ApprovalError:
             # Nobody tried to give an answer here, so nobody was refused.
             return self.get(request_id)
 
-    def _taken(
-        self, request: ApprovalRequest, answer: Answer, by: Principal, *, running: bool
-    ) -> Approval:
+    def _taken(self, asked: Approval, answer: Answer, by: Principal, *, running: bool) -> Approval:
         try:
-            return self._answer(request, answer, by, running=running)
+            return self._answer(asked, answer, by, running=running)
         except ApprovalError as error:
-            self.refuse(request, answer, by=by, error=error)
+            self.refuse(asked.request, answer, by=by, error=error)
             raise
 
-    def _answer(
-        self, request: ApprovalRequest, answer: Answer, by: Principal, *, running: bool
-    ) -> Approval:
+    def _answer(self, asked: Approval, answer: Answer, by: Principal, *, running: bool) -> Approval:
         grace = deliveries.GRACE if running else 0.0
         # A run that goes on with an answer waits for the disk before it does what was approved.
         with self._ledger.transaction(flushes=not running) as connection:
-            approval = self._locked(connection, request)
-            if approval.state != "expired":
-                return self._decide(connection, approval, answer, by, grace)
-            expire(self._ledger, connection, approval, due_at=rows.now(connection) + grace)
+            self._ledger.lock(connection, asked.request.thread)
+            while asked.state == "pending":
+                if (after := self._decide(connection, asked, answer, by, grace)) is not None:
+                    return after
+                # Somebody was faster.
+                asked = self._standing(connection, asked.request.id)
+            if asked.state == "expired":
+                expire(self._ledger, connection, asked, due_at=rows.now(connection) + grace)
         # Raised out here, so that the expiry stays written.
-        raise ApprovalError(approval.ending)
+        raise ApprovalError(asked.ending)
 
     def cancel(self, request_id: str, *, reason: str) -> bool:
         """End a request that nobody need answer or use any more; tell whether it was open.
@@ -210,9 +210,9 @@ class Approvals(Inbox):
             ApprovalError: If there is no such request.
             LedgerError: If the database fails.
         """
-        request = self.get(request_id).request
+        approval = self.get(request_id)
         with self._ledger.transaction() as connection:
-            approval = self._locked(connection, request)
+            self._ledger.lock(connection, approval.request.thread)
             return withdraw(self._ledger, connection, approval, reason)
 
     def expire(self, thread: str | None = None, *, limit: int = 100) -> int:
@@ -274,20 +274,15 @@ class Approvals(Inbox):
         answer: Answer,
         by: Principal,
         grace: float,
-    ) -> Approval:
-        approval.check_pending()
+    ) -> Approval | None:
         now = rows.now(connection)
         counted = authorise(approval.request, answer, by, approval.grants)
         roles = {rule.role for rule in counted} if isinstance(answer, Approve) else set[str]()
         after = approval.after(answer, by=by, roles=roles, at=now)
         if not rows.decide(connection, approval, after):
-            raise ApprovalError(self._standing(connection, approval.request.id).ending)
+            return None
         entry = approval_records.answered(after, answer, by=by, roles=roles)
         self._ledger.append(connection, approval.request.thread, entry)
         if after.state != "pending":
             deliveries.add(connection, approval.request, due_at=now + grace)
         return after
-
-    def _locked(self, connection: Connection, request: ApprovalRequest) -> Approval:
-        self._ledger.lock(connection, request.thread)
-        return self._standing(connection, request.id)

@@ -101,7 +101,7 @@ def _answered(guard: "Guard", call: ToolCall, tool: ScopedTool, approval: Approv
     answer = interrupt(request.to_interrupt(given), response_schema=schema)
     answer = answer.model_copy(update={"action_digest": approval.request.digest})
     try:
-        return guard.approvals.take(approval.request, answer, by=principal)
+        return guard.approvals.take(approval, answer, by=principal)
     except ApprovalError:
         decided = guard.approvals.get(request.id)
         if decided.state == "pending":

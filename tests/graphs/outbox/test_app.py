@@ -184,7 +184,7 @@ def decided(server: Server, clerk: SyncLangGraphClient) -> Iterator[Waiting]:
         answer = Approve(action_digest=waiting.value["action_digest"])
         manager = Principal(id="manager", roles=frozenset({"manager"}))
         approvals = Approvals(ledger)
-        approvals.take(approvals.get(waiting.value["id"]).request, answer, by=manager)
+        approvals.take(approvals.get(waiting.value["id"]), answer, by=manager)
     yield waiting
     assert clerk.threads.get(waiting.thread)["status"] == "interrupted"
     assert server.shop.refunds("A-1006") == paid

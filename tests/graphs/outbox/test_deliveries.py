@@ -101,7 +101,7 @@ def test_an_answer_that_was_taken_before_its_run_died_is_delivered(till: Till) -
     """The record says approved, the thread still waits: after a while somebody sees to it."""
     (approval,) = till.ask()
     answer = Approve(action_digest=approval.request.digest)
-    till.guard.approvals.take(approval.request, answer, by=MANAGER)
+    till.guard.approvals.take(approval, answer, by=MANAGER)
     assert delivered(till) == []
     let_pass(till.guard.ledger, GRACE)
     assert delivered(till) == ["resumed"]

@@ -131,7 +131,7 @@ def test_a_run_that_took_the_answer_itself_gets_time(
     """It goes on by itself; only if it did not, somebody has to see to it."""
     request = ask(approvals)
     answer = Approve(action_digest=request.digest)
-    approvals.take(request, answer, by=MANAGER)
+    approvals.take(approvals.get(request.id), answer, by=MANAGER)
     assert outbox.claim() is None
     let_pass(ledger, GRACE)
     assert ids(claimed(outbox)) == [request.id]
