@@ -18,6 +18,7 @@ import httpx
 import pytest
 from langgraph_sdk import get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient
+from tests.bare_http import send
 from tests.graphs.clients import SECRET, Json, bearer
 
 from bailiwick.graphs.approles import write_approles
@@ -85,7 +86,7 @@ class Server:
     ) -> httpx.Response:
         """Do what `post` does, with any method."""
         url = f"{self.address}{path}"
-        return httpx.request(method, url, json=body, headers=dict(headers), timeout=10)
+        return send(method, url, json=body, headers=dict(headers), timeout=10)
 
 
 @contextmanager
@@ -194,7 +195,7 @@ def _await(server: Server, process: "subprocess.Popen[bytes]", log: Path) -> Non
 
 def _answers(address: str) -> bool:
     try:
-        return httpx.get(f"{address}/ok").is_success
+        return send("GET", f"{address}/ok").is_success
     except httpx.TransportError:
         return False
 

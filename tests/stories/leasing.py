@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
 
-import httpx
 import pytest
+from tests.bare_http import send
 from tests.stories.answers import resume
 from tests.stories.desk import Desk, Thread
 from tests.stories.engines import AsyncEngine
@@ -75,7 +75,7 @@ def billing(desk: Desk, tool: ScopedTool | None = None, times: int = 1) -> Threa
 def at_vault(ground: Ground, method: str, path: str, token: str) -> int:
     """Ask Vault itself, without our code in between, and return the status of its answer."""
     url = f"{ground.surroundings.vault_address}/v1/{path}"
-    return httpx.request(method, url, headers={"X-Vault-Token": token}, trust_env=False).status_code
+    return send(method, url, headers={"X-Vault-Token": token}).status_code
 
 
 def operators_log(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -7,6 +7,7 @@ import httpx
 import hvac
 import pytest
 import requests
+from tests.bare_http import NO_CERTIFICATES
 from tests.tools.devvault.clients import Hvac
 
 from bailiwick.tools.devvault import DevelopmentVault
@@ -51,6 +52,7 @@ def http(devvault: DevelopmentVault) -> Iterator[httpx.Client]:
     with httpx.Client(
         base_url=f"{devvault.address}/v1/",
         headers={"X-Vault-Token": devvault.root_token},
+        verify=NO_CERTIFICATES,
         trust_env=False,
     ) as client:
         yield client

@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.bare_http import send
 from tests.platform_tokens import Issuer
 
 from bailiwick.tools.devvault import DevelopmentVault
@@ -32,19 +33,14 @@ def issuer() -> Issuer:
 
 def ask(devvault: DevelopmentVault, method: str, path: str, **body: object) -> httpx.Response:
     """Ask Vault as root."""
-    return httpx.request(
-        method,
-        f"{devvault.address}/v1/{path}",
-        headers={"X-Vault-Token": devvault.root_token},
-        json=body,
-        trust_env=False,
-    )
+    url = f"{devvault.address}/v1/{path}"
+    return send(method, url, headers={"X-Vault-Token": devvault.root_token}, json=body)
 
 
 def log_in(devvault: DevelopmentVault, mount: str, **body: object) -> httpx.Response:
     """Log in as nobody yet."""
     url = f"{devvault.address}/v1/auth/{mount}/login"
-    return httpx.post(url, json=body, trust_env=False)
+    return send("POST", url, json=body)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from dataclasses import replace
 import httpx
 import psycopg
 import pytest
+from tests.bare_http import send
 from tests.conftest import Cluster
 from tests.tools.books import Books, open_books
 
@@ -97,7 +98,7 @@ def ask(
     """Ask Vault itself as somebody."""
     headers = {"X-Vault-Token": token}
     url = f"{devvault.address}/v1/{path}"
-    return httpx.request(method, url, headers=headers, json=body, trust_env=False)
+    return send(method, url, headers=headers, json=body)
 
 
 def paths(devvault: DevelopmentVault) -> Sequence[str]:
@@ -284,7 +285,7 @@ def test_the_sweeper_can_do_nothing_else(
     login = approles[SWEEPER]
     body = {"role_id": login.role_id, "secret_id": login.secret_id}
     url = f"{devvault.address}/v1/auth/approle/login"
-    given = httpx.post(url, json=body, trust_env=False).json()["auth"]["client_token"]
+    given = send("POST", url, json=body).json()["auth"]["client_token"]
     held = lease(kinds, "key", KEY)
 
     for method, path in (
