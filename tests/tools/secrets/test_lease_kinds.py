@@ -97,8 +97,7 @@ def ask(
 ) -> httpx.Response:
     """Ask Vault itself as somebody."""
     headers = {"X-Vault-Token": token}
-    url = f"{devvault.address}/v1/{path}"
-    return send(method, url, headers=headers, json=body)
+    return send(method, f"{devvault.address}/v1/{path}", headers=headers, json=body)
 
 
 def paths(devvault: DevelopmentVault) -> Sequence[str]:
