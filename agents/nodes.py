@@ -106,7 +106,7 @@ class ModelNode:
         """Have the policy decide each call: to its execution, or to a person first."""
         if self.toolset is None or not said.tool_calls:
             return "execute" if said.tool_calls else END
-        origin, request = str(said.id), self.toolset.request_of(state["messages"], config)
+        origin, request = str(said.id), self.toolset.request_of(state["messages"])
         prepared = [self.toolset.prepare(call, config, origin, request) for call in said.tool_calls]
         return [
             Send(

@@ -101,7 +101,7 @@ class BoundTool(BaseTool):
         # The task's own namespace tells apart two calls to which a model gave one id.
         origin = str(config.get("configurable", {}).get("checkpoint_ns", ""))
         requested, messages = heard(requested)
-        request = self._toolset.request_of(messages, config)
+        request = self._toolset.request_of(messages)
         prepared = self._toolset.prepare(requested, config, origin, request)
         step = self._toolset.ask(prepared)
         if isinstance(step, Next) and step.node == "approval":

@@ -15,6 +15,7 @@ from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.canonical import canonical, plain_record
 from bailiwick.policies.errors import ScopeError
 from bailiwick.tools.declared.scoped import ScopedTool
+from bailiwick.tools.delegation import current
 from bailiwick.tools.locations import Location
 from bailiwick.tools.people.asking import Next, ask, withdraw
 from bailiwick.tools.people.requests import request_key
@@ -97,22 +98,26 @@ class Toolset:
         self, requested: RequestedCall, config: RunnableConfig, origin: str, request: str
     ) -> Prepared:
         """Do what `prepare` does, on an event loop."""
-        if self.guard.requests.is_known(request):
+        if self.guard.requests.is_known(Location.of(config).thread, request):
             return self.prepare(requested, config, origin, request)
         return await to_thread(self.prepare, requested, config, origin, request)
 
-    def request_of(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> str:
+    def request_of(self, messages: Sequence[BaseMessage]) -> str:
         """Return the key of the person's message; empty where a supervisor says who asked."""
-        where = Location.of(config)
-        return "" if where.requester is not None else request_key(where.thread, messages)
+        if (delegation := current()) is None:
+            return request_key(messages)
+        # A supervisor without a guard does not say it, and hands the history over by reference.
+        said = [*delegation.history, *messages]
+        return "" if delegation.requester is not None else request_key(said)
 
     def note_request(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> None:
         """Write down who asked, before the model has any part in it."""
-        self.guard.requester(Location.of(config), self.request_of(messages, config))
+        self.guard.requester(Location.of(config), self.request_of(messages))
 
     async def anote_request(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> None:
         """Do what `note_request` does, on an event loop."""
-        if not self.guard.requests.is_known(self.request_of(messages, config)):
+        thread, request = Location.of(config).thread, self.request_of(messages)
+        if not self.guard.requests.is_known(thread, request):
             await to_thread(self.note_request, messages, config)
 
     def waits(self, prepared: Prepared) -> bool:

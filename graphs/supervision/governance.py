@@ -40,7 +40,7 @@ def refuse_hand_off(
 def requester_of(guard: Guard, messages: Sequence[BaseMessage], config: RunnableConfig) -> str:
     """Return who asked for what a supervisor works on; written down where it is new."""
     where = Location.of(config)
-    return guard.requester(where, request_key(where.thread, messages))
+    return guard.requester(where, request_key(messages))
 
 
 async def arequester_of(
@@ -48,7 +48,7 @@ async def arequester_of(
 ) -> str:
     """Do what `requester_of` does, on an event loop."""
     where = Location.of(config)
-    is_known = guard.requests.is_known(request_key(where.thread, messages))
+    is_known = guard.requests.is_known(where.thread, request_key(messages))
     if is_known or where.requester is not None:
         return requester_of(guard, messages, config)
     return await to_thread(requester_of, guard, messages, config)

@@ -13,6 +13,8 @@ from langchain_core.messages import (
     convert_to_messages,
 )
 
+from bailiwick.tools.people.requests import TASK
+
 IS_HANDOFF_BACK = "__is_handoff_back"
 """Key in `response_metadata` of the messages that say an agent is done."""
 
@@ -88,7 +90,8 @@ def with_task(
     asked = derived_id(key, "task")
     if messages and messages[-1].id == asked:
         return list(messages)
-    return [*messages, HumanMessage(content=task, name=name, id=asked)]
+    told = HumanMessage(content=task, name=name, id=asked, response_metadata={TASK: True})
+    return [*messages, told]
 
 
 def derived_id(key: str, purpose: str) -> str:

@@ -18,13 +18,16 @@ from bailiwick.tools.records.ledger import Entry, Ledger
 REMEMBERED = 10_000
 """How many requests are kept in memory; they never change."""
 
+TASK = "__handoff_task"
+"""Key in `response_metadata` of the messages in which one agent tells another what to do."""
+
 
 class Requests:
     """Keep who drove the run in which a person's message was first seen.
 
     Whoever answers an approval drives the run that goes on from there, and is not the one who
     asked. So the requester is written down once, for thread, message id and content: with other
-    content it is another message.
+    content, or in another thread, it is another message.
 
     A new message from outside ends what waited in its thread: LangGraph drops the interrupts, and
     an approval given for what the conversation went past must not be found by going back.
@@ -35,7 +38,7 @@ class Requests:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._known: dict[str, str] = {}
+        self._known: dict[tuple[str, str], str] = {}
 
     def requester(
         self, thread: str, key: str, principal: Principal, *, is_input: bool = False
@@ -53,23 +56,24 @@ class Requests:
         """
         if not key or thread == UNTHREADED:
             return principal.id
-        if (known := self._known.get(key)) is None:
+        if (known := self._known.get((thread, key))) is None:
             known = self._write(thread, key, principal, is_input=is_input)
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
-            self._known[key] = known
+            self._known[thread, key] = known
         return known
 
-    def is_known(self, key: str) -> bool:
+    def is_known(self, thread: str, key: str) -> bool:
         """Tell whether `requester` would answer without the database."""
-        return not key or key in self._known
+        return not key or (thread, key) in self._known
 
     def _write(self, thread: str, key: str, principal: Principal, *, is_input: bool) -> str:
-        row = {"key": key, "requester": principal.id}
+        # The key comes by way of the graph: whoever may send it must not name another thread's.
+        row = {"key": digest([thread, key]), "requester": principal.id}
         with self._ledger.transaction() as connection:
             self._ledger.lock(connection, thread)
             if not insert_once(connection, tables.requests, row):
-                known: str = connection.execute(_REQUESTER, {"asked": key}).scalar_one()
+                known: str = connection.execute(_REQUESTER, {"asked": row["key"]}).scalar_one()
                 return known
             entry = Entry("request", {"requester": principal.id, "message": key})
             self._ledger.append(connection, thread, entry)
@@ -78,19 +82,23 @@ class Requests:
         return principal.id
 
 
-def request_key(thread: str, messages: Sequence[BaseMessage]) -> str:
-    """Return the key of the last message that a person wrote, or the empty text."""
+def request_key(messages: Sequence[BaseMessage]) -> str:
+    """Return the key of the last message that a person wrote; empty where nothing was said.
+
+    Where only others have said anything, all of it is one request: whoever answers must not become
+    the one who asked.
+    """
     for message in reversed(messages):
-        if isinstance(message, HumanMessage):
+        if isinstance(message, HumanMessage) and not message.response_metadata.get(TASK):
             content = json.dumps(message.content, sort_keys=True, default=str)
-            return _key(thread, message.id or "", content)
-    return ""
+            return _key(message.id or "", content)
+    return _key("", "") if messages else ""
 
 
 # One message is asked about at every step of its thread.
 @lru_cache(maxsize=128)
-def _key(thread: str, message: str, content: str) -> str:
-    return digest([thread, message, content])
+def _key(message: str, content: str) -> str:
+    return digest([message, content])
 
 
 _REQUESTER = select(tables.requests.c.requester).where(tables.requests.c.key == bindparam("asked"))
