@@ -13,6 +13,7 @@ from bailiwick.graphs.checkpoints.sealing import SealingSerializer
 from bailiwick.graphs.checkpoints.serializer import CompactSerializer
 from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.records.database_errors import sentence
+from bailiwick.tools.records.private_files import make_private
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection, Connection
@@ -127,6 +128,7 @@ def _plain(url: str) -> str:
 
 
 def _connect(path: str) -> sqlite3.Connection:
+    make_private(path)
     with _plainly(f"sqlite:///{path}"):
         connection = sqlite3.connect(path, timeout=WAIT, check_same_thread=False)
         try:

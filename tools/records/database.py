@@ -29,6 +29,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from bailiwick.policies.errors import LedgerError
 from bailiwick.tools.records import database_errors, tables
+from bailiwick.tools.records.private_files import make_private
 
 WAIT = 5.0
 """Seconds for which a transaction waits for its turn."""
@@ -205,6 +206,7 @@ def _engine(address: URL, name: str) -> Engine:
 
 def _sqlite(address: URL) -> Engine:
     in_memory = address.database in {None, "", ":memory:"}
+    make_private(address.database)
     engine = create_engine(
         address,
         connect_args={"timeout": WAIT, "check_same_thread": False},

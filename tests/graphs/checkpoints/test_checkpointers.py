@@ -223,3 +223,10 @@ def test_a_locked_file_is_told_when_it_is_opened(
             opening(url, "sync")
         other.rollback()
     opening(url, "sync")
+
+
+def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
+    """Conversations stand in it."""
+    path = tmp_path / "checkpoints.db"
+    with open_checkpointer(f"sqlite:///{path}"):
+        assert path.stat().st_mode & 0o777 == 0o600
