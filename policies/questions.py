@@ -1,7 +1,12 @@
 """Owns the words in which a person is asked: what is wanted, by whom, why, and until when."""
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+_PLAIN = re.compile(r"[\w.:@/+-]+")
+"""What is text wherever it stands: no blank, bracket, comma or sign that could end it."""
 
 
 def questions(request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -25,8 +30,18 @@ def questions(request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def spelled(name: str, args: Mapping[str, object]) -> str:
-    """Return a call as people read it, such as `issue_refund(amount=42)`."""
-    return f"{name}({', '.join(f'{key}={value}' for key, value in args.items())})"
+    """Return a call as people read it, such as `issue_refund(amount=42)`.
+
+    Text with anything in it but letters, digits and `_ . : @ / + -` is quoted: a model must not
+    write an argument that looks like two.
+    """
+    return f"{name}({', '.join(f'{_told(key)}={_told(value)}' for key, value in args.items())})"
+
+
+def _told(value: object) -> str:
+    if not isinstance(value, str) or _PLAIN.fullmatch(value):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _rule(rule: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bailiwick.policies.canonical import Json
 from bailiwick.policies.questions import questions
+from bailiwick.policies.visible_text import visible
 
 if TYPE_CHECKING:
     from bailiwick.policies.approval_requests import ApprovalRequest
@@ -68,7 +69,7 @@ def as_answer(value: object) -> object:
 
 def _told(shown: Mapping[str, Json]) -> str:
     # What the model wrote must not look like a line of ours.
-    lines = [(name, r"\n".join(told.splitlines())) for name, told in questions(shown)]
+    lines = [(name, visible(told)) for name, told in questions(shown)]
     return "\n".join(f"{name}: {told}" if name else told for name, told in lines)
 
 

@@ -3,10 +3,12 @@
 from dataclasses import replace
 from typing import Any, cast
 
+import pytest
+
 from bailiwick.policies.approvals import ApprovalRequest, Grant
 from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.decisions import Decision, Requirement
-from bailiwick.policies.questions import questions
+from bailiwick.policies.questions import questions, spelled
 from bailiwick.policies.resumes import to_hitl_request
 from bailiwick.policies.scopes import Scope
 
@@ -66,6 +68,40 @@ def test_the_kind_of_a_credential_is_told() -> None:
         ),
     ):
         assert dict(questions(asked(scope, MANAGERS).to_interrupt()))["credential"] == told
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("A-1001", "A-1001"),
+        ("42.00", "42.00"),
+        (42, "42"),
+        ("", '""'),
+        ("A-1001, amount=5", '"A-1001, amount=5"'),
+        ("A-1001)", '"A-1001)"'),
+        ('A"', r'"A\""'),
+        ("two words", '"two words"'),
+        ("ren\u00e9", "ren\u00e9"),
+    ],
+)
+def test_no_argument_looks_like_two(value: object, told: str) -> None:
+    """A model writes texts, and people approve what they read."""
+    assert spelled("pay", {"order": value, "amount": 900}) == f"pay(order={told}, amount=900)"
+
+
+def test_no_name_of_an_argument_looks_like_another_argument() -> None:
+    """A tool of a server may take names that nobody has declared."""
+    assert spelled("pay", {"amount=5, note": "x"}) == 'pay("amount=5, note"=x)'
+
+
+def test_nothing_is_hidden_or_turned_around_in_a_chat() -> None:
+    """A chat shows right-to-left overrides as a terminal does, if somebody lets it."""
+    call = {"order_id": "A-17\u202e00.24"}
+    request = replace(asked(None, MANAGERS), description="Pay\u200b \u202e24", args=call)
+    rendered = cast("dict[str, Any]", to_hitl_request(request))
+    (action,) = rendered["action_requests"]
+    assert r"Pay\u200b \u202e24" in action["description"]
+    assert action["description"].replace("\n", "").isprintable()
 
 
 def test_an_interface_that_shows_descriptions_alone_shows_all_of_it() -> None:

@@ -9,6 +9,7 @@ from bailiwick.policies.approvals import Approval, Approve, Edit, Reject, Respon
 from bailiwick.policies.approvals import State as Stand
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.decisions import Decision
+from bailiwick.policies.questions import spelled
 from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.effects import proposal_rows
 from bailiwick.tools.results import ToolResult
@@ -53,7 +54,7 @@ def request_approval(
     guard: "Guard", call: ToolCall, tool: ScopedTool, decision: Decision
 ) -> Approval:
     """Write down what is asked about a call, in its tool's own words, or find what stands."""
-    described = tool.describe(call.args) if tool.describe else _describe(tool, call.args)
+    described = tool.describe(call.args) if tool.describe else spelled(tool.name, call.args)
     if why := proposal_rows.reason(guard.ledger, call):
         described = f"{described} {why}"
     return guard.approvals.ask(call, decision, scope=tool.scope, description=described)
@@ -108,8 +109,3 @@ def _refusal(approval: Approval) -> str:
             return "Nobody answered in time."
         case _:
             return "The request for its approval was withdrawn."
-
-
-def _describe(tool: ScopedTool, args: Mapping[str, Any]) -> str:
-    given = ", ".join(f"{name}={value!s}" for name, value in args.items())
-    return f"{tool.name}({given})"

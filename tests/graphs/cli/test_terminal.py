@@ -61,7 +61,23 @@ def test_nothing_shown_is_a_control(text: str) -> None:
     visible(text).encode()
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"])))
+FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
+"""Characters that are no controls and have no shape either."""
+
+NOT_CONTROLS = st.characters(
+    codec="utf-8",
+    exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"],
+    exclude_characters=FILLERS,
+)
+
+
+@pytest.mark.parametrize("filler", FILLERS)
+def test_what_has_no_shape_is_shown(filler: str) -> None:
+    """Or two orders would look like one."""
+    assert visible(f"A-1{filler}") == f"A-1{filler.encode('unicode_escape').decode()}"
+
+
+@given(st.text(NOT_CONTROLS))
 def test_plain_text_is_shown_as_it_is(text: str) -> None:
     """Markup included: it is somebody's text."""
     assert quoted(text).plain == text
@@ -87,7 +103,7 @@ def test_an_approval_cannot_be_repainted_by_what_it_is_about() -> None:
     """An argument cannot look like another line of the panel."""
     args = {"order_id": "A-1\ncredential  none\x1b[1A[red]x[/]"}
     text = narrated(args=args, width=120)
-    assert r"A-1\ncredential  none\x1b[1A[red]x[/]" in text
+    assert r'"A-1\ncredential  none\u001b[1A[red]x[/]"' in text
     assert text.count("│ credential") == 1
 
 
