@@ -124,6 +124,7 @@ def test_a_listener_hears_of_calls_without_their_secrets(
     ]
     assert answers(messages) == [f"paid 40 to shop with {MASK}"]
     assert "bank-secret" not in str(messages) + str(thinker.shown)
+    assert leases.drain()
 
 
 async def test_an_asynchronous_tool_runs_on_the_event_loop(guard: Guard) -> None:

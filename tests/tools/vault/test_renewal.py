@@ -149,11 +149,12 @@ def test_a_connection_that_was_dropped_is_not_kept_by_its_thread(
     (thread,) = renewing()
 
     del vault
-    gc.collect()
-    # It looks once a minute; here it is woken, as often as it takes until it waits.
+    # It looks once a minute, and holds the connection while it does; here it is woken until it sees
+    # that nobody else does.
     condition = thread._args[1]  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]  # its Condition
     deadline = time.monotonic() + PATIENCE
     while thread.is_alive() and time.monotonic() < deadline:
+        gc.collect()
         with condition:
             condition.notify()
         thread.join(0.01)
