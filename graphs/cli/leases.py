@@ -36,7 +36,8 @@ def show_leases(thread: str | None, *, is_open: bool, as_json: bool) -> None:
         leases = [each for each in _read(ledger, thread) if each.is_open or not is_open]
     if as_json:
         for lease in leases:
-            sys.stdout.write(f"{json.dumps(asdict(lease), ensure_ascii=False)}\n")
+            # ASCII: nothing in it that a terminal would obey.
+            sys.stdout.write(f"{json.dumps(asdict(lease))}\n")
         return
     console = terminal()
     if leases:

@@ -3,6 +3,8 @@
 import logging
 import sys
 
+from bailiwick.policies.visible_text import visible
+
 _OURS = ("bailiwick", "dotenv")
 """What says something to whoever runs the command: a lease that failed, a broken line in `.env`."""
 
@@ -12,7 +14,8 @@ class SentenceHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record."""
-        sys.stderr.write(f"bailiwick: {record.getMessage()}\n")
+        # Threads and agents are named in it by whoever made them.
+        sys.stderr.write(f"bailiwick: {visible(record.getMessage())}\n")
 
 
 def configure_logs(*, debug: bool) -> None:

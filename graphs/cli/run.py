@@ -151,7 +151,7 @@ def _exists(session: Session) -> bool:
 def _farewell(session: Session, *, is_answered: bool) -> Text:
     if not is_answered:
         return Text(f"\nIt waits. Go on with: {_command(session)}")
-    thread = shlex.quote(session.thread)
+    thread = visible(shlex.quote(session.thread))
     return Text(f"\nWhat happened: bailiwick audit show --thread {thread}", style="dim")
 
 

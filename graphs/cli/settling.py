@@ -10,7 +10,7 @@ from rich.text import Text
 from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
 from bailiwick.graphs.cli.called import SHORT, heading, named
 from bailiwick.graphs.cli.person import approver, requester
-from bailiwick.graphs.cli.terminal import quoted, terminal, visible
+from bailiwick.graphs.cli.terminal import quoted, terminal
 from bailiwick.graphs.outbox.deliveries import App
 from bailiwick.graphs.refund_desk import RefundDesk, open_refund_desk
 from bailiwick.graphs.session import Session
@@ -110,5 +110,5 @@ def _tell_thread(console: Console, app: App, thread: str) -> None:
         console.print(f"  bailiwick approvals approve {str(asked['id'])[:SHORT]}", style="dim")
     if not session.waiting():
         console.print(quoted(session.last(), lines=True))
-    shown = visible(shlex.quote(thread))
-    console.print(f"Thread {shown}; bailiwick audit show --thread {shown}", style="dim")
+    shown = shlex.quote(thread)
+    console.print(quoted(f"Thread {shown}; bailiwick audit show --thread {shown}", "dim"))

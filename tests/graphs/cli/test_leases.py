@@ -139,6 +139,16 @@ def test_a_lease_in_json_is_joined_to_vaults_audit(
     assert ledger.verify().is_sound
 
 
+def test_a_lease_in_json_is_nothing_that_a_terminal_obeys(bailiwick: Command, desk: Desk) -> None:
+    """There are controls that JSON leaves as they are, one that begins a sequence among them."""
+    desk.revocations.release(grant(desk, replace(CALL, requester="clerk\x9b2J\u202e")))
+    assert desk.revocations.drain()
+
+    listed = bailiwick("audit", "leases", "--json").out
+    assert listed.isascii()
+    assert json.loads(listed)["requester"] == "clerk\x9b2J\u202e"
+
+
 def test_a_changed_record_is_told(bailiwick: Command, ledger: Ledger) -> None:
     """And what names it."""
     with ledger.transaction() as connection:

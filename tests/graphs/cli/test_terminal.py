@@ -1,6 +1,7 @@
 """What a terminal is shown: text that others wrote is printed, never obeyed."""
 
 import io
+import logging
 import unicodedata
 from collections.abc import Callable
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, ToolMessage
 from rich.console import Console
 
+from bailiwick.graphs.cli.logs import SentenceHandler
 from bailiwick.graphs.cli.narration import Narration
 from bailiwick.graphs.cli.records import describe
 from bailiwick.graphs.cli.terminal import quoted, visible
@@ -51,6 +53,15 @@ def shown(console: Console) -> str:
     """Return what was printed."""
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
+
+
+def test_a_warning_is_printed_and_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever begins a thread names it, and others' terminals are told of it."""
+    told = logging.makeLogRecord(
+        {"msg": "thread %s: gone", "args": ("a\x1b[2J\u202eb\nbailiwick",)}
+    )
+    SentenceHandler().emit(told)
+    assert capsys.readouterr().err == "bailiwick: thread a\\x1b[2J\\u202eb\\nbailiwick: gone\n"
 
 
 @given(st.text(st.characters(codec=None)))
