@@ -114,8 +114,9 @@ class Ledger:
         """
         if entries:
             self.lock(connection, thread)
+            texts: list[_Appended] = [(each.kind, _text(each)) for each in entries]
             appended: dict[str, list[_Appended]] = connection.info["appended"]
-            appended.setdefault(thread, []).extend((each.kind, _text(each)) for each in entries)
+            appended.setdefault(thread, []).extend(texts)
 
     def records(self, thread: str | None = None, kind: str | None = None) -> Iterator[Record]:
         """Iterate over records thread by thread, each thread in its order, a page at a time.

@@ -111,6 +111,16 @@ def test_a_body_without_plain_form_is_refused(memory: Ledger) -> None:
     assert memory.verify().records == 0
 
 
+def test_entries_that_go_together_are_recorded_together(memory: Ledger) -> None:
+    """Whoever goes on after a refused entry does not record half of what was said."""
+    with memory.transaction() as connection:
+        with pytest.raises(LedgerError, match="cannot be recorded"):
+            memory.append(connection, "a", Entry("request", {}), Entry("handoff", {"x": object()}))
+        memory.append(connection, "a", Entry("decision", {}))
+
+    assert [record.kind for record in memory.records()] == ["decision"]
+
+
 def test_many_threads_write_one_sound_chain(ledger: Ledger) -> None:
     """No append is lost, none forks the chain."""
 
