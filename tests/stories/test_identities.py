@@ -21,11 +21,13 @@ from tests.stories.leasing import billing, connected, operators_log, over
 from tests.stories.outages import sealed
 from tests.stories.people import ORDER
 from tests.stories.scripts import asks
+from tests.stories.ways import ONE_OF_EACH
 
 from bailiwick.policies.errors import VaultError
 from bailiwick.tools.devvault import DevelopmentVault, Fault
 from bailiwick.tools.vault.breaker import THRESHOLD
 
+pytestmark = ONE_OF_EACH
 REFUSAL = "issue_refund did not run. No credential could be had for it."
 HOUR = 3600
 

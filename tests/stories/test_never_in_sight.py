@@ -22,6 +22,7 @@ from tests.stories.people import CUSTOMER, MANAGER, ORDER, REQUEST
 from tests.stories.scripts import asks
 from tests.stories.search import FORMS, encoded, found
 from tests.stories.watching import Taps, Watched, open_watch
+from tests.stories.ways import ONE_OF_EACH
 from tests.stories.wiretap import ShopTap, VaultTap
 from tests.stories.witness import VERSIONS
 
@@ -34,6 +35,7 @@ from bailiwick.tools.devvault import Fault
 from bailiwick.tools.loopback import serve
 from bailiwick.tools.secrets.credentials import Credential
 
+pytestmark = ONE_OF_EACH
 STREAMS = [f"stream {mode}" for mode in MODES]
 MARKER = "planted ümlaut/+&"
 """No secret: what is planted in every place, to see that the search finds it there."""

@@ -18,6 +18,7 @@ from tests.stories.leaks import LEAKS
 from tests.stories.people import CUSTOMER, MANAGER
 from tests.stories.scripts import asks
 from tests.stories.watching import Taps, Watched, open_watch
+from tests.stories.ways import ONE_OF_EACH
 from tests.stories.wiretap import ShopTap, VaultTap
 from tests.tools.books import Books, open_books
 
@@ -35,9 +36,6 @@ from bailiwick.tools.secrets.credentials import Credential
 READER = Scope(path="reader", kind="database")
 TOKEN = Scope(path="cubbyhole/note", kind="token", capabilities=("create", "update"))
 WRAPPED = replace(TOKEN, is_wrapped=True)
-ONE_OF_EACH = pytest.mark.parametrize(
-    "way", ["sqlite-sync", "postgresql-async"], indirect=True, scope="module"
-)
 pytestmark = ONE_OF_EACH
 
 

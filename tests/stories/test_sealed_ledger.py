@@ -12,10 +12,13 @@ from tests.stories.databases import Place, execute
 from tests.stories.desk import Desk, Thread
 from tests.stories.ground import Ground
 from tests.stories.people import CUSTOMER, REQUEST
+from tests.stories.ways import ONE_OF_EACH
 
 from bailiwick.graphs.cli import main
 
 Audit = Callable[..., str]
+
+pytestmark = ONE_OF_EACH
 
 
 @pytest.fixture
