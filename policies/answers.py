@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from bailiwick.policies.approval_requests import ApprovalRequest
 
 
+LONGEST = 64 * 1024
+"""Characters of an answer as JSON: people write it, and every list of answers is read whole."""
+
+
 class _Untrusted(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -21,14 +25,18 @@ class _Untrusted(BaseModel):
     def _can_be_kept(self) -> Self:
         # Python holds more than JSON: once kept, nobody could read it, or only as something else.
         try:
-            if from_json(self.model_dump_json()) == self.model_dump():
-                return self
+            kept = self.model_dump_json()
+            is_same = from_json(kept) == self.model_dump()
         except ValueError:
-            pass
-        raise ValueError(
-            "it cannot be kept as JSON (NaN, a number or a nesting without end, half a character): "
-            "write it otherwise"
-        )
+            kept, is_same = "", False
+        if not is_same:
+            raise ValueError(
+                "it cannot be kept as JSON (NaN, a number or a nesting without end, half a "
+                "character): write it otherwise"
+            )
+        if len(kept) > LONGEST:
+            raise ValueError(f"it is longer than {LONGEST // 1024} KiB: say it in fewer words")
+        return self
 
 
 class EditedAction(_Untrusted):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from tests.policies.asked import REQUEST, edit
 
-from bailiwick.policies.answers import ANSWERS
+from bailiwick.policies.answers import ANSWERS, LONGEST
 from bailiwick.policies.approvals import (
     Answer,
     ApprovalRequest,
@@ -139,6 +139,14 @@ def test_a_message_that_json_cannot_hold_is_refused(kind: str) -> None:
     """Half a character is no text."""
     answer = {"type": kind, "action_digest": DIGEST, "message": "no \ud800"}
     with pytest.raises(ValidationError, match="JSON"):
+        adapter().validate_python(answer)
+
+
+@pytest.mark.parametrize("kind", ["reject", "respond"])
+def test_a_message_without_end_is_refused(kind: str) -> None:
+    """Every list of answers is read whole."""
+    answer = {"type": kind, "action_digest": DIGEST, "message": "no" * LONGEST}
+    with pytest.raises(ValidationError, match="longer than 64 KiB: say it in fewer words"):
         adapter().validate_python(answer)
 
 
