@@ -102,11 +102,11 @@ def test_the_same_attempt_is_recorded_once(
         pytest.param(
             Edit(
                 action_digest="0" * 64,
-                edited_action=EditedAction(name=SECRET, args={"amount": SECRET * 10_000}),
+                edited_action=EditedAction(name=SECRET, args={"amount": SECRET * 1_000}),
             ),
             id="an edit",
         ),
-        pytest.param(Reject(action_digest=SECRET, message=SECRET * 10_000), id="a reason"),
+        pytest.param(Reject(action_digest=SECRET, message=SECRET * 1_000), id="a reason"),
         pytest.param({SECRET: SECRET}, id="anything"),
         pytest.param({"type": SECRET}, id="another type"),
         pytest.param([{"type": "accept", "args": SECRET, SECRET: 1}], id="a list"),
