@@ -134,7 +134,8 @@ class Desk:
         return self.ground.vault
 
     def anew(self) -> "Desk":
-        """Return the desk as the next story finds it."""
+        """Return the desk as the next story finds it: nothing that the last one leased is alive."""
+        self.guard.drain()
         asked = refund_requests(self.shop)
         return replace(self, before=len(self.shop.refunds()), asked_before=asked)
 
