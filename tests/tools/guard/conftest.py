@@ -58,5 +58,5 @@ def vaulted(tmp_path: Path, ledger: Ledger, devvault: DevelopmentVault) -> Itera
         write_secret(operator, scope, {"key": SECRET})
         tools = [ToolScope(tool="issue_refund", scope=scope)]
         approles = provision(operator, agents={"billing": tools})
-    with Vault(devvault.address, logins=approles, timeout=(0.5, 0.5)) as vault:
+    with Vault(devvault.address, logins=approles, timeout=(5, 5)) as vault:
         yield Guard(policy=load_policy(tmp_path, RULES + REFUNDS), ledger=ledger, vault=vault)

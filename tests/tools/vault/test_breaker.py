@@ -124,7 +124,7 @@ def test_a_vault_of_no_use_is_sent_nothing_more(
     devvault: DevelopmentVault, clock: Clock, befall: Callable[[DevelopmentVault], None]
 ) -> None:
     """After five failures the sixth request is refused here, until the pause is over."""
-    wire = Wire(devvault.address, timeout=(0.5, 0.5), verify=True, production=False, clock=clock)
+    wire = Wire(devvault.address, timeout=(5, 5), verify=True, production=False, clock=clock)
     befall(devvault)
     for _ in range(THRESHOLD):
         try:
@@ -145,7 +145,7 @@ def test_a_vault_of_no_use_is_sent_nothing_more(
 
 def test_a_vault_that_recovers_is_used_again(devvault: DevelopmentVault, clock: Clock) -> None:
     """One probe finds it out."""
-    wire = Wire(devvault.address, timeout=(0.5, 0.5), verify=True, production=False, clock=clock)
+    wire = Wire(devvault.address, timeout=(5, 5), verify=True, production=False, clock=clock)
     devvault.faults.add(Fault(path="*", times=THRESHOLD, status=503))
     for _ in range(THRESHOLD):
         ask(wire)
@@ -161,7 +161,7 @@ def test_one_callers_refusals_open_nothing(
     devvault: DevelopmentVault, clock: Clock, status: int
 ) -> None:
     """A denial is an answer: Vault works."""
-    wire = Wire(devvault.address, timeout=(0.5, 0.5), verify=True, production=False, clock=clock)
+    wire = Wire(devvault.address, timeout=(5, 5), verify=True, production=False, clock=clock)
     devvault.faults.add(Fault(path="*", times=20, status=status))
 
     assert {ask(wire).status for _ in range(20)} == {status}
@@ -173,7 +173,7 @@ def test_its_health_can_be_asked_for_while_it_is_open(
     devvault: DevelopmentVault, clock: Clock
 ) -> None:
     """The operator who unsealed it need not wait to see that it works."""
-    wire = Wire(devvault.address, timeout=(0.5, 0.5), verify=True, production=False, clock=clock)
+    wire = Wire(devvault.address, timeout=(5, 5), verify=True, production=False, clock=clock)
     devvault.seal()
     for _ in range(THRESHOLD):
         ask(wire)
