@@ -91,7 +91,7 @@ def canonical(value: Json) -> bytes:
         ValueError: If text in it is none: half a character has no bytes.
     """
     text = _encode(value)
-    # Python's encoder, in C, differs in one thing: it orders keys by code point, not as UTF-16.
+    # Of plain values Python's encoder, in C, differs in one thing: it orders keys by code point.
     return text.encode() if text.isascii() else rfc8785.dumps(value)
 
 

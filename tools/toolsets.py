@@ -104,11 +104,13 @@ class Toolset:
 
     def request_of(self, messages: Sequence[BaseMessage]) -> str:
         """Return the key of the person's message; empty where a supervisor says who asked."""
-        if (delegation := current()) is None:
+        delegation = current()
+        if delegation is None:
             return request_key(messages)
+        if delegation.requester is not None:
+            return ""
         # A supervisor without a guard does not say it, and hands the history over by reference.
-        said = [*delegation.history, *messages]
-        return "" if delegation.requester is not None else request_key(said)
+        return request_key([*delegation.history, *messages])
 
     def note_request(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> None:
         """Write down who asked, before the model has any part in it."""

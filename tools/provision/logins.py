@@ -47,13 +47,8 @@ class PlatformLogin:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mount", self.mount or self.kind)
-        parts = self.subject.removeprefix(_ACCOUNT).split(":")
-        is_account = self.subject.startswith(_ACCOUNT) and len(parts) == 2 and all(parts)  # noqa: PLR2004 - namespace and name
-        if (
-            not self.subject
-            or "*" in self.subject
-            or (self.kind == "kubernetes" and not is_account)
-        ):
+        form = _ACCOUNT_FORM if self.kind == "kubernetes" else _ANY_FORM
+        if not form.fullmatch(self.subject):
             raise SettingsError(
                 f"the subject {self.subject!r} is no one's at {self.kind}: for Kubernetes write it "
                 "as system:serviceaccount:NAMESPACE:NAME"

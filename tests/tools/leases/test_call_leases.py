@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from tests.tools.governed import CLERK
+from tests.tools.leases.one_tool import call_of
 
-from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.errors import LedgerError, ScopeError
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.declared.scoped import scoped_tool
@@ -25,15 +24,7 @@ from bailiwick.tools.vault import Vault
 
 SHARED = Scope(path="shop/orders", lasts="run")
 OWN = replace(SHARED, lasts="call")
-CALL = ToolCall(
-    id="call-1",
-    thread="t",
-    namespace="#message-1",
-    requester=CLERK.id,
-    agent="orders",
-    tool=ToolUse(name="look_up_order", version="1", effect="read"),
-    args={},
-)
+CALL = call_of("orders", "look_up_order", "read")
 
 
 class Hours:

@@ -4,13 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 
 import pytest
-from tests.tools.leases.pools.process import SCOPE, SECRET, Process, waiting
+from tests.tools.leases.one_tool import set_up_for
+from tests.tools.leases.pools.process import CALL, SCOPE, SECRET, Process, waiting
 from tests.waiting import wait_for
 
 from bailiwick.tools.devvault import DevelopmentVault
-from bailiwick.tools.provision import AgentIdentity, Registry, ToolScope, VaultOperator, set_up
-from bailiwick.tools.provision.services import REVOCATIONS
-from bailiwick.tools.provision.setup import write_secret
 from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.vault.methods import AppRole
 
@@ -25,10 +23,7 @@ def ledger(sqlite_url: str) -> Iterator[Ledger]:
 @pytest.fixture
 def approles(devvault: DevelopmentVault) -> Mapping[str, AppRole]:
     """Set Vault up for one agent with one tool, and for the sweeper."""
-    agent = AgentIdentity(name="orders", tools=(ToolScope(tool="look_up_order", scope=SCOPE),))
-    with closing(VaultOperator(devvault.address, devvault.root_token)) as operator:
-        write_secret(operator, SCOPE, {"key": SECRET})
-        return set_up(operator, Registry(agents=(agent,), services=(REVOCATIONS,)))
+    return set_up_for(devvault, CALL, SCOPE, SECRET)
 
 
 @pytest.fixture

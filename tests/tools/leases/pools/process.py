@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from tests.tools.governed import CLERK
+from tests.tools.leases.one_tool import call_of
 
-from bailiwick.policies.calls import ToolCall, ToolUse
+from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.devvault import DevelopmentVault
 from bailiwick.tools.leases.call_leases import CallLeases
@@ -19,15 +19,7 @@ SECRET = "k-51c0ffee"
 READ = "secret/data/shop/orders"
 MINT = "auth/token/create/bailiwick-look_up_order"
 SCOPE = Scope(path="shop/orders", uses=1, ahead=2)
-CALL = ToolCall(
-    id="call-1",
-    thread="t",
-    namespace="#message-1",
-    requester=CLERK.id,
-    agent="orders",
-    tool=ToolUse(name="look_up_order", version="1", effect="read"),
-    args={},
-)
+CALL = call_of("orders", "look_up_order", "read")
 
 
 class Process:

@@ -1,22 +1,13 @@
 """Owns what the tests of revocations share: a Vault for one agent, and processes that lease."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 
 import pytest
-from tests.tools.leases.revocations.leased import SCOPE, SECRET
+from tests.tools.leases.one_tool import set_up_for
+from tests.tools.leases.revocations.leased import CALL, SCOPE, SECRET
 
 from bailiwick.tools.devvault import DevelopmentVault
 from bailiwick.tools.leases.revocations import Revocations
-from bailiwick.tools.provision import (
-    AgentIdentity,
-    Registry,
-    ToolScope,
-    VaultOperator,
-    set_up,
-    write_secret,
-)
-from bailiwick.tools.provision.services import REVOCATIONS
 from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.vault import Vault
 from bailiwick.tools.vault.methods import AppRole
@@ -25,10 +16,7 @@ from bailiwick.tools.vault.methods import AppRole
 @pytest.fixture
 def approles(devvault: DevelopmentVault) -> Mapping[str, AppRole]:
     """Set Vault up for one agent with one tool, and for the sweeper."""
-    agent = AgentIdentity(name="billing", tools=(ToolScope(tool="issue_refund", scope=SCOPE),))
-    with closing(VaultOperator(devvault.address, devvault.root_token)) as operator:
-        write_secret(operator, SCOPE, {"key": SECRET})
-        return set_up(operator, Registry(agents=(agent,), services=(REVOCATIONS,)))
+    return set_up_for(devvault, CALL, SCOPE, SECRET)
 
 
 @pytest.fixture

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 
 from sqlalchemy import text
-from tests.tools.governed import CLERK
+from tests.tools.leases.one_tool import call_of
 
-from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.devvault import DevelopmentVault
 from bailiwick.tools.leases import revocation_rows
@@ -17,15 +16,7 @@ from bailiwick.tools.vault import Vault
 
 SCOPE = Scope(path="payments/refund", ttl=30)
 SECRET = "refund-secret-91ab"
-CALL = ToolCall(
-    id="call-1",
-    thread="t",
-    namespace="#message-1",
-    requester=CLERK.id,
-    agent="billing",
-    tool=ToolUse(name="issue_refund", version="1", effect="destructive"),
-    args={},
-)
+CALL = call_of("billing", "issue_refund", "destructive")
 REVOKE = "auth/token/revoke-*"
 
 
