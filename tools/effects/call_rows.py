@@ -1,14 +1,12 @@
 """Owns how calls are kept: what a row says, and the statements that change one."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    RowMapping,
     and_,
     bindparam,
     case,
@@ -20,7 +18,8 @@ from sqlalchemy import (
 from bailiwick.policies.calls import Effect, ToolCall
 from bailiwick.policies.canonical import Json
 from bailiwick.tools.records import tables
-from bailiwick.tools.records.database import insert_once
+from bailiwick.tools.records.database import now
+from bailiwick.tools.records.statements import Row, Statement, insert_once
 
 Condition: TypeAlias = ColumnElement[bool]
 
@@ -108,21 +107,21 @@ _STATE = case((_c.state != "started", _c.state), (_is_over, "in_doubt"), else_="
     "state"
 )
 
-_CLOCK = select(_clock)
-_STANDING = select(_c.key, _STATE, _c.result, _c.idempotency_key).where(
-    _c.occurrence == bindparam("of")
+_intents = select(_c.key, _STATE, _c.result, _c.idempotency_key)
+_STANDING = Statement(_intents.where(_c.occurrence == bindparam("of")))
+_ANYWHERE = Statement(
+    _intents.where(
+        _c.thread == bindparam("of"),
+        _c.tool_call_id == bindparam("id"),
+        _c.tool == bindparam("named"),
+    )
 )
-_ANYWHERE = select(_c.key, _STATE, _c.result, _c.idempotency_key).where(
-    _c.thread == bindparam("of"),
-    _c.tool_call_id == bindparam("id"),
-    _c.tool == bindparam("named"),
-)
-_END = (
+_END = Statement(
     update(tables.calls)
     .where(_c.key == bindparam("of"), _c.state == "started")
     .values(state=bindparam("new"), result=bindparam("returned"), ended_at=_clock)
 )
-_SETTLE = (
+_settle = (
     update(tables.calls)
     .where(_c.key == bindparam("of"), _is_in_doubt)
     .values(
@@ -133,8 +132,9 @@ _SETTLE = (
         ended_at=_clock,
     )
 )
-_SETTLE_LATE = _SETTLE.where(_is_over)
-_REOPEN = (
+_SETTLE = Statement(_settle)
+_SETTLE_LATE = Statement(_settle.where(_is_over))
+_REOPEN = Statement(
     update(tables.calls)
     .where(_c.key == bindparam("of"), _c.state == "retried")
     .values(state="in_doubt", result=None, settled_by=None, reason=None, ended_at=None)
@@ -148,7 +148,7 @@ def begin(
     connection: Connection, call: ToolCall, key: str, *, lasts: float, idempotency_key: str
 ) -> Intent:
     """Insert a call as started unless it is there already; tell which."""
-    now = connection.execute(_CLOCK).scalar_one()
+    begun = now(connection)
     row = {
         "key": key,
         "occurrence": call.occurrence,
@@ -163,30 +163,31 @@ def begin(
         "args": json.dumps(call.plain_args),
         "idempotency_key": idempotency_key,
         "state": "started",
-        "started_at": now,
-        "until": now + lasts,
+        "started_at": begun,
+        "until": begun + lasts,
     }
     if insert_once(connection, tables.calls, row):
         return Intent(key=key, state="new", idempotency_key=idempotency_key)
-    return Intent(**connection.execute(_STANDING, {"of": row["occurrence"]}).mappings().one())
+    (stands,) = _STANDING.all(connection, {"of": row["occurrence"]})
+    return Intent(**stands)
 
 
 def standing(connection: Connection, call: ToolCall) -> Intent | None:
     """Return what stands of a call; `None` where it never began."""
-    row = connection.execute(_STANDING, {"of": call.occurrence}).mappings().one_or_none()
+    row = _STANDING.one(connection, {"of": call.occurrence})
     return None if row is None else Intent(**row)
 
 
 def standing_anywhere(connection: Connection, call: ToolCall) -> Intent | None:
     """Return what stands of a call wherever in its thread it arose, with whichever arguments."""
     place = {"of": call.thread, "id": call.id, "named": call.tool.name}
-    row = connection.execute(_ANYWHERE, place).mappings().first()
+    row = _ANYWHERE.one(connection, place)
     return None if row is None else Intent(**row)
 
 
 def end(connection: Connection, key: str, state: State, result: str | None) -> bool:
     """Write what came of a call unless somebody has settled it; tell whether it was open."""
-    return connection.execute(_END, {"of": key, "new": state, "returned": result}).rowcount == 1
+    return _END.change(connection, {"of": key, "new": state, "returned": result}) == 1
 
 
 def settle(  # noqa: PLR0913 - one statement with its values
@@ -212,12 +213,12 @@ def settle(  # noqa: PLR0913 - one statement with its values
     """
     values = {"of": key, "new": state, "found": result, "by": by, "why": reason}
     statement = _SETTLE_LATE if only_when_over else _SETTLE
-    return connection.execute(statement, values).rowcount == 1
+    return statement.change(connection, values) == 1
 
 
 def reopen(connection: Connection, key: str) -> bool:
     """Put a call that was tried again back in doubt; tell whether this call did."""
-    return connection.execute(_REOPEN, {"of": key}).rowcount == 1
+    return _REOPEN.change(connection, {"of": key}) == 1
 
 
 def is_of(thread: str) -> Condition:
@@ -237,13 +238,11 @@ def begins_with(prefix: str) -> Condition:
 
 def read(connection: Connection, *where: Condition, limit: int | None = None) -> list[CallRecord]:
     """Return the calls that meet all conditions, oldest first."""
-    rows: Sequence[RowMapping] = (
-        connection.execute(_CALLS.where(*where).limit(limit)).mappings().all()
-    )
-    return [_record(row) for row in rows]
+    found = connection.execute(_CALLS.where(*where).limit(limit))
+    return [_record(dict(row)) for row in found.mappings().all()]
 
 
-def _record(row: RowMapping) -> CallRecord:
-    fields: dict[str, Any] = dict(row)
+def _record(row: Row) -> CallRecord:
+    fields = dict(row)
     chain, args = json.loads(fields.pop("chain")), json.loads(fields.pop("args"))
     return CallRecord(**fields, chain=tuple(chain), args=args)

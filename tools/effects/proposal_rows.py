@@ -3,9 +3,9 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-from sqlalchemy import Connection, RowMapping, bindparam, exists, select, update
+from sqlalchemy import Connection, bindparam, exists, select, update
 
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.canonical import Json
@@ -13,8 +13,9 @@ from bailiwick.policies.decisions import Decision
 from bailiwick.tools.effects import call_rows
 from bailiwick.tools.effects.call_rows import CallRecord, State
 from bailiwick.tools.records import tables
-from bailiwick.tools.records.database import insert_once
+from bailiwick.tools.records.database import now
 from bailiwick.tools.records.ledger import Entry, Ledger
+from bailiwick.tools.records.statements import Row, Statement, insert_once
 
 GRACE = 60.0
 """Seconds after which what was proposed and not begun is taken to be left by its process."""
@@ -74,20 +75,26 @@ class Proposal:
 
 
 _c = tables.proposals.c
-_PROPOSALS = select(*[column for column in _c if column.name != "proposed_at"]).order_by(
+_proposals = select(*[column for column in _c if column.name != "proposed_at"]).order_by(
     _c.thread, _c.position
 )
-_OF_CALL = _PROPOSALS.where(
-    _c.thread == bindparam("of"), _c.tool_call_id == bindparam("id"), _c.tool == bindparam("named")
+_OF_CALL = Statement(
+    _proposals.where(
+        _c.thread == bindparam("of"),
+        _c.tool_call_id == bindparam("id"),
+        _c.tool == bindparam("named"),
+    )
 )
-_OF_THREAD = _PROPOSALS.where(_c.thread == bindparam("of"))
-_BECAUSE_OF = (
-    _PROPOSALS.where(_c.call == bindparam("of")).order_by(None).order_by(_c.proposed_at, _c.thread)
+_OF_THREAD = Statement(_proposals.where(_c.thread == bindparam("of")))
+_BECAUSE_OF = Statement(
+    _proposals.where(_c.call == bindparam("of")).order_by(None).order_by(_c.proposed_at, _c.thread)
 )
-_OF_ORIGIN = _PROPOSALS.where(_c.origin == bindparam("of"), _c.state != "dropped")
+_OF_ORIGIN = Statement(_proposals.where(_c.origin == bindparam("of"), _c.state != "dropped"))
 _is_open = _c.state == "open"
-_OPEN_OF = select(_c.thread).where(_c.origin == bindparam("of"), _is_open).order_by(_c.proposed_at)
-_UNBEGUN = (
+_OPEN_OF = Statement(
+    select(_c.thread).where(_c.origin == bindparam("of"), _is_open).order_by(_c.proposed_at)
+)
+_UNBEGUN = Statement(
     select(_c.thread)
     .where(
         _is_open,
@@ -97,7 +104,7 @@ _UNBEGUN = (
     )
     .order_by(_c.proposed_at)
 )
-_CLOSE = (
+_CLOSE = Statement(
     update(tables.proposals)
     .where(_c.thread == bindparam("of"), _c.tool_call_id == bindparam("id"), _c.state == "open")
     .values(state=bindparam("new"))
@@ -120,7 +127,7 @@ def add(connection: Connection, proposal: Proposal) -> bool:
         "idempotency_key": proposal.idempotency_key,
         "requester": proposal.requester,
         "state": proposal.state,
-        "proposed_at": connection.scalars(select(tables.database_clock())).one(),
+        "proposed_at": now(connection),
     }
     return insert_once(connection, tables.proposals, row)
 
@@ -152,12 +159,12 @@ def reason(ledger: Ledger, call: ToolCall) -> str:
 
 def of_thread(connection: Connection, thread: str) -> list[Proposal]:
     """Return what is proposed in a thread, in order."""
-    return [_proposal(row) for row in connection.execute(_OF_THREAD, {"of": thread}).mappings()]
+    return [_proposal(row) for row in _OF_THREAD.all(connection, {"of": thread})]
 
 
 def of_origin(connection: Connection, thread: str) -> list[Proposal]:
     """Return what stands proposed because of the calls of a thread."""
-    return [_proposal(row) for row in connection.execute(_OF_ORIGIN, {"of": thread}).mappings()]
+    return [_proposal(row) for row in _OF_ORIGIN.all(connection, {"of": thread})]
 
 
 def end(connection: Connection, ledger: Ledger, call: CallRecord, outcome: State) -> None:
@@ -180,14 +187,13 @@ def fulfilled(connection: Connection, call: CallRecord) -> Proposal | None:
 
 def because_of(connection: Connection, call: CallRecord) -> list[Proposal]:
     """Return what was proposed because of a call, oldest first, also what came to nothing."""
-    rows = connection.execute(_BECAUSE_OF, {"of": call.key}).mappings()
-    return [_proposal(row) for row in rows]
+    return [_proposal(row) for row in _BECAUSE_OF.all(connection, {"of": call.key})]
 
 
 def open_threads(connection: Connection, origin: str | None) -> list[str]:
     """Return the threads where something is open: of an origin, or what nobody has begun."""
-    found = connection.scalars(_UNBEGUN if origin is None else _OPEN_OF, {"of": origin})
-    return list(dict.fromkeys(found))
+    found = (_UNBEGUN if origin is None else _OPEN_OF).all(connection, {"of": origin})
+    return list(dict.fromkeys(row["thread"] for row in found))
 
 
 def close(
@@ -206,9 +212,9 @@ def close(
     place = {"of": proposal.thread, "id": proposal.tool_call_id}
     match outcome:
         case "succeeded":
-            connection.execute(_CLOSE, {**place, "new": "done"})
+            _CLOSE.change(connection, {**place, "new": "done"})
         case None | "failed":
-            if connection.execute(_CLOSE, {**place, "new": "dropped"}).rowcount != 1:
+            if _CLOSE.change(connection, {**place, "new": "dropped"}) != 1:
                 return
             reopened = proposal.kind == "retry" and call_rows.reopen(connection, proposal.call)
             ledger.append(connection, proposal.origin, dropped(proposal, reopened=reopened))
@@ -241,11 +247,11 @@ def _body(proposal: Proposal) -> dict[str, Json]:
 
 def _of(connection: Connection, thread: str, tool_call_id: str, tool: str) -> Proposal | None:
     place = {"of": thread, "id": tool_call_id, "named": tool}
-    row = connection.execute(_OF_CALL, place).mappings().one_or_none()
+    row = _OF_CALL.one(connection, place)
     return None if row is None else _proposal(row)
 
 
-def _proposal(row: RowMapping) -> Proposal:
-    fields: dict[str, Any] = dict(row)
+def _proposal(row: Row) -> Proposal:
+    fields = dict(row)
     chain, args = json.loads(fields.pop("chain")), json.loads(fields.pop("args"))
     return Proposal(**fields, chain=tuple(chain), args=args)

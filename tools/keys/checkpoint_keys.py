@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Select, and_, insert, or_, select, update
 
 from bailiwick.policies.errors import CheckpointError
 from bailiwick.tools.keys.transit import DataKey, Transit, version_of
-from bailiwick.tools.records.database import insert_once
 from bailiwick.tools.records.ledger import Entry, Ledger
+from bailiwick.tools.records.statements import insert_once
 from bailiwick.tools.records.tables import checkpoint_keys, database_clock, retired_versions
 
 MOST_USES = 2**32

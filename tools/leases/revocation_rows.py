@@ -3,12 +3,12 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from bailiwick.policies.canonical import Json, canonical
 from bailiwick.tools.records import tables
+from bailiwick.tools.records.statements import Row, Statement
 
 _r = tables.revocations.c
 _clock = tables.database_clock()
@@ -55,7 +55,7 @@ def hold(
         "ttl": ttl,
         "pause": seconds,
     }
-    connection.execute(_HOLD, values)
+    _HOLD.change(connection, values)
 
 
 def keep(connection: Connection, accessors: Sequence[str], seconds: float) -> None:
@@ -65,52 +65,55 @@ def keep(connection: Connection, accessors: Sequence[str], seconds: float) -> No
 
 def is_any_due(connection: Connection) -> bool:
     """Tell whether there is a lease that nobody has seen to in its time."""
-    return bool(connection.scalar(_IS_ANY_DUE))
+    return bool(_ANY_DUE.all(connection, {}))
 
 
 def claim(connection: Connection, *, limit: int, seconds: float) -> list[OpenLease]:
     """Return leases that nobody has seen to in their time; for some seconds they are ours."""
-    due = [_open(row) for row in connection.execute(_DUE, {"many": limit}).mappings()]
+    due = [_open(row) for row in _DUE.all(connection, {"many": limit})]
     return [
         lease
         for lease in due
-        if connection.execute(
-            _CLAIM, {"which": lease.accessor, "seen": lease.due_at, "pause": seconds}
-        ).rowcount
-        == 1
+        if _CLAIM.change(
+            connection, {"which": lease.accessor, "seen": lease.due_at, "pause": seconds}
+        )
     ]
 
 
 def settle(connection: Connection, accessor: str) -> bool:
     """Forget a lease that has ended; tell whether it was still to end."""
-    return connection.execute(_SETTLE, {"which": accessor}).rowcount == 1
+    return _SETTLE.change(connection, {"which": accessor}) == 1
 
 
 def postpone(connection: Connection, accessor: str, error: str, seconds: float) -> None:
     """Write down that a lease did not end, and when to try again."""
-    connection.execute(_POSTPONE, {"which": accessor, "why": error, "pause": seconds})
+    _POSTPONE.change(connection, {"which": accessor, "why": error, "pause": seconds})
 
 
 def standing(connection: Connection) -> list[OpenLease]:
     """Return every lease whose end has not been confirmed, oldest first."""
-    return [_open(row) for row in connection.execute(_ALL).mappings()]
+    return [_open(row) for row in _ALL.all(connection, {})]
 
 
-def _open(row: RowMapping) -> OpenLease:
-    fields: dict[str, Any] = dict(row)
-    return OpenLease(**{**fields, "body": json.loads(fields["body"])})
+def _open(row: Row) -> OpenLease:
+    return OpenLease(**{**row, "body": json.loads(row["body"])})
 
 
-_ALL = select(tables.revocations, (_r.ends_at - _clock).label("left")).order_by(
+_leases = select(tables.revocations, (_r.ends_at - _clock).label("left")).order_by(
     _r.granted_at, _r.accessor
 )
-_DUE = _ALL.where(_r.due_at <= _clock).limit(bindparam("many"))
-_IS_ANY_DUE = select(exists().where(_r.due_at <= _clock))
-_HOLD = insert(tables.revocations).values(
-    granted_at=_clock,
-    ends_at=_clock + bindparam("ttl"),
-    due_at=_clock + bindparam("pause"),
-    tries=0,
+_is_due = _r.due_at <= _clock
+_ALL = Statement(_leases)
+_DUE = Statement(_leases.where(_is_due).limit(bindparam("many")))
+_ANY_DUE = Statement(select(_r.accessor).where(_is_due).limit(1))
+_HOLD = Statement(
+    insert(tables.revocations).values(
+        granted_at=_clock,
+        ends_at=_clock + bindparam("ttl"),
+        due_at=_clock + bindparam("pause"),
+        tries=0,
+    ),
+    columns=("accessor", "lease_id", "thread", "body"),
 )
 _LATER = {"due_at": _clock + bindparam("pause")}
 _KEEP = (
@@ -118,14 +121,14 @@ _KEEP = (
     .where(_r.accessor.in_(bindparam("accessors", expanding=True)))
     .values(_LATER)
 )
-_CLAIM = (
+_CLAIM = Statement(
     update(tables.revocations)
     .where(_r.accessor == bindparam("which"), _r.due_at == bindparam("seen"))
     .values(_LATER)
 )
-_POSTPONE = (
+_POSTPONE = Statement(
     update(tables.revocations)
     .where(_r.accessor == bindparam("which"))
     .values(**_LATER, tries=_r.tries + 1, error=bindparam("why"))
 )
-_SETTLE = delete(tables.revocations).where(_r.accessor == bindparam("which"))
+_SETTLE = Statement(delete(tables.revocations).where(_r.accessor == bindparam("which")))

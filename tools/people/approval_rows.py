@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    RowMapping,
     and_,
     bindparam,
     case,
@@ -23,7 +22,7 @@ from bailiwick.policies.calls import ToolUse
 from bailiwick.policies.decisions import Requirement
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.records import tables
-from bailiwick.tools.records.database import insert_once
+from bailiwick.tools.records.statements import Row, Statement, insert_once
 
 Condition: TypeAlias = ColumnElement[bool]
 
@@ -39,7 +38,6 @@ _STATE = case(
     else_=_approvals.state,
 )
 
-_NOW = select(_clock)
 _APPROVALS = select(
     _approvals.id,
     _approvals.request,
@@ -54,15 +52,17 @@ _APPROVALS = select(
     _approvals.grants,
 ).order_by(_approvals.created_at, _approvals.id)
 
-_APPROVAL = _APPROVALS.where(_approvals.id == bindparam("request"))
+_APPROVAL = Statement(_APPROVALS.where(_approvals.id == bindparam("request")))
 
-_OPEN = _APPROVALS.where(
-    _approvals.thread == bindparam("of"),
-    _is_timed,
-    _approvals.expires_at > _clock,
+_OPEN = Statement(
+    _APPROVALS.where(
+        _approvals.thread == bindparam("of"),
+        _is_timed,
+        _approvals.expires_at > _clock,
+    )
 )
 
-_MOVE = (
+_move = (
     update(tables.approvals)
     .where(
         _approvals.id == bindparam("asked"),
@@ -73,15 +73,19 @@ _MOVE = (
     .values(state=bindparam("new"))
 )
 
-_DECIDE = _MOVE.where(_approvals.grants == bindparam("before")).values(
-    grants=bindparam("after"),
-    answer=bindparam("given"),
-    decided_by=bindparam("by"),
-    decided_roles=bindparam("as"),
-    decided_at=bindparam("when"),
+_MOVE = Statement(_move)
+
+_DECIDE = Statement(
+    _move.where(_approvals.grants == bindparam("before")).values(
+        grants=bindparam("after"),
+        answer=bindparam("given"),
+        decided_by=bindparam("by"),
+        decided_roles=bindparam("as"),
+        decided_at=bindparam("when"),
+    )
 )
 
-_EXPIRE = (
+_EXPIRE = Statement(
     update(tables.approvals)
     .where(
         _approvals.id == bindparam("asked"),
@@ -90,11 +94,6 @@ _EXPIRE = (
     )
     .values(state="expired")
 )
-
-
-def now(connection: Connection) -> float:
-    """Return the database's time in epoch seconds."""
-    return connection.execute(_NOW).scalar_one()
 
 
 def is_now(state: State) -> Condition:
@@ -125,21 +124,19 @@ def is_overdue() -> Condition:
 
 def find(connection: Connection, request_id: str) -> Approval | None:
     """Return one approval with its grants, if there is such a request."""
-    row = connection.execute(_APPROVAL, {"request": request_id}).mappings().one_or_none()
+    row = _APPROVAL.one(connection, {"request": request_id})
     return None if row is None else _approval(row)
 
 
 def read(connection: Connection, *where: Condition, limit: int | None = None) -> list[Approval]:
     """Return the approvals that meet all conditions, with their grants, oldest first."""
-    rows: Sequence[RowMapping] = (
-        connection.execute(_APPROVALS.where(*where).limit(limit)).mappings().all()
-    )
-    return [_approval(row) for row in rows]
+    found = connection.execute(_APPROVALS.where(*where).limit(limit))
+    return [_approval(dict(row)) for row in found.mappings().all()]
 
 
 def read_open(connection: Connection, thread: str) -> list[Approval]:
     """Return what waits for an answer in a thread, or was approved and not used."""
-    return [_approval(row) for row in connection.execute(_OPEN, {"of": thread}).mappings().all()]
+    return [_approval(row) for row in _OPEN.all(connection, {"of": thread})]
 
 
 def add(connection: Connection, request: ApprovalRequest) -> bool:
@@ -163,7 +160,7 @@ def add(connection: Connection, request: ApprovalRequest) -> bool:
 def move(connection: Connection, request_id: str, digest: str, *, old: State, new: State) -> bool:
     """Change a state if it is `old` and has not expired; true for the first caller alone."""
     values = {"asked": request_id, "bound": digest, "old": old, "new": new}
-    return connection.execute(_MOVE, values).rowcount == 1
+    return _MOVE.change(connection, values) == 1
 
 
 def decide(connection: Connection, before: Approval, after: Approval) -> bool:
@@ -183,12 +180,12 @@ def decide(connection: Connection, before: Approval, after: Approval) -> bool:
         "before": _dumped(before.grants),
         "after": _dumped(after.grants),
     }
-    return connection.execute(_DECIDE, values).rowcount == 1
+    return _DECIDE.change(connection, values) == 1
 
 
 def expire(connection: Connection, request_id: str) -> bool:
     """Write down that a pending request has expired; tell whether this call did."""
-    return connection.execute(_EXPIRE, {"asked": request_id}).rowcount == 1
+    return _EXPIRE.change(connection, {"asked": request_id}) == 1
 
 
 def _dumped(grants: Sequence[Grant]) -> str:
@@ -200,7 +197,7 @@ def _fields(value: ApprovalRequest | Grant) -> dict[str, Any]:
     return {field.name: getattr(value, field.name) for field in fields_of(value)}
 
 
-def _request(row: RowMapping) -> ApprovalRequest:
+def _request(row: Row) -> ApprovalRequest:
     fields: dict[str, Any] = json.loads(row["request"])
     scope = fields.pop("scope")
     return ApprovalRequest(
@@ -215,7 +212,7 @@ def _request(row: RowMapping) -> ApprovalRequest:
     )
 
 
-def _approval(row: RowMapping) -> Approval:
+def _approval(row: Row) -> Approval:
     return Approval(
         request=_request(row),
         state=row["state"],

@@ -22,6 +22,7 @@ from bailiwick.tools.people import approval_rows as rows
 from bailiwick.tools.people.inbox import Inbox
 from bailiwick.tools.people.refusals import Refusals
 from bailiwick.tools.people.withdrawals import expire, withdraw
+from bailiwick.tools.records.database import now
 from bailiwick.tools.records.ledger import Ledger
 
 __all__ = ["Approval", "Approvals"]
@@ -87,9 +88,8 @@ class Approvals(Inbox):
         # Should it be lost with the machine's power, the thread asks again, in the same words.
         with self._ledger.transaction(flushes=False) as connection:
             self._ledger.lock(connection, call.thread)
-            now = rows.now(connection)
             request = ApprovalRequest.of(
-                call, decision, scope=scope, description=description, now=now
+                call, decision, scope=scope, description=description, now=now(connection)
             )
             request = replace(request, place=self._place)
             if not rows.add(connection, request):
@@ -195,7 +195,7 @@ class Approvals(Inbox):
                 # Somebody was faster.
                 asked = self._standing(connection, asked.request.id)
             if asked.state == "expired":
-                expire(self._ledger, connection, asked, due_at=rows.now(connection) + grace)
+                expire(self._ledger, connection, asked, due_at=now(connection) + grace)
         # Raised out here, so that the expiry stays written.
         raise ApprovalError(asked.ending)
 
@@ -232,8 +232,8 @@ class Approvals(Inbox):
         for approval in overdue:
             with self._ledger.transaction() as connection:
                 self._ledger.lock(connection, approval.request.thread)
-                now = rows.now(connection)
-                expired += expire(self._ledger, connection, approval, due_at=now)
+                due_at = now(connection)
+                expired += expire(self._ledger, connection, approval, due_at=due_at)
         return expired
 
     def approved(
@@ -275,14 +275,14 @@ class Approvals(Inbox):
         by: Principal,
         grace: float,
     ) -> Approval | None:
-        now = rows.now(connection)
+        at = now(connection)
         counted = authorise(approval.request, answer, by, approval.grants)
         roles = {rule.role for rule in counted} if isinstance(answer, Approve) else set[str]()
-        after = approval.after(answer, by=by, roles=roles, at=now)
+        after = approval.after(answer, by=by, roles=roles, at=at)
         if not rows.decide(connection, approval, after):
             return None
         entry = approval_records.answered(after, answer, by=by, roles=roles)
         self._ledger.append(connection, approval.request.thread, entry)
         if after.state != "pending":
-            deliveries.add(connection, approval.request, due_at=now + grace)
+            deliveries.add(connection, approval.request, due_at=at + grace)
         return after

@@ -11,8 +11,9 @@ from bailiwick.policies.approvals import Approval, ApprovalRequest
 from bailiwick.tools.people import approval_rows
 from bailiwick.tools.people.holding import Hold, hold_on
 from bailiwick.tools.records import tables
-from bailiwick.tools.records.database import insert_once
+from bailiwick.tools.records.database import now
 from bailiwick.tools.records.ledger import Ledger
+from bailiwick.tools.records.statements import Statement, insert_once
 
 SERVER = "server"
 """The place of threads that LangGraph Server keeps; those of other graphs need no name."""
@@ -186,20 +187,20 @@ class Deliveries:
         with self._ledger.transaction() as connection:
             # Two requests of one thread are two rows: only this lets one claim see the other.
             self._ledger.lock(connection, thread)
-            if connection.scalar(_BUSY, taken) or connection.execute(_TAKE, taken).rowcount < 1:
+            if _BUSY.all(connection, taken) or not _TAKE.change(connection, taken):
                 return None
-            rows = connection.execute(_TAKEN, {"token": token}).all()
+            rows = _TAKEN.all(connection, {"token": token})
             found = approval_rows.read(
-                connection, tables.approvals.c.id.in_([row.approval for row in rows])
+                connection, tables.approvals.c.id.in_([row["approval"] for row in rows])
             )
-            now = approval_rows.now(connection)
+            taken_at = now(connection)
         return Claim(
             token=token,
             thread=thread,
             requester=requester,
             approvals=tuple(found),
-            attempts=max(row.attempts for row in rows),
-            age=now - max(each.request.created_at for each in found),
+            attempts=max(row["attempts"] for row in rows),
+            age=taken_at - max(each.request.created_at for each in found),
         )
 
     def _change(self, held: Claim, **values: Any) -> bool:  # noqa: ANN401 - values and SQL expressions
@@ -227,7 +228,7 @@ def add(connection: Connection, request: ApprovalRequest, *, due_at: float) -> N
         "attempts": 0,
     }
     if hold := hold_on(request.thread, request.place):
-        until = approval_rows.now(connection) + hold.lapse
+        until = now(connection) + hold.lapse
         row |= {"claim": hold.token, "attempts": 1, "due_at": until}
     insert_once(connection, tables.deliveries, row)
 
@@ -251,12 +252,12 @@ _CANDIDATES = (
     .order_by(_d.due_at)
     .limit(20)
 )
-_BUSY = (
+_BUSY = Statement(
     select(_d.approval)
     .where(_d.thread == bindparam("of"), _is_open, _d.claim.is_not(None), _d.due_at > _CLOCK)
     .limit(1)
 )
-_TAKE = (
+_TAKE = Statement(
     update(tables.deliveries)
     .where(
         _d.thread == bindparam("of"),
@@ -267,7 +268,7 @@ _TAKE = (
     )
     .values(claim=bindparam("token"), due_at=_CLOCK + bindparam("lapse"))
 )
-_TAKEN = select(_d.approval, _d.attempts).where(_d.claim == bindparam("token"), _is_open)
+_TAKEN = Statement(select(_d.approval, _d.attempts).where(_d.claim == bindparam("token"), _is_open))
 _OPEN = (
     select(
         _d.approval,

@@ -9,8 +9,8 @@ from bailiwick.policies.principals import Principal
 from bailiwick.policies.resumes import DECISIONS, as_answer
 from bailiwick.tools.people import approval_records
 from bailiwick.tools.records import tables
-from bailiwick.tools.records.database import insert_once
 from bailiwick.tools.records.ledger import Ledger
+from bailiwick.tools.records.statements import insert_once
 
 MALFORMED = "it has not the form of an answer to this request"
 

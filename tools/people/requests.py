@@ -12,8 +12,8 @@ from bailiwick.policies.principals import Principal
 from bailiwick.tools.locations import UNTHREADED
 from bailiwick.tools.people.withdrawals import WENT_ON, withdraw_all
 from bailiwick.tools.records import tables
-from bailiwick.tools.records.database import insert_once
 from bailiwick.tools.records.ledger import Entry, Ledger
+from bailiwick.tools.records.statements import Statement, insert_once
 
 REMEMBERED = 10_000
 """How many requests are kept in memory; they never change."""
@@ -73,8 +73,8 @@ class Requests:
         with self._ledger.transaction() as connection:
             self._ledger.lock(connection, thread)
             if not insert_once(connection, tables.requests, row):
-                known: str = connection.execute(_REQUESTER, {"asked": row["key"]}).scalar_one()
-                return known
+                (known,) = _REQUESTER.all(connection, {"asked": row["key"]})
+                return str(known["requester"])
             entry = Entry("request", {"requester": principal.id, "message": key})
             self._ledger.append(connection, thread, entry)
             if is_input:
@@ -101,4 +101,6 @@ def _key(message: str, content: str) -> str:
     return digest([message, content])
 
 
-_REQUESTER = select(tables.requests.c.requester).where(tables.requests.c.key == bindparam("asked"))
+_REQUESTER = Statement(
+    select(tables.requests.c.requester).where(tables.requests.c.key == bindparam("asked"))
+)

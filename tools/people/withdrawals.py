@@ -5,6 +5,7 @@ from sqlalchemy import Connection
 from bailiwick.policies.approvals import Approval, State
 from bailiwick.tools.people import approval_records, deliveries
 from bailiwick.tools.people import approval_rows as rows
+from bailiwick.tools.records.database import now
 from bailiwick.tools.records.ledger import Ledger
 
 WENT_ON = "the conversation went on without it"
@@ -30,7 +31,7 @@ def withdraw(ledger: Ledger, connection: Connection, approval: Approval, reason:
     ):
         return False
     ledger.append(connection, asked.thread, approval_records.cancelled(asked, reason))
-    deliveries.add(connection, asked, due_at=rows.now(connection))
+    deliveries.add(connection, asked, due_at=now(connection))
     return True
 
 

@@ -3,17 +3,14 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     URL,
     Connection,
     Engine,
-    Insert,
-    Table,
     bindparam,
     create_engine,
     event,
@@ -22,7 +19,6 @@ from sqlalchemy import (
     inspect,
     select,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
@@ -30,6 +26,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from bailiwick.policies.errors import LedgerError
 from bailiwick.tools.records import database_errors, tables
 from bailiwick.tools.records.private_files import make_private
+from bailiwick.tools.records.statements import Statement
 
 WAIT = 5.0
 """Seconds for which a transaction waits for its turn."""
@@ -63,6 +60,7 @@ class Database:
         self.is_sqlite = address.get_backend_name() == "sqlite"
         self._turn = threading.Lock()
         self._engine = _engine(address, self.name)
+        self._errors = (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error)
         # What reads changes nothing, so PostgreSQL need not be told where it begins and ends.
         self._readers = (
             self._engine
@@ -92,6 +90,7 @@ class Database:
             connection.info["held"] = set()
             connection.info["lock"] = _LOCK if flushes else _LOCK_UNHURRIED
             with connection.begin():
+                connection.info["now"] = time.time() if self.is_sqlite else None
                 yield connection
 
     @contextmanager
@@ -112,7 +111,8 @@ class Database:
         """
         held: set[str] = connection.info["held"]
         if not self.is_sqlite and thread not in held:
-            connection.execute(connection.info["lock"], {"thread": thread})
+            lock: Statement = connection.info["lock"]
+            connection.info["now"] = lock.all(connection, {"thread": thread})[0]["now"]
             held.add(thread)
 
     def close(self) -> None:
@@ -135,7 +135,7 @@ class Database:
     def _plainly(self) -> Generator[None]:
         try:
             yield
-        except (SQLAlchemyError, sqlite3.Error) as error:
+        except self._errors as error:
             raise LedgerError(f"the ledger {self.name} {database_errors.sentence(error)}") from None
         except UnicodeEncodeError:
             raise LedgerError(
@@ -157,9 +157,19 @@ class Database:
             )
 
 
-_LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("thread"), _SEED)))
-# Whoever does not wait for the disk says so with the lock: that is one way to the server less.
-_LOCK_UNHURRIED = _LOCK.add_columns(func.set_config("synchronous_commit", "off", True))
+def now(connection: Connection) -> float:
+    """Return the database's time in epoch seconds, since when a transaction has had its turn."""
+    told: float | None = connection.info["now"]
+    return connection.execute(_NOW).scalar_one() if told is None else told
+
+
+_NOW = select(tables.database_clock().label("now"))
+# PostgreSQL tells the time with the lock, once it is held, and hears with it who does not wait
+# for the disk: each would be another way to the server.
+_lock = func.pg_advisory_xact_lock(func.hashtextextended(bindparam("thread"), _SEED))
+_HELD = select(_lock.label("held"), *_NOW.selected_columns)
+_LOCK = Statement(_HELD)
+_LOCK_UNHURRIED = Statement(_HELD.add_columns(func.set_config("synchronous_commit", "off", True)))
 
 
 def _address(url: str) -> URL:
@@ -211,6 +221,7 @@ def _sqlite(address: URL) -> Engine:
         address,
         connect_args={"timeout": WAIT, "check_same_thread": False},
         hide_parameters=True,
+        paramstyle="named",
         poolclass=QueuePool,
         pool_timeout=WAIT,
         # A database in memory lives as long as its one connection, which the threads take in turn.
@@ -257,18 +268,6 @@ def _try_idle_connections(engine: Engine) -> None:
             engine.dialect.do_ping(connection)
         except engine.dialect.loaded_dbapi.Error:
             raise InvalidatePoolError from None
-
-
-def insert_once(connection: Connection, table: Table, row: Mapping[str, object]) -> bool:
-    """Insert a row unless one with its key is there already; tell whether it was inserted."""
-    return connection.execute(_insert_once(connection.dialect.name, table), row).rowcount == 1
-
-
-@cache
-def _insert_once(dialect: str, table: Table) -> Insert:
-    made = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
-    # Otherwise SQLAlchemy does not ask psycopg how many rows an INSERT has made.
-    return made.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
 def _version(connection: Connection) -> int | None:

@@ -5,14 +5,15 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from sqlalchemy import Connection, Select, bindparam, insert, select, true, tuple_
+from sqlalchemy import Connection, bindparam, insert, select, tuple_
 
 from bailiwick.policies.approvals import rfc3339
 from bailiwick.policies.canonical import canonical, plain
 from bailiwick.policies.errors import LedgerError
 from bailiwick.tools.records import chain, tables
 from bailiwick.tools.records.chain import GENESIS, Break, Record, Verification
-from bailiwick.tools.records.database import Database
+from bailiwick.tools.records.database import Database, now
+from bailiwick.tools.records.statements import Statement
 
 __all__ = ["Break", "Entry", "Kind", "Ledger", "Record", "Verification", "verify_export"]
 
@@ -204,10 +205,11 @@ def verify_export(lines: Iterable[str]) -> Verification:
 
 
 def _link(connection: Connection, thread: str, appended: Sequence[_Appended]) -> None:
-    tail = connection.execute(_TAIL, {"thread": thread}).one()
-    at, previous = rfc3339(tail.now), tail.hash or GENESIS
+    last = _LAST.one(connection, {"thread": thread})
+    length, previous = (last["seq"], last["hash"]) if last else (0, GENESIS)
+    at = rfc3339(now(connection))
     rows: list[dict[str, str | int]] = []
-    for seq, (kind, text) in enumerate(appended, start=(tail.seq or 0) + 1):
+    for seq, (kind, text) in enumerate(appended, start=length + 1):
         hashed = chain.link(previous, thread=thread, seq=seq, at=at, kind=kind, text=text)
         rows.append(
             {
@@ -221,7 +223,7 @@ def _link(connection: Connection, thread: str, appended: Sequence[_Appended]) ->
             }
         )
         previous = hashed
-    connection.execute(_INSERT, rows)
+    _INSERT.each(connection, rows)
 
 
 def _text(entry: Entry) -> str:
@@ -231,21 +233,13 @@ def _text(entry: Entry) -> str:
         raise LedgerError(f"{entry.kind!r} cannot be recorded: {error}") from None
 
 
-def _tail_query() -> Select[float, int | None, str | None]:
-    table = tables.records
-    last = (
-        select(table.c.seq, table.c.hash)
-        .where(table.c.thread == bindparam("thread"))
-        .order_by(table.c.seq.desc())
-        .limit(1)
-        .subquery()
-    )
-    clock = select(tables.database_clock().label("now")).subquery()
-    return select(clock.c.now, last.c.seq, last.c.hash).select_from(clock.outerjoin(last, true()))
-
-
-_TAIL = _tail_query()
-_INSERT = insert(tables.records)
+_LAST = Statement(
+    select(tables.records.c.seq, tables.records.c.hash)
+    .where(tables.records.c.thread == bindparam("thread"))
+    .order_by(tables.records.c.seq.desc())
+    .limit(1)
+)
+_INSERT = Statement(insert(tables.records), columns=tables.records.c.keys())
 _RECORDS = select(
     tables.records.c.thread,
     tables.records.c.seq,

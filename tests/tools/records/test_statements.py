@@ -1,0 +1,71 @@
+"""A statement is run by the driver itself, and its errors are the ledger's own."""
+
+import logging
+
+import pytest
+from sqlalchemy import bindparam, select, text, update
+from tests.tools.records.entries import append, fill
+
+from bailiwick.policies.errors import LedgerError
+from bailiwick.tools.records import tables
+from bailiwick.tools.records.ledger import Entry, Ledger
+from bailiwick.tools.records.statements import Statement, insert_once
+
+OF_KIND = Statement(
+    select(tables.records.c.thread, tables.records.c.seq.label("place"))
+    .where(tables.records.c.thread == bindparam("of"), tables.records.c.kind == "decision")
+    .order_by(tables.records.c.seq)
+)
+END_OF = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+
+def test_rows_are_found_by_the_names_of_their_columns(ledger: Ledger) -> None:
+    """What the statement fixes need not be given."""
+    append(ledger, "a", Entry("decision", {}), Entry("handoff", {}), Entry("decision", {}))
+    with ledger.reading() as connection:
+        found = OF_KIND.all(connection, {"of": "a"})
+        assert found == [{"thread": "a", "place": 1}, {"thread": "a", "place": 3}]
+        assert OF_KIND.one(connection, {"of": "a"}) == found[0]
+        assert OF_KIND.one(connection, {"of": "b"}) is None
+
+
+def test_rows_that_it_changes_are_counted(ledger: Ledger) -> None:
+    """Also those that were there already: none."""
+    give = Statement(update(tables.requests).values(requester=bindparam("to")))
+    with ledger.transaction() as connection:
+        assert insert_once(connection, tables.requests, {"key": "1", "requester": "a"})
+        assert not insert_once(connection, tables.requests, {"key": "1", "requester": "b"})
+        assert insert_once(connection, tables.requests, {"key": "2", "requester": "100%"})
+        assert give.change(connection, {"to": ":c"}) == 2
+
+
+def test_a_value_that_is_not_given_is_missed(ledger: Ledger) -> None:
+    """Nothing stands for it: `NULL` would be another question."""
+    with pytest.raises(LedgerError, match="report it"), ledger.reading() as connection:
+        OF_KIND.all(connection, {})
+
+
+def test_a_connection_that_was_cut_is_not_used_again(
+    postgres_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever reads is told in a sentence, and nothing else is said."""
+    ledger, other = Ledger(postgres_url), Ledger(postgres_url)
+    fill(ledger)
+    with ledger.reading() as connection:
+        OF_KIND.all(connection, {"of": "a"})
+    with other.reading() as connection:
+        connection.execute(text(END_OF))
+    with (
+        caplog.at_level(logging.INFO),
+        pytest.raises(LedgerError, match="cannot be reached"),
+        ledger.reading() as connection,
+    ):
+        OF_KIND.all(connection, {"of": "a"})
+    with ledger.reading() as connection:
+        assert OF_KIND.all(connection, {"of": "a"})
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+    ledger.close()
+    other.close()
