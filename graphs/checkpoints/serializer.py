@@ -14,6 +14,7 @@ from langgraph.checkpoint.serde.jsonplus import (
 from langgraph.checkpoint.serde.types import (
     _DeltaSnapshot,  # pyright: ignore[reportPrivateUsage] - what a snapshot of a channel is read as
 )
+from pydantic import BaseModel
 
 from bailiwick.policies.errors import CheckpointError
 
@@ -56,6 +57,10 @@ _MESSAGES = {
     kind.__name__: (kind.__module__, kind, set(kind.model_fields))
     for kind in (AIMessage, HumanMessage, SystemMessage, ToolMessage)
 }
+
+_UNKNOWN = ("", object, set[str]())
+_SLOTS = ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
+"""What a pydantic model consists of."""
 
 Hook = Callable[[int, bytes], Any]
 
@@ -100,12 +105,15 @@ class CompactSerializer(JsonPlusSerializer):
         if tag != COMPRESSED:
             return super().loads_typed(data)
         unpacker = zlib.decompressobj(_RAW, zdict=_DICTIONARY)
-        return super().loads_typed(("msgpack", unpacker.decompress(written) + unpacker.flush()))
+        return super().loads_typed(("msgpack", unpacker.decompress(written)))
 
 
 def _hook(otherwise: Hook) -> Hook:
     """Return what builds the values that msgpack has no form for."""
-    unpack, new, fill = ormsgpack.unpackb, object.__new__, object.__setattr__
+    unpack, new = ormsgpack.unpackb, object.__new__
+    set_fields, set_names, set_extra, set_private = (
+        vars(BaseModel)[slot].__set__ for slot in _SLOTS
+    )
 
     def build(code: int, payload: bytes) -> Any:  # noqa: ANN401 - whatever was written
         if code == EXT_DELTA_SNAPSHOT:
@@ -113,18 +121,17 @@ def _hook(otherwise: Hook) -> Hook:
         if code != EXT_PYDANTIC_V2:
             return otherwise(code, payload)
         written = unpack(payload, ext_hook=build, option=_READ)
-        known = _MESSAGES.get(written[1])
-        if known is None or known[0] != written[0] or written[2].keys() != known[2]:
+        module, kind, names = _MESSAGES.get(written[1], _UNKNOWN)
+        if module != written[0] or written[2].keys() != names:
             return otherwise(code, payload)
-        _, kind, names = known
         # Filled as pydantic itself would: these values are the result of its validation, and doing
         # that again takes four times as long. All fields are set, so the set of their names never
         # changes and can be shared.
         message = new(kind)
-        fill(message, "__dict__", written[2])
-        fill(message, "__pydantic_fields_set__", names)
-        fill(message, "__pydantic_extra__", {})
-        fill(message, "__pydantic_private__", None)
+        set_fields(message, written[2])
+        set_names(message, names)
+        set_extra(message, {})
+        set_private(message, None)
         return message
 
     return build
