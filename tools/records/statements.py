@@ -66,6 +66,8 @@ class Statement:
         except dialect.loaded_dbapi.Error as error:
             if dialect.is_disconnect(error, driver, None):
                 connection.invalidate(error)
+                # A server that ends one connection has mostly ended them all.
+                connection.engine.dispose()
             raise
 
     def _compile(self, connection: Connection) -> tuple[str, Mapping[str, Any]]:

@@ -48,14 +48,14 @@ def test_a_value_that_is_not_given_is_missed(ledger: Ledger) -> None:
         OF_KIND.all(connection, {})
 
 
-def test_a_connection_that_was_cut_is_not_used_again(
+def test_connections_that_were_cut_are_not_used_again(
     postgres_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whoever reads is told in a sentence, and nothing else is said."""
+    """Whoever reads is told in a sentence, once, and nothing else is said."""
     ledger, other = Ledger(postgres_url), Ledger(postgres_url)
     fill(ledger)
-    with ledger.reading() as connection:
-        OF_KIND.all(connection, {"of": "a"})
+    with ledger.reading() as first, ledger.reading() as second:
+        assert OF_KIND.all(first, {"of": "a"}) == OF_KIND.all(second, {"of": "a"})
     with other.reading() as connection:
         connection.execute(text(END_OF))
     with (
@@ -64,8 +64,8 @@ def test_a_connection_that_was_cut_is_not_used_again(
         ledger.reading() as connection,
     ):
         OF_KIND.all(connection, {"of": "a"})
-    with ledger.reading() as connection:
-        assert OF_KIND.all(connection, {"of": "a"})
+    with ledger.reading() as first, ledger.reading() as second:
+        assert OF_KIND.all(first, {"of": "a"}) == OF_KIND.all(second, {"of": "a"})
     assert [record for record in caplog.records if record.levelno > logging.INFO] == []
     ledger.close()
     other.close()
