@@ -73,7 +73,7 @@ def vault_approles(vault_operator: VaultOperator) -> Mapping[str, AppRole]:
 @pytest.fixture
 def vault(vault_server: tuple[str, str], vault_approles: Mapping[str, AppRole]) -> Iterator[Vault]:
     """A client of that Vault for both agents."""
-    with Vault(vault_server[0], logins=vault_approles, timeout=(0.5, 0.5)) as connected:
+    with Vault(vault_server[0], logins=vault_approles, timeout=(5, 5)) as connected:
         yield connected
 
 

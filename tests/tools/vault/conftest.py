@@ -30,7 +30,7 @@ def connect(vault_server: tuple[str, str], clock: Clock) -> Iterator[Connect]:
     with ExitStack() as opened:
 
         def open_vault(methods: Mapping[str, LoginMethod]) -> Vault:
-            vault = Vault(vault_server[0], logins=methods, timeout=(0.5, 0.5), clock=clock)
+            vault = Vault(vault_server[0], logins=methods, timeout=(5, 5), clock=clock)
             return opened.enter_context(vault)
 
         yield open_vault

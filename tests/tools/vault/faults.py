@@ -57,7 +57,7 @@ ANSWERS: dict[str, tuple[dict[str, object], str]] = {
     "503": ({"status": 503}, "unseal it"),
     "nonsense": ({"status": 200, "body": b"<html>"}, "check VAULT_ADDR"),
     "half": ({"status": 200, "body": b'{"auth": {}}'}, "check VAULT_ADDR"),
-    "slow": ({"status": 500, "delay": 0.4}, "took too long to"),
+    "slow": ({"status": 500, "delay": 1.5}, "took too long to"),
     "lost": ({"loses": "request"}, "does not answer"),
 }
 FAULTS = {

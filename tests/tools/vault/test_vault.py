@@ -221,7 +221,7 @@ def test_nothing_is_taken_from_the_environment(
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("VAULT_TOKEN", vault_server[1])
-    wire = Wire(vault_server[0], timeout=(0.5, 0.5), verify=True, production=False)
+    wire = Wire(vault_server[0], timeout=(5, 5), verify=True, production=False)
     answer = wire.request("GET", "auth/token/lookup-self", to="look a token up")
     wire.close()
 

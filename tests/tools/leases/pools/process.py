@@ -29,7 +29,7 @@ class Process:
         self.now = 1000.0
         self.policy = "1"
         self.ledger = ledger
-        self.vault = Vault(address, logins=approles, timeout=(0.5, 0.5), clock=lambda: self.now)
+        self.vault = Vault(address, logins=approles, timeout=(5, 5), clock=lambda: self.now)
         self.revocations = Revocations(ledger, self.vault)
         pools = Pools(self.vault, self.revocations, lambda: self.policy, clock=lambda: self.now)
         self.leases = CallLeases(ledger, self.vault, self.revocations, pools=pools)

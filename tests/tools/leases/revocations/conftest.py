@@ -28,7 +28,7 @@ def connect(
 
     def start(*, without: str = "") -> tuple[Vault, Revocations]:
         known = {name: login for name, login in approles.items() if name != without}
-        vault = Vault(devvault.address, logins=known, timeout=(0.5, 0.5))
+        vault = Vault(devvault.address, logins=known, timeout=(5, 5))
         opened.append(vault)
         return vault, Revocations(ledger, vault)
 
