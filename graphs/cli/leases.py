@@ -1,4 +1,4 @@
-"""Owns `bailiwick audit leases` and `vault sweep`: who held what, and the end of what was left."""
+"""Owns `bailiwick audit leases`: who held what, under whose authority, and how it ended."""
 
 import json
 import sys
@@ -11,11 +11,9 @@ from rich.text import Text
 
 from bailiwick.graphs.cli.ledgers import open_ledger
 from bailiwick.graphs.cli.terminal import quoted, terminal, visible
-from bailiwick.graphs.service_vault import open_service_vault
 from bailiwick.graphs.settings import read_settings
 from bailiwick.policies.errors import LedgerError
 from bailiwick.tools.leases.lease_history import HeldLease, lease_history
-from bailiwick.tools.leases.revocations import Revocations
 from bailiwick.tools.records.ledger import Ledger
 
 STYLES = {"alive": "yellow", "unconfirmed": "red", "unknown": "red"}
@@ -33,7 +31,7 @@ def show_leases(thread: str | None, *, is_open: bool, as_json: bool) -> None:
         LedgerError: If the ledger cannot be read.
     """
     with open_ledger(read_settings()) as ledger:
-        leases = [each for each in _read(ledger, thread) if each.is_open or not is_open]
+        leases = [each for each in read_leases(ledger, thread) if each.is_open or not is_open]
     if as_json:
         for lease in leases:
             # ASCII: nothing in it that a terminal would obey.
@@ -47,32 +45,16 @@ def show_leases(thread: str | None, *, is_open: bool, as_json: bool) -> None:
     console.print(f"{len(leases)} {word}, {left} of them without a known end")
 
 
-def sweep_leases(seconds: float) -> None:
-    """End what processes that are gone have left behind, and print what is still left.
+def read_leases(ledger: Ledger, thread: str | None = None) -> list[HeldLease]:
+    """Return the leases on record, oldest first.
 
     Args:
-        seconds: For how long to try at most.
+        ledger: The ledger.
+        thread: Only this thread's.
 
     Raises:
-        LedgerError: If the ledger cannot be used.
-        VaultError: If Vault is not there.
+        LedgerError: If the ledger cannot be read.
     """
-    settings, console = read_settings(), terminal()
-    with open_ledger(settings) as ledger, open_service_vault(settings) as vault:
-        revocations = Revocations(ledger, vault)
-        taken = 0
-        while claimed := revocations.sweep():
-            taken += claimed
-            if not revocations.drain(seconds):
-                break
-        left = [lease for lease in _read(ledger) if lease.is_open]
-    console.print(f"{taken} taken over, {len(left)} of all leases without a known end")
-    for lease in left:
-        told = f"{lease.tool} of {lease.agent} in {lease.thread}: {lease.failure or lease.end}"
-        console.print(quoted(told, STYLES.get(lease.end, "")))
-
-
-def _read(ledger: Ledger, thread: str | None = None) -> list[HeldLease]:
     try:
         return list(lease_history(ledger, thread))
     except (ValueError, TypeError, KeyError):

@@ -100,6 +100,6 @@ def sweep(
     ] = 10,
 ) -> None:
     """End the leases that processes which are gone have left behind."""
-    from bailiwick.graphs.cli.leases import sweep_leases  # noqa: PLC0415 - as above
+    from bailiwick.graphs.cli.sweeping import sweep_leases  # noqa: PLC0415 - as above
 
     sweep_leases(seconds)
