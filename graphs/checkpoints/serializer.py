@@ -58,7 +58,7 @@ _MESSAGES = {
     for kind in (AIMessage, HumanMessage, SystemMessage, ToolMessage)
 }
 
-_UNKNOWN = ("", object, set[str]())
+_UNKNOWN = (object(), object, set[str]())
 _SLOTS = ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
 """What a pydantic model consists of."""
 
@@ -125,11 +125,10 @@ def _hook(otherwise: Hook) -> Hook:
         if module != written[0] or written[2].keys() != names:
             return otherwise(code, payload)
         # Filled as pydantic itself would: these values are the result of its validation, and doing
-        # that again takes four times as long. All fields are set, so the set of their names never
-        # changes and can be shared.
+        # that again takes four times as long. A field that a message gets later joins its names.
         message = new(kind)
         set_fields(message, written[2])
-        set_names(message, names)
+        set_names(message, names.copy())
         set_extra(message, {})
         set_private(message, None)
         return message

@@ -52,7 +52,7 @@ def hold(
         "lease_id": body["lease_id"],
         "thread": thread,
         "body": canonical(dict(body)).decode(),
-        "ttl": ttl,
+        "ttl": float(ttl),
         "pause": seconds,
     }
     _HOLD.change(connection, values)

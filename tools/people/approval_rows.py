@@ -22,6 +22,7 @@ from bailiwick.policies.calls import ToolUse
 from bailiwick.policies.decisions import Requirement
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.records import tables
+from bailiwick.tools.records.database import now
 from bailiwick.tools.records.statements import Row, Statement, insert_once
 
 Condition: TypeAlias = ColumnElement[bool]
@@ -90,7 +91,7 @@ _EXPIRE = Statement(
     .where(
         _approvals.id == bindparam("asked"),
         _approvals.state == "pending",
-        _approvals.expires_at <= _clock,
+        _approvals.expires_at <= bindparam("now"),
     )
     .values(state="expired")
 )
@@ -185,7 +186,8 @@ def decide(connection: Connection, before: Approval, after: Approval) -> bool:
 
 def expire(connection: Connection, request_id: str) -> bool:
     """Write down that a pending request has expired; tell whether this call did."""
-    return _EXPIRE.change(connection, {"asked": request_id}) == 1
+    # By the time that its record gets: nothing expires on record before it does.
+    return _EXPIRE.change(connection, {"asked": request_id, "now": now(connection)}) == 1
 
 
 def _dumped(grants: Sequence[Grant]) -> str:

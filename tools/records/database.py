@@ -1,31 +1,15 @@
-"""Owns the way to the ledger's database: its engine, its transactions, its errors in words."""
+"""Owns the way to the ledger's database: its transactions, their turns, its errors in words."""
 
-import sqlite3
 import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
 
-from sqlalchemy import (
-    URL,
-    Connection,
-    Engine,
-    bindparam,
-    create_engine,
-    event,
-    func,
-    insert,
-    inspect,
-    select,
-)
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, InvalidatePoolError, SQLAlchemyError
-from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+from sqlalchemy import Connection, bindparam, func, insert, inspect, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from bailiwick.policies.errors import LedgerError
-from bailiwick.tools.records import database_errors, tables
-from bailiwick.tools.records.private_files import make_private
+from bailiwick.tools.records import database_errors, engines, tables
 from bailiwick.tools.records.statements import Statement
 
 WAIT = 5.0
@@ -36,9 +20,6 @@ _CREATION = "bailiwick.schema"
 
 _SEED = 0x6261696C69776963
 """Keeps our advisory locks in PostgreSQL apart from others in the same database."""
-
-_IDLE = 30.0
-"""Seconds after which a pooled PostgreSQL connection is tried before it is used."""
 
 
 class Database:
@@ -55,11 +36,11 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        address = _address(url)
-        self.name = _name(address)
+        address = engines.address_of(url)
+        self.name = engines.name_of(address)
         self.is_sqlite = address.get_backend_name() == "sqlite"
         self._turn = threading.Lock()
-        self._engine = _engine(address, self.name)
+        self._engine = engines.connect(address, wait=WAIT)
         self._errors = (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error)
         # What reads changes nothing, so PostgreSQL need not be told where it begins and ends.
         self._readers = (
@@ -101,6 +82,7 @@ class Database:
             LedgerError: If the database fails.
         """
         with self._plainly(), self._readers.connect() as connection:
+            connection.info["now"] = None
             yield connection
 
     def lock(self, connection: Connection, thread: str) -> None:
@@ -158,7 +140,7 @@ class Database:
 
 
 def now(connection: Connection) -> float:
-    """Return the database's time in epoch seconds, since when a transaction has had its turn."""
+    """Return the database's time in epoch seconds; in a transaction, when it had its turn."""
     told: float | None = connection.info["now"]
     return connection.execute(_NOW).scalar_one() if told is None else told
 
@@ -170,104 +152,6 @@ _lock = func.pg_advisory_xact_lock(func.hashtextextended(bindparam("thread"), _S
 _HELD = select(_lock.label("held"), *_NOW.selected_columns)
 _LOCK = Statement(_HELD)
 _LOCK_UNHURRIED = Statement(_HELD.add_columns(func.set_config("synchronous_commit", "off", True)))
-
-
-def _address(url: str) -> URL:
-    try:
-        address = make_url(url)
-    except (ArgumentError, ValueError):
-        raise LedgerError(f"the ledger's URL cannot be read: {_FORMS}") from None
-    match address.drivername:
-        case "postgres" | "postgresql":
-            return address.set(drivername="postgresql+psycopg")
-        case "sqlite" | "postgresql+psycopg":
-            return address
-        case other:
-            raise LedgerError(f"the ledger does not know {other!r} databases: {_FORMS}")
-
-
-def _name(address: URL) -> str:
-    if address.get_backend_name() == "sqlite":
-        return repr(address.database or ":memory:")
-    host = address.host or address.query.get("host") or "the default host"
-    return f"{address.database!r} at {host!r}"
-
-
-def _engine(address: URL, name: str) -> Engine:
-    if address.get_backend_name() == "sqlite":
-        return _sqlite(address)
-    options = f"{address.query.get('options', '')} -c lock_timeout={int(WAIT * 1000)}".strip()
-    try:
-        engine = create_engine(
-            address.difference_update_query(["options"]),
-            connect_args={"options": options, "connect_timeout": int(WAIT)},
-            hide_parameters=True,
-            isolation_level="READ COMMITTED",
-            pool_timeout=WAIT,
-            use_native_hstore=False,
-        )
-    except ModuleNotFoundError:
-        raise LedgerError(
-            f"the ledger {name} needs psycopg: install bailiwick with its extra 'postgres'"
-        ) from None
-    _try_idle_connections(engine)
-    return engine
-
-
-def _sqlite(address: URL) -> Engine:
-    in_memory = address.database in {None, "", ":memory:"}
-    make_private(address.database)
-    engine = create_engine(
-        address,
-        connect_args={"timeout": WAIT, "check_same_thread": False},
-        hide_parameters=True,
-        paramstyle="named",
-        poolclass=QueuePool,
-        pool_timeout=WAIT,
-        # A database in memory lives as long as its one connection, which the threads take in turn.
-        pool_size=1 if in_memory else 5,
-        max_overflow=0 if in_memory else 27,
-    )
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
-        # Transactions begin where `begin` below says so, not where Python's driver guesses.
-        connection.isolation_level = None
-        connection.text_factory = _text
-        connection.create_function("database_clock", 0, time.time)
-        for pragma in ("journal_mode=WAL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}").close()
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        synchronous = connection.get_execution_options().get("bailiwick_writes")
-        driver: Any = connection.connection.driver_connection
-        if synchronous:
-            driver.execute(f"PRAGMA synchronous={synchronous}").close()
-        driver.execute("BEGIN IMMEDIATE" if synchronous else "BEGIN").close()
-
-    return engine
-
-
-def _text(stored: bytes) -> str:
-    # Bytes that somebody has overwritten must be readable, or the place could not be named.
-    return stored.decode("utf-8", "surrogateescape")
-
-
-def _try_idle_connections(engine: Engine) -> None:
-    @event.listens_for(engine, "checkin")
-    def used(_: object, entry: ConnectionPoolEntry) -> None:
-        entry.info["used"] = time.monotonic()
-
-    @event.listens_for(engine, "checkout")
-    def attempt(connection: Any, entry: ConnectionPoolEntry, _: object) -> None:  # noqa: ANN401 - whatever the driver returns
-        now = time.monotonic()
-        if now - entry.info.get("used", now) < _IDLE:
-            return
-        try:
-            engine.dialect.do_ping(connection)
-        except engine.dialect.loaded_dbapi.Error:
-            raise InvalidatePoolError from None
 
 
 def _version(connection: Connection) -> int | None:
@@ -284,6 +168,3 @@ def _created(connection: Connection) -> int:
     tables.metadata.create_all(connection)
     connection.execute(insert(tables.schema), {"version": tables.SCHEMA_VERSION})
     return tables.SCHEMA_VERSION
-
-
-_FORMS = "use sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"

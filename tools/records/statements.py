@@ -49,7 +49,8 @@ class Statement:
 
     def each(self, connection: Connection, values: Sequence[Mapping[str, object]]) -> None:
         """Insert or change once for each of several sets of values, on one way to the server."""
-        self._run(connection, values)
+        # For one the driver need not make a pipeline, which says much when the server goes away.
+        self._run(connection, values if len(values) > 1 else values[0])
 
     def _run(
         self, connection: Connection, values: Mapping[str, object] | Sequence[Mapping[str, object]]
@@ -66,8 +67,6 @@ class Statement:
         except dialect.loaded_dbapi.Error as error:
             if dialect.is_disconnect(error, driver, None):
                 connection.invalidate(error)
-                # A server that ends one connection has mostly ended them all.
-                connection.engine.dispose()
             raise
 
     def _compile(self, connection: Connection) -> tuple[str, Mapping[str, Any]]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import ormsgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.checkpoint.serde.jsonplus import EXT_PYDANTIC_V2, JsonPlusSerializer
 from langgraph.types import Send
 from tests.graphs.fakes import Office, ask, scripted
 
@@ -88,6 +89,32 @@ def test_a_message_with_other_fields_is_validated() -> None:
     odd = HumanMessage("hi", id="1", mood="good")
 
     assert serializer.loads_typed(serializer.dumps_typed([odd])) == [odd]
+
+
+def test_a_message_keeps_what_is_added_to_it() -> None:
+    """LangChain's messages take further fields; neither they nor other messages lose anything."""
+    serializer = CompactSerializer()
+
+    def again(message: BaseMessage) -> BaseMessage:
+        read: BaseMessage = serializer.loads_typed(serializer.dumps_typed(message))
+        return read
+
+    noted = again(HumanMessage("a" * 99, id="1"))
+    other = again(HumanMessage("b" * 99, id="2"))
+    noted.note = "mine"  # type: ignore[attr-defined]  # an extra field
+
+    assert other.model_fields_set == set(HumanMessage.model_fields)
+    assert again(noted) == noted
+    assert again(again(noted)).model_extra == {"note": "mine"}
+    assert again(other) == other
+
+
+def test_what_names_no_class_is_left_out() -> None:
+    """As LangGraph does: one forged value must not make a checkpoint unreadable."""
+    nameless = ormsgpack.Ext(EXT_PYDANTIC_V2, ormsgpack.packb(["", "X", {}, "model_validate_json"]))
+    written = ("msgpack", ormsgpack.packb({"a": nameless, "b": 1}))
+
+    assert CompactSerializer().loads_typed(written) == JsonPlusSerializer().loads_typed(written)
 
 
 def test_only_harmless_types_are_built() -> None:

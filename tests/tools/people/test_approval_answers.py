@@ -19,6 +19,7 @@ from tests.tools.asked import (
     consumed,
     kinds,
 )
+from tests.waiting import wait_for
 
 from bailiwick.policies.approvals import (
     Answer,
@@ -29,9 +30,11 @@ from bailiwick.policies.approvals import (
     EditedAction,
     Reject,
     Respond,
+    rfc3339,
 )
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.principals import Principal
+from bailiwick.tools.people import approval_rows
 from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.records import tables
 from bailiwick.tools.records.ledger import Ledger
@@ -171,6 +174,19 @@ def test_an_approval_that_was_not_used_in_time_is_void(
     assert not consumed(ledger, request)
     assert approvals.list(state="approved") == ()
     assert len(approvals.list(state="expired")) == 1
+
+
+def test_nothing_expires_on_record_before_it_does(ledger: Ledger, approvals: Approvals) -> None:
+    """A record has the time of its transaction, and says nothing that was not so by then."""
+    request = ask(approvals, replace(NEEDED, expires=1))
+    with ledger.transaction() as connection:
+        ledger.lock(connection, request.thread)
+        wait_for(lambda: approval_rows.find(connection, request.id).state == "expired")  # type: ignore[union-attr]  # it is there
+        assert not approval_rows.expire(connection, request.id)
+
+    assert approvals.expire() == 1
+    (record,) = ledger.records(kind="approval.expired")
+    assert record.at >= rfc3339(request.expires_at)
 
 
 def test_a_request_expires_while_time_passes(ledger: Ledger, approvals: Approvals) -> None:

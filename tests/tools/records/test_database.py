@@ -239,7 +239,7 @@ def test_an_idle_connection_is_tried_before_it_is_used(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run that waited for a person for hours does not fail on a connection cut meanwhile."""
-    monkeypatch.setattr("bailiwick.tools.records.database._IDLE", 0.0)
+    monkeypatch.setattr("bailiwick.tools.records.engines._IDLE", 0.0)
     ledger, other = Ledger(postgres_url), Ledger(postgres_url)
     append(ledger, "a", Entry("decision", {}))
     with other.reading() as connection:

@@ -1,10 +1,13 @@
 """A statement is run by the driver itself, and its errors are the ledger's own."""
 
+import gc
 import logging
+from contextlib import ExitStack
 
 import pytest
-from sqlalchemy import bindparam, select, text, update
+from sqlalchemy import bindparam, func, select, text, update
 from tests.tools.records.entries import append, fill
+from tests.waiting import wait_for
 
 from bailiwick.policies.errors import LedgerError
 from bailiwick.tools.records import tables
@@ -16,10 +19,8 @@ OF_KIND = Statement(
     .where(tables.records.c.thread == bindparam("of"), tables.records.c.kind == "decision")
     .order_by(tables.records.c.seq)
 )
-END_OF = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-)
+_AMONG = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+OTHERS, END_OTHERS = f"SELECT count(*) {_AMONG}", f"SELECT pg_terminate_backend(pid) {_AMONG}"
 
 
 def test_rows_are_found_by_the_names_of_their_columns(ledger: Ledger) -> None:
@@ -48,6 +49,36 @@ def test_a_value_that_is_not_given_is_missed(ledger: Ledger) -> None:
         OF_KIND.all(connection, {})
 
 
+def read_while_cut(ledger: Ledger, other: Ledger) -> None:
+    """Read on a connection that another one ends just before."""
+    with ledger.reading() as connection:
+        pid = connection.execute(select(func.pg_backend_pid())).scalar_one()
+        with other.reading() as ending:
+            ending.execute(select(func.pg_terminate_backend(pid)))
+        OF_KIND.all(connection, {"of": "a"})
+
+
+def test_what_goes_on_while_one_connection_is_cut_keeps_none_open(postgres_url: str) -> None:
+    """The pool knows every connection it has made, and closes them all."""
+    ledger, other = Ledger(postgres_url), Ledger(postgres_url)
+    fill(ledger)
+    gc.collect()
+    gc.disable()
+    try:
+        with ExitStack() as held:
+            several = [held.enter_context(ledger.reading()) for _ in range(8)]
+            with pytest.raises(LedgerError, match="cannot be reached"):
+                read_while_cut(ledger, other)
+            for each in several:
+                assert OF_KIND.all(each, {"of": "a"})
+        ledger.close()
+        with other.reading() as connection:
+            wait_for(lambda: connection.execute(text(OTHERS)).scalar_one() == 0)
+    finally:
+        gc.enable()
+    other.close()
+
+
 def test_connections_that_were_cut_are_not_used_again(
     postgres_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -57,7 +88,7 @@ def test_connections_that_were_cut_are_not_used_again(
     with ledger.reading() as first, ledger.reading() as second:
         assert OF_KIND.all(first, {"of": "a"}) == OF_KIND.all(second, {"of": "a"})
     with other.reading() as connection:
-        connection.execute(text(END_OF))
+        connection.execute(text(END_OTHERS))
     with (
         caplog.at_level(logging.INFO),
         pytest.raises(LedgerError, match="cannot be reached"),

@@ -1,0 +1,149 @@
+"""Owns the engine for a ledger's URL: how SQLite and PostgreSQL are connected to, and pooled."""
+
+import math
+import sqlite3
+import time
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+
+from bailiwick.policies.errors import LedgerError
+from bailiwick.tools.records.private_files import make_private
+
+_IDLE = 30.0
+"""Seconds after which a pooled PostgreSQL connection is tried before it is used."""
+
+
+def address_of(url: str) -> URL:
+    """Read a ledger's URL.
+
+    Raises:
+        LedgerError: If it is none, or names a kind of database that the ledger does not know.
+    """
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError):
+        raise LedgerError(f"the ledger's URL cannot be read: {_FORMS}") from None
+    match address.drivername:
+        case "postgres" | "postgresql":
+            return address.set(drivername="postgresql+psycopg")
+        case "sqlite" | "postgresql+psycopg":
+            return address
+        case other:
+            raise LedgerError(f"the ledger does not know {other!r} databases: {_FORMS}")
+
+
+def name_of(address: URL) -> str:
+    """Return what tells a database from others in a sentence, without a password."""
+    if address.get_backend_name() == "sqlite":
+        return repr(address.database or ":memory:")
+    host = address.host or address.query.get("host") or "the default host"
+    return f"{address.database!r} at {host!r}"
+
+
+def connect(address: URL, *, wait: float) -> Engine:
+    """Return the engine for an address; nothing is connected to yet.
+
+    Args:
+        address: The database.
+        wait: Seconds to wait for a connection, and for a lock.
+
+    Raises:
+        LedgerError: If what connects to it is not installed.
+    """
+    return (_sqlite if address.get_backend_name() == "sqlite" else _postgresql)(address, wait)
+
+
+def _postgresql(address: URL, wait: float) -> Engine:
+    options = f"{address.query.get('options', '')} -c lock_timeout={int(wait * 1000)}".strip()
+    try:
+        engine = create_engine(
+            address.difference_update_query(["options"]),
+            connect_args={"options": options, "connect_timeout": int(wait)},
+            hide_parameters=True,
+            isolation_level="READ COMMITTED",
+            pool_timeout=wait,
+            use_native_hstore=False,
+        )
+    except ModuleNotFoundError:
+        raise LedgerError(
+            f"the ledger {name_of(address)} needs psycopg: "
+            "install bailiwick with its extra 'postgres'"
+        ) from None
+    _try_doubtful_connections(engine)
+    return engine
+
+
+def _sqlite(address: URL, wait: float) -> Engine:
+    in_memory = address.database in {None, "", ":memory:"}
+    make_private(address.database)
+    engine = create_engine(
+        address,
+        connect_args={"timeout": wait, "check_same_thread": False},
+        hide_parameters=True,
+        paramstyle="named",
+        poolclass=QueuePool,
+        pool_timeout=wait,
+        # A database in memory lives as long as its one connection, which the threads take in turn.
+        pool_size=1 if in_memory else 5,
+        max_overflow=0 if in_memory else 27,
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+        # Transactions begin where `begin` below says so, not where Python's driver guesses.
+        connection.isolation_level = None
+        connection.text_factory = _text
+        connection.create_function("database_clock", 0, time.time)
+        for pragma in ("journal_mode=WAL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        synchronous = connection.get_execution_options().get("bailiwick_writes")
+        driver: Any = connection.connection.driver_connection
+        if synchronous:
+            driver.execute(f"PRAGMA synchronous={synchronous}").close()
+        driver.execute("BEGIN IMMEDIATE" if synchronous else "BEGIN").close()
+
+    return engine
+
+
+def _text(stored: bytes) -> str:
+    # Bytes that somebody has overwritten must be readable, or the place could not be named.
+    return stored.decode("utf-8", "surrogateescape")
+
+
+def _try_doubtful_connections(engine: Engine) -> None:
+    """Try a connection before it is used that was idle for long, or when another one was cut."""
+    cut = -math.inf
+
+    @event.listens_for(engine, "invalidate")
+    def lose(_: object, entry: ConnectionPoolEntry, error: BaseException | None) -> None:  # noqa: ARG001 - the signature is SQLAlchemy's
+        nonlocal cut
+        cut = time.monotonic()
+
+    @event.listens_for(engine, "connect")
+    def make(_: object, entry: ConnectionPoolEntry) -> None:
+        entry.info["tried"] = entry.info["used"] = time.monotonic()
+
+    @event.listens_for(engine, "checkin")
+    def give_back(_: object, entry: ConnectionPoolEntry) -> None:
+        entry.info["used"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def attempt(connection: Any, entry: ConnectionPoolEntry, _: object) -> None:  # noqa: ANN401 - whatever the driver returns
+        now = time.monotonic()
+        if now - entry.info["used"] < _IDLE and entry.info["tried"] > cut:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error:
+            raise InvalidatePoolError from None
+        entry.info["tried"] = now
+
+
+_FORMS = "use sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"
