@@ -72,7 +72,8 @@ def serve(
 
 
 def _bound(port: int) -> socket.socket:
-    listener = socket.socket()
+    # By its protocol asyncio tells that it is TCP, and lets no answer wait for an acknowledgement.
+    listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))

@@ -1,6 +1,8 @@
 """Small services on loopback: reachable while they last, and gone afterwards."""
 
+import asyncio
 import socket
+import sys
 import threading
 from urllib.parse import urlsplit
 
@@ -10,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.loopback import serve
@@ -38,6 +41,23 @@ def test_a_service_answers_while_its_context_lasts() -> None:
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{address}/clerk")
     assert threading.active_count() <= threads
+
+
+def test_no_answer_waits_for_an_acknowledgement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where `uvloop` is not installed: each request of a kept connection took 40 ms then."""
+    told: list[int] = []
+
+    class Telling(H11Protocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's signature
+            taken: socket.socket = transport.get_extra_info("socket")
+            told.append(taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            super().connection_made(transport)
+
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    with serve(APP, protocol=Telling) as address:
+        assert httpx.get(f"{address}/clerk").is_success
+
+    assert told == [1]
 
 
 def test_an_error_ends_the_service_too() -> None:
