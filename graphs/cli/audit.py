@@ -24,8 +24,11 @@ def show(thread: str | None) -> None:
     """
     console = terminal()
     with _ledger(thread) as ledger:
+        each = None
         for each, records in groupby(ledger.records(thread), lambda record: record.thread):
             console.print(record_table(each, records), end="\n\n")
+        if each is None:
+            console.print("Nothing is on record.")
 
 
 def verify(

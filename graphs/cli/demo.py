@@ -18,7 +18,7 @@ from bailiwick.graphs.cli.terminal import quoted, terminal
 from bailiwick.graphs.refund_desk import RefundDesk, open_refund_desk
 from bailiwick.graphs.session import Session
 from bailiwick.graphs.settings import Settings, read_settings
-from bailiwick.policies.errors import BailiwickError
+from bailiwick.policies.errors import BailiwickError, SettingsError
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.shop import Shop
 
@@ -32,8 +32,14 @@ def run_demo() -> None:
     It starts everything it needs and leaves nothing behind.
 
     Raises:
+        SettingsError: In production.
         BailiwickError: If what the demo says is not what happened.
     """
+    if read_settings().env == "production":
+        raise SettingsError(
+            "the demo starts a Vault and a shop of its own, which production does not: "
+            "take BAILIWICK_ENV=production away"
+        )
     with TemporaryDirectory() as folder:
         settings = _own_settings(Path(folder))
         with (

@@ -19,9 +19,10 @@ def open_ledger(settings: Settings) -> Generator[Ledger]:
     url = settings.database_url
     path = Path(url.removeprefix("sqlite:///"))
     # Opening it would make it, and nothing at all would be found in order.
-    if url.startswith("sqlite:") and not path.is_file():
+    if url.startswith("sqlite:") and not (path.is_file() and path.stat().st_size):
         raise LedgerError(
-            f"there is no ledger at {url!r}: set BAILIWICK_DATABASE_URL to where it is"
+            f"there is no ledger at {url!r}: set BAILIWICK_DATABASE_URL to where it is; "
+            "`bailiwick run` makes one"
         )
     with closing(Ledger(url)) as ledger:
         yield ledger

@@ -3,9 +3,10 @@
 import sys
 
 from bailiwick.graphs.cli.ledgers import open_ledger
-from bailiwick.graphs.cli.terminal import quoted, terminal
+from bailiwick.graphs.cli.terminal import terminal
 from bailiwick.graphs.service_vault import open_service_vault
 from bailiwick.graphs.settings import Settings, read_settings
+from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.keys.transit import Transit
 from bailiwick.tools.provision.services import LEDGER, LEDGER_KEY
 from bailiwick.tools.records.ledger_seals import public_key, seal
@@ -16,10 +17,11 @@ def seal_ledger() -> None:
     """Seal the ledger; print the seal on stdout, and what it covers on stderr.
 
     Raises:
+        SettingsError: If no Vault is named.
         LedgerError: If the ledger is not as it was sealed before, is empty or cannot be used.
         VaultError: If Vault refuses or is not there.
     """
-    settings, notes = read_settings(), terminal(stderr=True)
+    settings, notes = _settings(), terminal(stderr=True)
     with open_ledger(settings) as ledger, open_service_vault(settings) as vault:
         made = seal(ledger, _transit(vault))
     said = made.statement
@@ -28,32 +30,28 @@ def seal_ledger() -> None:
         f"[green]sealed[/]: {said.records} records in {said.threads} threads, seal {said.number}"
     )
     notes.print("Keep the line above where whoever can write the ledger cannot.", style="dim")
-    _warn(settings)
 
 
 def print_key() -> None:
     """Print the public key of each version of the key that seals.
 
     Raises:
+        SettingsError: If no Vault is named.
         VaultError: If Vault refuses or is not there.
     """
-    settings = read_settings()
-    with open_service_vault(settings) as vault:
+    with open_service_vault(_settings()) as vault:
         sys.stdout.write(public_key(_transit(vault)))
-    _warn(settings)
 
 
 def _transit(vault: Vault) -> Transit:
     return Transit(vault=vault, name=LEDGER_KEY, identity=LEDGER.identity)
 
 
-def _warn(settings: Settings) -> None:
+def _settings() -> Settings:
+    settings = read_settings()
     if settings.vault_addr is None:
-        terminal(stderr=True).print(
-            quoted(
-                "That key was made for this command and is gone with it: nothing else can be "
-                "checked with it. Run `bailiwick vault dev`, or set VAULT_ADDR to a Vault that "
-                "lasts.",
-                "yellow",
-            )
+        raise SettingsError(
+            "VAULT_ADDR is not set: a seal is worth as much as its key lasts; name your Vault, or "
+            "the one that `bailiwick vault dev` runs"
         )
+    return settings

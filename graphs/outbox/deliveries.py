@@ -19,6 +19,7 @@ from bailiwick.graphs.outbox.waiting import Move, next_move
 from bailiwick.policies.approvals import Approval
 from bailiwick.policies.errors import BailiwickError, LedgerError
 from bailiwick.tools.guard import Guard
+from bailiwick.tools.keys.checkpoint_keys import Forgotten
 from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.people.deliveries import FIRST, LAPSE, LONGEST, Claim, Deliveries, backoff
 
@@ -186,6 +187,9 @@ def _carry(threads: Threads, outbox: Deliveries, claim: Claim) -> Report:
                 threads.run(claim, move.given)
     except UnderWay as other:
         move = Move(kind="look", reason=str(other))
+    except Forgotten:
+        # It can never go on, so there is nobody to tell.
+        move = Move(kind="rest")
     except Exception as error:  # noqa: BLE001 - whatever a graph raises, the thread is tried again
         return _failed(outbox, claim, error, attempts)
     return _done(outbox, claim, move)
@@ -202,6 +206,8 @@ async def _acarry(threads: AsyncThreads, outbox: Deliveries, claim: Claim) -> Re
                     await threads.arun(claim, move.given)
         except UnderWay as other:
             move = Move(kind="look", reason=str(other))
+        except Forgotten:
+            move = Move(kind="rest")
         except Exception as error:  # noqa: BLE001 - as above
             return await asyncio.to_thread(_failed, outbox, claim, error, attempts)
         return await asyncio.to_thread(_done, outbox, claim, move)

@@ -67,7 +67,7 @@ def test_a_login_that_died_and_cannot_be_had_again(
     assert desk.refunded == []
     assert thread.results() == [REFUSAL]
     (told,) = operators_log(caplog)
-    assert "good for one login: give it a new one with `bailiwick vault bootstrap billing`" in told
+    assert "good for one login: give it a new one with `bailiwick vault bootstrap billing " in told
     _, again = let_in_once(ground)
     with again:
         later = billing(over(desk, again))

@@ -1,10 +1,9 @@
 """Promise 3, at rest: whoever has the checkpoints' database reads nothing and changes nothing."""
 
-from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from langchain_core.messages import HumanMessage
@@ -12,69 +11,19 @@ from tests.conftest import Cluster
 from tests.stories import rows
 from tests.stories.databases import Place, copy_thread, execute
 from tests.stories.desk import Desk, Thread
-from tests.stories.engines import OPENERS
+from tests.stories.engines import OPENERS, AsyncEngine
 from tests.stories.ground import Ground
-from tests.stories.people import CUSTOMER, MANAGER, ORDER, REQUEST
+from tests.stories.people import CUSTOMER, MANAGER, ORDER
+from tests.stories.shut import ASKED, SENTENCE, Shut
 
-from bailiwick.graphs.checkpoints.checkpoint_sealing import create_sealing
+from bailiwick.graphs.outbox.deliveries import Report, adeliver, deliver
 from bailiwick.graphs.refund_desk import open_refund_desk
 from bailiwick.graphs.service_vault import open_service_vault
-from bailiwick.graphs.settings import Settings
-from bailiwick.policies.errors import CheckpointError, VaultError
-from bailiwick.tools.keys.checkpoint_keys import CheckpointKeys
-from bailiwick.tools.keys.transit import Transit
+from bailiwick.policies.approvals import Approve
+from bailiwick.policies.errors import ApprovalError, CheckpointError, VaultError
 from bailiwick.tools.provision import VaultOperator
-from bailiwick.tools.provision.services import CHECKPOINT_KEY, CHECKPOINT_KEYS
+from bailiwick.tools.provision.services import CHECKPOINT_KEY
 from bailiwick.tools.shop.tools import create_shop_tools
-from bailiwick.tools.vault import Vault
-
-SENTENCE = "the lamp from grandmother arrived in pieces"
-ASKED = f"{REQUEST}: {SENTENCE}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shut:
-    """Hold a desk whose checkpoints are sealed.
-
-    Attributes:
-        desk: The desk.
-        place: Its databases.
-        settings: Its settings.
-        way: How it runs graphs.
-        vault: A connection for services of the house.
-        operator: Vault's operator.
-    """
-
-    desk: Desk
-    place: Place
-    settings: Settings
-    way: str
-    vault: Vault
-    operator: VaultOperator
-
-    @property
-    def keeper(self) -> CheckpointKeys:
-        """The keys, as an operator renews and destroys them."""
-        identity = CHECKPOINT_KEYS.identity
-        transit = Transit(vault=self.vault, name=CHECKPOINT_KEY, identity=identity)
-        return CheckpointKeys(self.desk.guard.ledger, transit)
-
-    def asked(self) -> Thread:
-        """Return a new thread that was asked the sentence, and waits for a manager."""
-        thread = self.desk.thread()
-        thread.run({"messages": [HumanMessage(ASKED)]}, CUSTOMER)
-        assert SENTENCE in thread.said()
-        assert thread.waiting()
-        return thread
-
-    @contextmanager
-    def elsewhere(self, thread: Thread) -> Generator[Thread]:
-        """Give the thread as another process sees it, that has no key yet."""
-        ledger = self.desk.guard.ledger
-        sealing = create_sealing(self.settings, ledger, self.vault)
-        with OPENERS[self.way](self.place.checkpoints, sealing) as engine:
-            app: Any = self.desk.app.copy(update={"checkpointer": engine.checkpointer})
-            yield Thread(desk=replace(self.desk, engine=engine), app=app, id=thread.id)
 
 
 @pytest.fixture(scope="module")
@@ -294,3 +243,28 @@ def test_a_forgotten_thread_is_unreadable_from_a_backup_too(shut: Shut) -> None:
     rows.restore(ledger, *rows.KEYS, name="new")
     with shut.elsewhere(other) as fresh:
         assert SENTENCE in fresh.said()
+
+
+def carried(thread: Thread) -> list[Report]:
+    """Have the outbox carry what has ended in a thread."""
+    engine, guard = thread.desk.engine, thread.desk.guard
+    if isinstance(engine, AsyncEngine):
+        return engine.loop.run(adeliver(thread.app, guard, thread=thread.id))
+    return deliver(thread.app, guard, thread=thread.id)
+
+
+def test_a_forgotten_thread_asks_nobody_any_more(shut: Shut) -> None:
+    """What waited in it is withdrawn, and the outbox has nobody to tell."""
+    thread, approvals = shut.asked(), shut.desk.guard.approvals
+    (asked,), before = approvals.pending(thread.id), shut.desk.refunded
+    approve = Approve(action_digest=asked.request.digest)
+
+    shut.keeper.forget(thread.id, "clerk")
+
+    with pytest.raises(ApprovalError, match="is cancelled"):
+        approvals.answer(asked.request.id, approve, by=MANAGER)
+    with shut.elsewhere(thread) as fresh:
+        (report,) = carried(fresh)
+    assert report.outcome == "passed"
+    assert approvals.outbox().list(thread.id) == ()
+    assert shut.desk.refunded == before

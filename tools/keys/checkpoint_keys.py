@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, and_, insert, or_, select, update
 
 from bailiwick.policies.errors import CheckpointError
 from bailiwick.tools.keys.transit import DataKey, Transit, version_of
+from bailiwick.tools.people.withdrawals import withdraw_all
 from bailiwick.tools.records.ledger import Entry, Ledger
 from bailiwick.tools.records.statements import insert_once
 from bailiwick.tools.records.tables import checkpoint_keys, database_clock, retired_versions
@@ -25,6 +26,7 @@ LOT = 2**16
 
 _LOCK = "bailiwick.checkpoint_keys"
 _BATCH = 200
+_FORGOTTEN = "the thread was forgotten"
 _TABLE = checkpoint_keys.c
 
 
@@ -192,7 +194,8 @@ class CheckpointKeys:
     def forget(self, thread: str, by: str) -> int:
         """Destroy every key of a thread and record who did it; return how many there were.
 
-        Copies of the table from before still hold them, until `retire`.
+        What was asked in it is withdrawn: the thread can never go on. Copies of the table from
+        before still hold them, until `retire`.
 
         Raises:
             CheckpointError: If the thread has no key of its own.
@@ -210,6 +213,7 @@ class CheckpointKeys:
                 raise CheckpointError(_no_key(connection, thread))
             body = {"by": by, "keys": destroyed}
             self._ledger.append(connection, thread, Entry("checkpoints.forgotten", body))
+            withdraw_all(self._ledger, connection, thread, _FORGOTTEN)
             return destroyed
 
     def _pages(self) -> Iterator[list[WrappedKey]]:

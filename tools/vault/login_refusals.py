@@ -11,7 +11,7 @@ def secret_id(agent: str) -> Refusals:
     return {
         INVALID: (
             f"agent {agent!r} cannot log in: its secret id is spent or wrong: "
-            f"give it a new one with `bailiwick vault bootstrap {agent}`"
+            f"give it a new one with {_bootstrap(agent)}"
         ),
         FORBIDDEN: (
             f"agent {agent!r} may not log in: its AppRole is locked out or bound to another "
@@ -23,14 +23,21 @@ def secret_id(agent: str) -> Refusals:
 
 def no_login(agent: str) -> str:
     """Say that nobody told what an agent logs in with."""
-    return f"agent {agent!r} has no AppRole: provision it"
+    return (
+        f"agent {agent!r} has nothing to log in with: put its AppRole into the file that "
+        f"BAILIWICK_APPROLES names, with {_bootstrap(agent)}"
+    )
+
+
+def _bootstrap(agent: str) -> str:
+    return f"`bailiwick vault bootstrap {agent} --approles FILE`; without a name it renews all"
 
 
 def used_up(agent: str) -> str:
     """Say that the only secret id has been used."""
     return (
         f"agent {agent!r} cannot log in: its secret id was opened here before and was good for one "
-        f"login: give it a new one with `bailiwick vault bootstrap {agent}`"
+        f"login: give it a new one with {_bootstrap(agent)}"
     )
 
 
@@ -42,7 +49,7 @@ def intercepted(agent: str, accessor: str) -> str:
         f"SECURITY: the wrapped secret id of agent {agent!r} was opened before this process could, "
         "or its time was up: somebody else may hold it. "
         + (f"Destroy it with {destroy}; " if accessor else "")
-        + f"see in Vault's audit who unwrapped it; then run `bailiwick vault bootstrap {agent}`"
+        + f"see in Vault's audit who unwrapped it; then run {_bootstrap(agent)}"
     )
 
 
@@ -51,7 +58,7 @@ def planted(agent: str, path: str) -> str:
     return (
         f"SECURITY: what agent {agent!r} was given to unwrap comes from {path!r} and not from its "
         "own AppRole: somebody put it there. It was not opened; see in Vault's audit who made it, "
-        f"then run `bailiwick vault bootstrap {agent}`"
+        f"then run {_bootstrap(agent)}"
     )
 
 

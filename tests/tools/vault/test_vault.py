@@ -32,7 +32,11 @@ def test_an_agent_without_an_approle_gets_nothing(vault_server: tuple[str, str])
     with Vault(vault_server[0], logins={}) as vault, pytest.raises(VaultError) as caught:
         vault.lease(REFUND, agent="billing", tool="issue_refund", meta={})
 
-    assert str(caught.value) == "agent 'billing' has no AppRole: provision it"
+    assert str(caught.value) == (
+        "agent 'billing' has nothing to log in with: put its AppRole into the file that "
+        "BAILIWICK_APPROLES names, with `bailiwick vault bootstrap billing --approles FILE`; "
+        "without a name it renews all"
+    )
 
 
 def test_a_lease_holds_the_secret_of_its_scope(vault: Vault) -> None:
@@ -137,7 +141,7 @@ def test_a_spent_secret_id_names_its_remedy(
 
     assert str(caught.value) == (
         "agent 'billing' cannot log in: its secret id is spent or wrong: give it a new one with "
-        "`bailiwick vault bootstrap billing`"
+        "`bailiwick vault bootstrap billing --approles FILE`; without a name it renews all"
     )
 
 

@@ -69,7 +69,7 @@ def test_a_restart_with_an_opened_file_is_no_alarm(
 
     (message,) = messages
     assert "SECURITY" not in message
-    assert "`bailiwick vault bootstrap courier`" in message
+    assert "`bailiwick vault bootstrap courier --approles FILE`" in message
 
 
 def test_without_a_file_it_prints_what_to_hand_on(
