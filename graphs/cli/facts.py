@@ -30,7 +30,7 @@ def asked(request: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 def _until(expires_at: str) -> str:
     until = datetime.fromisoformat(expires_at)
     minutes = max(0, round((until - datetime.now(UTC)).total_seconds() / 60))
-    return f"{until.astimezone():%Y-%m-%d %H:%M:%S}, {minutes} min from now"
+    return f"{until.astimezone():%Y-%m-%d %H:%M:%S %Z}, {minutes} min from now"
 
 
 def faults(error: ValidationError) -> str:

@@ -65,11 +65,15 @@ def undo_thread(thread: str) -> None:
     """Propose to undo what succeeded in a thread.
 
     Raises:
-        CallError: If the arguments of an undoing call cannot be built.
+        CallError: If the thread has no calls, or the arguments of an undoing call cannot be built.
         BailiwickError: If something the refund desk needs cannot be used.
     """
     settings, console = read_settings(), terminal()
     with _opened(settings) as (desk, app):
+        if not desk.guard.calls.list(thread=thread):
+            raise CallError(
+                f"no call of thread {thread!r} is on record: `bailiwick calls ls` names the threads"
+            )
         made = desk.proposals.undo(app, thread, requester=requester(settings))
         for each in made:
             console.print(quoted(f"{each.agent} is to call {spelled(each.tool, each.args)}"))
@@ -77,7 +81,10 @@ def undo_thread(thread: str) -> None:
         for other in dict.fromkeys([*(each.thread for each in made[:1]), *still_open]):
             _tell_thread(console, app, other)
     if not made and not still_open:
-        console.print("Nothing is left to undo there.")
+        console.print(
+            "Nothing is left to undo there: what succeeded was undone before, or its tool declares "
+            "nothing that undoes it."
+        )
 
 
 @contextmanager

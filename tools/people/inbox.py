@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 from bailiwick.policies.approvals import Approval, State
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.tools.people import approval_rows as rows
-from bailiwick.tools.records.ids import only
+from bailiwick.tools.records.ids import LISTED, only
 from bailiwick.tools.records.ledger import Ledger
 
 
@@ -74,5 +74,7 @@ class Inbox:
 
     def _standing(self, connection: Connection, request_id: str) -> Approval:
         if (approval := rows.find(connection, request_id)) is None:
-            raise ApprovalError(f"there is no request {request_id!r}: list those there are")
+            raise ApprovalError(
+                f"there is no request {request_id!r}: {LISTED['request']} lists those there are"
+            )
         return approval

@@ -8,17 +8,21 @@ from bailiwick.policies.errors import BailiwickError
 T = TypeVar("T")
 
 
+LISTED = {"call": "`bailiwick calls ls`", "request": "`bailiwick approvals ls --all`"}
+"""Which command lists what there is of a kind."""
+
+
 def only(found: Mapping[str, T], beginning: str, kind: str, error: type[BailiwickError]) -> T:
     """Return what was found by the beginning of its id, if that is one thing.
 
     Args:
         found: What there is, by its whole id.
         beginning: The digits that were given.
-        kind: What it is called, such as `request`.
+        kind: What it is called: `call` or `request`.
         error: What to raise if there is none, or more than one.
     """
     if not found:
-        raise error(f"there is no {kind} {beginning!r}: list those there are")
+        raise error(f"there is no {kind} {beginning!r}: {LISTED[kind]} lists those there are")
     if len(found) > 1:
         one, other, *_ = found
         raise error(

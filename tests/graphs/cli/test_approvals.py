@@ -69,7 +69,7 @@ def test_what_a_person_needs_to_decide_is_listed(bailiwick: Command, approvals: 
         "asked by customer",
         "money moves: a manager must agree, but not who asked (rule refund-needs-a-manager)",
         "payments/refund for 60 s, leased after the approval",
-        "15 min from now",
+        " UTC, 15 min from now",
     ):
         assert part in shown
     assert request.digest not in shown

@@ -53,7 +53,9 @@ def test_an_empty_ledger_has_no_calls(bailiwick: Command, ledger: Ledger) -> Non
     assert json.loads(bailiwick("calls", "ls", "--json").out) == []
     missing = bailiwick("calls", "show", "abc")
     assert (missing.status, "there is no call 'abc'" in missing.err) == (1, True)
-    assert "Nothing is left to undo there." in bailiwick("calls", "undo", "thread-1").out
+    outcome = bailiwick("calls", "undo", "thread-1")
+    assert outcome.status == 1
+    assert "no call of thread 'thread-1' is on record: `bailiwick calls ls`" in outcome.err
 
 
 def test_what_is_in_doubt_is_listed_with_what_to_do(bailiwick: Command, ledger: Ledger) -> None:
