@@ -65,7 +65,11 @@ def _tell_elsewhere(console: Console, ledger: Ledger) -> None:
 
 
 def _tell(console: Console, app: App, report: Report) -> None:
+    if report.outcome != "resumed":
+        console.print(report_line(report))
+        return
     session = Session(app, report.thread, lambda _: None)
-    console.print(report_line(report, len(session.waiting())))
-    if report.outcome == "resumed" and not session.waiting():
+    waiting = session.waiting()
+    console.print(report_line(report, len(waiting)))
+    if not waiting:
         console.print(quoted(session.last(), lines=True))

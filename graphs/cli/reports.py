@@ -7,7 +7,7 @@ from bailiwick.graphs.outbox.deliveries import Report
 
 WORDS = {
     "resumed": "went on",
-    "passed": "had gone on already",
+    "passed": "needs nothing more",
     "postponed": "is looked at again later",
     "failed": "broke off and is tried again later",
 }

@@ -28,6 +28,8 @@ __all__ = ["App", "Report", "adeliver", "adeliver_to", "deliver", "keep_deliveri
 PAUSE = 1.0
 """Seconds between two looks at the outbox."""
 
+_FORGOTTEN = "it was forgotten"
+
 Outcome: TypeAlias = Literal["resumed", "passed", "postponed", "failed"]
 
 logger = logging.getLogger(__name__)
@@ -41,9 +43,9 @@ class Report:
         thread: The thread.
         approvals: The requests that had ended.
         outcome: `resumed` (it went on, and ended or waits for something else), `passed` (it had
-            gone on already), `postponed` (to be looked at again) or `failed` (its run broke off; to
-            be tried again).
-        reason: Why it was postponed or failed.
+            gone on already, or never can), `postponed` (to be looked at again) or `failed` (its run
+            broke off; to be tried again).
+        reason: Why it was postponed, failed, or can never go on.
     """
 
     thread: str
@@ -189,7 +191,7 @@ def _carry(threads: Threads, outbox: Deliveries, claim: Claim) -> Report:
         move = Move(kind="look", reason=str(other))
     except Forgotten:
         # It can never go on, so there is nobody to tell.
-        move = Move(kind="rest")
+        move = Move(kind="rest", reason=_FORGOTTEN)
     except Exception as error:  # noqa: BLE001 - whatever a graph raises, the thread is tried again
         return _failed(outbox, claim, error, attempts)
     return _done(outbox, claim, move)
@@ -207,7 +209,7 @@ async def _acarry(threads: AsyncThreads, outbox: Deliveries, claim: Claim) -> Re
         except UnderWay as other:
             move = Move(kind="look", reason=str(other))
         except Forgotten:
-            move = Move(kind="rest")
+            move = Move(kind="rest", reason=_FORGOTTEN)
         except Exception as error:  # noqa: BLE001 - as above
             return await asyncio.to_thread(_failed, outbox, claim, error, attempts)
         return await asyncio.to_thread(_done, outbox, claim, move)
@@ -223,7 +225,7 @@ def _done(outbox: Deliveries, claim: Claim, move: Move) -> Report:
         case "run" | "rest":
             if not outbox.end(claim):
                 return _report(claim, "postponed", "another deliverer has taken over")
-            return _report(claim, "resumed" if move.kind == "run" else "passed")
+            return _report(claim, "resumed" if move.kind == "run" else "passed", move.reason)
 
 
 def _failed(outbox: Deliveries, claim: Claim, error: Exception, attempts: int) -> Report:

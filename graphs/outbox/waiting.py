@@ -24,7 +24,7 @@ class Move:
     Attributes:
         kind: A run, another look, or nothing more.
         given: What the run is given.
-        reason: Why to look again.
+        reason: Why to look again, or why it never can go on.
     """
 
     kind: Literal["run", "look", "rest"]
