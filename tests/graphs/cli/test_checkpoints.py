@@ -1,6 +1,7 @@
 """`bailiwick checkpoints`: keys wrapped anew and destroyed, and what is said on the way."""
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -93,6 +94,24 @@ def test_a_thread_is_forgotten_once(bailiwick: Command, monkeypatch: pytest.Monk
     assert "was forgotten before" in bailiwick("checkpoints", "forget", "one", "--yes").err
     shown = bailiwick("audit", "show", "--thread", "one").out
     assert "destroys the key of the checkpoints" in shown
+
+
+@pytest.mark.usefixtures("devvault")
+def test_what_waits_in_a_forgotten_thread_is_over(
+    bailiwick: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is asked any more, and delivering ends there once, in a sentence."""
+    monkeypatch.setenv("BAILIWICK_ENCRYPT", "transit")
+    answer(monkeypatch, "later\n")
+    (thread,) = set(re.findall("run-[0-9a-f]+", bailiwick("run", "Refund order A-1001").out))
+    assert thread in bailiwick("approvals", "ls").out
+
+    assert bailiwick("checkpoints", "forget", thread, "--yes").status == 0
+
+    assert bailiwick("approvals", "ls").out == "Nothing waits for an answer.\n"
+    delivered = bailiwick("approvals", "deliver")
+    assert delivered.out == f"thread {thread} needs nothing more: it was forgotten\n"
+    assert (delivered.status, bailiwick("approvals", "deliver").out) == (0, "")
 
 
 @pytest.mark.usefixtures("devvault")
