@@ -87,9 +87,21 @@ class Approval:
             return f"{asked} expired at {rfc3339(request.expires_at)}: have the agent ask again"
         if self.decided_by is None or self.decided_at is None:
             return f"{asked} is {self.state}: nothing is left to answer"
-        word = "approved and used" if self.state == "consumed" else self.state
         when = rfc3339(self.decided_at)
-        return f"{asked} was {word} by {self.decided_by!r} at {when}: nothing is left to answer"
+        return (
+            f"{asked} was {self._how} by {self.decided_by!r} at {when}: nothing is left to answer"
+        )
+
+    @property
+    def _how(self) -> str:
+        # An edit and a response cancel the request, which is not what the person did.
+        match self.answer:
+            case Edit():
+                return "edited"
+            case Respond():
+                return "answered in the tool's place"
+            case _:
+                return "approved and used" if self.state == "consumed" else self.state
 
     def check_pending(self) -> None:
         """Refuse unless the request is open.

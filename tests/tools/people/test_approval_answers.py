@@ -79,11 +79,11 @@ def test_a_quorum_takes_different_people(ledger: Ledger, approvals: Approvals) -
 
 
 @pytest.mark.parametrize(
-    ("answer", "state"),
+    ("answer", "state", "how"),
     [
-        (rejected, "rejected"),
-        (responded, "cancelled"),
-        (edited, "cancelled"),
+        (rejected, "rejected", "rejected"),
+        (responded, "cancelled", "answered in the tool's place"),
+        (edited, "cancelled", "edited"),
     ],
     ids=["reject", "respond", "edit"],
 )
@@ -92,6 +92,7 @@ def test_other_answers_end_the_request(
     approvals: Approvals,
     answer: Callable[[ApprovalRequest], Answer],
     state: str,
+    how: str,
 ) -> None:
     """The answer is kept, this call can never run, and a second answer learns who was first."""
     request = ask(approvals, TWO_NEEDED)
@@ -101,7 +102,7 @@ def test_other_answers_end_the_request(
     assert (ended.state, ended.answer, ended.decided_by) == (state, given, "manager")
     assert approvals.get(request.id) == ended
     assert not consumed(ledger, request)
-    with pytest.raises(ApprovalError, match=rf"was {state} by 'manager' at .*: nothing is left"):
+    with pytest.raises(ApprovalError, match=rf"was {how} by 'manager' at .*: nothing is left"):
         approvals.answer(request.id, approve(request), by=Principal(id="x", roles=MANAGER.roles))
     recorded = list(ledger.records(kind="approval.answered"))[-1].body
     assert (recorded["answer"], recorded["roles"]) == (given.model_dump(), [])
