@@ -35,11 +35,6 @@ def run_demo() -> None:
         SettingsError: In production.
         BailiwickError: If what the demo says is not what happened.
     """
-    if read_settings().env == "production":
-        raise SettingsError(
-            "the demo starts a Vault and a shop of its own, which production does not: "
-            "take BAILIWICK_ENV=production away"
-        )
     with TemporaryDirectory() as folder:
         settings = _own_settings(Path(folder))
         with (
@@ -54,8 +49,13 @@ def run_demo() -> None:
 
 
 def _own_settings(folder: Path) -> Settings:
+    settings = read_settings()
+    if settings.env == "production":
+        raise SettingsError(
+            "the demo starts a Vault and a shop of its own, which production does not: "
+            "take BAILIWICK_ENV=production away"
+        )
     own = {
-        "env": "development",
         "database_url": f"sqlite:///{folder / 'ledger.db'}",
         "checkpoint_url": None,
         "policy": None,
@@ -65,7 +65,7 @@ def _own_settings(folder: Path) -> Settings:
         # Any other model may be too clever for the second act, and costs money.
         "model": SCRIPTED,
     }
-    return read_settings().model_copy(update=own)
+    return settings.model_copy(update=own)
 
 
 class Demo:

@@ -52,6 +52,7 @@ def hold(
         "lease_id": body["lease_id"],
         "thread": thread,
         "body": canonical(dict(body)).decode(),
+        # Vault's own number, whatever it is: SQLite has no integers beyond 64 bits.
         "ttl": float(ttl),
         "pause": seconds,
     }

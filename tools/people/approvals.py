@@ -232,8 +232,7 @@ class Approvals(Inbox):
         for approval in overdue:
             with self._ledger.transaction() as connection:
                 self._ledger.lock(connection, approval.request.thread)
-                due_at = now(connection)
-                expired += expire(self._ledger, connection, approval, due_at=due_at)
+                expired += expire(self._ledger, connection, approval, due_at=now(connection))
         return expired
 
     def approved(

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, Subquery, and_, bindparam, func, inse
 from bailiwick.policies.approvals import rfc3339
 from bailiwick.policies.errors import LedgerError
 from bailiwick.tools.records.chain import GENESIS
+from bailiwick.tools.records.database import now
 from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.records.seals import (
     Head,
@@ -24,7 +25,7 @@ from bailiwick.tools.records.seals import (
     to_pem,
     unchained,
 )
-from bailiwick.tools.records.tables import database_clock, records, sealed_heads, seals
+from bailiwick.tools.records.tables import records, sealed_heads, seals
 
 _LOCK = "bailiwick.seals"
 
@@ -58,7 +59,7 @@ def seal(ledger: Ledger, signer: Signer) -> Seal:
         kept = _seals(connection)
         sealed = _sealed_heads(connection, len(kept))
         heads = _heads(connection)
-        at = rfc3339(connection.execute(select(database_clock())).scalar_one())
+        at = rfc3339(now(connection))
     _refuse(_flaws(kept, sealed, heads, ledger))
     if not heads:
         raise LedgerError("there is no record to seal: the ledger is empty")

@@ -10,7 +10,9 @@ import pytest
 from tests.graphs.cli.outcomes import Command
 from tests.graphs.cli.terminals import Outcome, Terminal
 
+from bailiwick.graphs.approles import write_approles
 from bailiwick.graphs.cli import main
+from bailiwick.graphs.surroundings import Surroundings, start_surroundings
 from bailiwick.tools.records.ledger import Entry, Ledger
 
 FOREIGN = ("BAILIWICK_", "OPENAI_", "VAULT_", "LANGSMITH_", "LANGCHAIN_", "COLUMNS", "FORCE_COLOR")
@@ -49,6 +51,17 @@ def ledger(home: Path) -> Iterator[Ledger]:
                 handoffs = [Entry("handoff", handoff(f"agent-{n}")) for n in range(count)]
                 made.append(connection, thread, *handoffs)
         yield made
+
+
+@pytest.fixture
+def surroundings(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Surroundings]:
+    """Give a development Vault and a shop that the settings name."""
+    with start_surroundings() as started:
+        write_approles(home / "approles.json", started.logins)
+        monkeypatch.setenv("VAULT_ADDR", started.vault_address)
+        monkeypatch.setenv("BAILIWICK_APPROLES", "approles.json")
+        monkeypatch.setenv("BAILIWICK_SHOP_URL", started.shop_address)
+        yield started
 
 
 def handoff(to: str) -> dict[str, object]:

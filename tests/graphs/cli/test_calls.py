@@ -53,6 +53,7 @@ def test_an_empty_ledger_has_no_calls(bailiwick: Command, ledger: Ledger) -> Non
     assert json.loads(bailiwick("calls", "ls", "--json").out) == []
     missing = bailiwick("calls", "show", "abc")
     assert (missing.status, "there is no call 'abc'" in missing.err) == (1, True)
+    assert bailiwick("audit", "show").out == "Nothing is on record.\n"
     outcome = bailiwick("calls", "undo", "thread-1")
     assert outcome.status == 1
     assert "no call of thread 'thread-1' is on record: `bailiwick calls ls`" in outcome.err
@@ -153,6 +154,14 @@ def test_a_call_nobody_can_ask_about_stays_in_doubt(bailiwick: Command, ledger: 
     """Its tool has no way to ask."""
     key = begin(ledger)
     assert "Nobody can tell yet" in bailiwick("calls", "reconcile", key).out
+
+
+def test_what_nothing_undoes_is_left(bailiwick: Command, ledger: Ledger) -> None:
+    """Its tool names no way back, and whoever asks is told so."""
+    begin(ledger, content="The return is cancelled.", outcome="succeeded")
+    told = flat(bailiwick("calls", "undo", "thread-1").out)
+    assert "Nothing is left to undo there" in told
+    assert "its tool declares nothing that undoes it" in told
 
 
 def test_a_thread_is_undone(bailiwick: Command, ledger: Ledger) -> None:

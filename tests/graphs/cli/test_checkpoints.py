@@ -2,15 +2,13 @@
 
 import io
 import re
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from tests.graphs.cli.outcomes import Command
 
-from bailiwick.graphs.approles import write_approles
-from bailiwick.graphs.surroundings import start_surroundings
+from bailiwick.graphs.surroundings import Surroundings
 from bailiwick.tools.devvault import DevelopmentVault
 from bailiwick.tools.devvault.faults import Fault
 from bailiwick.tools.keys.checkpoint_keys import CheckpointKeys
@@ -21,17 +19,12 @@ from bailiwick.tools.vault import Vault
 
 
 @pytest.fixture
-def devvault(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DevelopmentVault]:
-    """A Vault that the settings name."""
-    with start_surroundings() as started:
-        write_approles(home / "approles.json", started.logins)
-        monkeypatch.setenv("VAULT_ADDR", started.vault_address)
-        monkeypatch.setenv("BAILIWICK_APPROLES", "approles.json")
-        monkeypatch.setenv("BAILIWICK_SHOP_URL", started.shop_address)
-        with Vault(started.vault_address, logins=started.logins) as vault:
-            make_keys(home, vault)
-        assert started.vault is not None
-        yield started.vault
+def devvault(home: Path, surroundings: Surroundings) -> DevelopmentVault:
+    """A Vault that the settings name, and the keys of two threads."""
+    with Vault(surroundings.vault_address, logins=surroundings.logins) as vault:
+        make_keys(home, vault)
+    assert surroundings.vault is not None
+    return surroundings.vault
 
 
 def make_keys(home: Path, vault: Vault) -> None:

@@ -148,9 +148,10 @@ def test_logins_are_not_written_over(bailiwick: Command, home: Path) -> None:
 def test_a_development_vault_is_not_for_production(
     bailiwick: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It refuses to start."""
+    """It refuses to start, and so does the demo, which has one of its own."""
     monkeypatch.setenv("BAILIWICK_ENV", "production")
     assert "is not for production" in told(bailiwick("vault", "dev", "--port", "0"))
+    assert "which production does not" in told(bailiwick("demo"))
 
 
 @pytest.mark.usefixtures("home")

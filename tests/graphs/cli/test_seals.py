@@ -1,28 +1,15 @@
 """`bailiwick audit seal`, `key` and `verify`: what is printed, and what is told."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.graphs.cli.outcomes import Command
 
-from bailiwick.graphs.approles import write_approles
-from bailiwick.graphs.surroundings import start_surroundings
 from bailiwick.tools.records.ledger import Ledger
 
 
-@pytest.fixture
-def lasting(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A Vault that the settings name."""
-    with start_surroundings() as started:
-        write_approles(home / "approles.json", started.logins)
-        monkeypatch.setenv("VAULT_ADDR", started.vault_address)
-        monkeypatch.setenv("BAILIWICK_APPROLES", "approles.json")
-        yield
-
-
-@pytest.mark.usefixtures("lasting")
+@pytest.mark.usefixtures("surroundings")
 @pytest.mark.parametrize("command", ["seal", "key"])
 def test_the_output_is_the_seal_or_the_key_and_nothing_else(
     bailiwick: Command, ledger: Ledger, command: str
@@ -50,7 +37,7 @@ def test_without_a_vault_that_lasts_nothing_is_sealed(bailiwick: Command, comman
     assert "sealed" not in bailiwick("audit", "verify").out
 
 
-@pytest.mark.usefixtures("lasting")
+@pytest.mark.usefixtures("surroundings")
 def test_a_sealed_ledger_says_so_when_it_is_checked(bailiwick: Command, ledger: Ledger) -> None:
     """And that the signature was not looked at."""
     assert ledger.threads()
@@ -61,7 +48,7 @@ def test_a_sealed_ledger_says_so_when_it_is_checked(bailiwick: Command, ledger: 
     assert "Its signature was not checked: name the public key with --key." in out
 
 
-@pytest.mark.usefixtures("lasting")
+@pytest.mark.usefixtures("surroundings")
 def test_a_ledger_that_is_not_there_is_not_sealed(bailiwick: Command, home: Path) -> None:
     """Nor made, also where an empty file is."""
     for _ in range(2):
