@@ -16,6 +16,7 @@ from bailiwick.agents.bindings import unbound
 from bailiwick.agents.messages import merge_messages
 from bailiwick.agents.state import AgentState, LastTurn
 from bailiwick.tools.delegation import current
+from bailiwick.tools.people.asking import Next
 from bailiwick.tools.results import ToolResult
 from bailiwick.tools.toolsets import Prepared, Toolset
 
@@ -118,29 +119,37 @@ class ModelNode:
 
 
 class ApprovalNode:
-    """Wait until the right person has answered for exactly this call."""
+    """Wait until the right person has answered for exactly this call, then have the guard run it.
+
+    It runs in the task that asked: a task of its own would begin when its siblings have been
+    answered too, and by then the approval could have expired.
+    """
 
     def __init__(self, toolset: Toolset) -> None:
         self.toolset = toolset
 
     def call(self, requested: Requested, config: RunnableConfig) -> Command[str]:
         """Run the node."""
-        prepared = _prepare(self.toolset, requested, config)
-        step = self.toolset.ask(prepared)
-        if isinstance(step, ToolResult):
-            answer = step.to_message(prepared.call)
-            return Command(update={"messages": [answer]}, goto="model")
-        call = requested["call"]
-        if step.args is not None:
-            edited: ToolCall = {**call, "args": dict(step.args)}
-            call = edited
-        note = step.note or requested.get("note", "")
-        edited_request: Requested = {**requested, "call": call, "note": note}
-        return Command(goto=Send(step.node, edited_request))
+        asked = self._ask(requested, config)
+        if isinstance(asked, Command):
+            return asked
+        return _ended(requested, asked, self.toolset.run(asked, config))
 
     async def acall(self, requested: Requested, config: RunnableConfig) -> Command[str]:
         """Run the node on an event loop."""
-        return await asyncio.to_thread(self.call, requested, config)
+        asked = await asyncio.to_thread(self._ask, requested, config)
+        if isinstance(asked, Command):
+            return asked
+        return _ended(requested, asked, await self.toolset.arun(asked, config))
+
+    def _ask(self, requested: Requested, config: RunnableConfig) -> Prepared | Command[str]:
+        prepared = _prepare(self.toolset, requested, config)
+        step = self.toolset.ask(prepared)
+        if isinstance(step, ToolResult):
+            return Command(update={"messages": [step.to_message(prepared.call)]}, goto="model")
+        if step.node == "execute" and step.args is None:
+            return prepared
+        return Command(goto=Send(step.node, _followed(requested, step)))
 
 
 class ExecuteNode:
@@ -166,9 +175,22 @@ def _prepare(toolset: Toolset, requested: Requested, config: RunnableConfig) -> 
     return toolset.prepare(requested["call"], config, requested["origin"], requested["request"])
 
 
+def _followed(requested: Requested, step: Next) -> Requested:
+    """Return what is requested after an answer; an edit makes it another call, with a note."""
+    call = requested["call"]
+    if step.args is not None:
+        edited: ToolCall = {**call, "args": dict(step.args)}
+        call = edited
+    return {**requested, "call": call, "note": step.note or requested.get("note", "")}
+
+
 def _answered(requested: Requested, prepared: Prepared, result: ToolResult) -> Update:
     noted = result.with_note(requested.get("note", ""))
     return {"messages": [noted.to_message(prepared.call)]}
+
+
+def _ended(requested: Requested, prepared: Prepared, result: ToolResult) -> Command[str]:
+    return Command(update=_answered(requested, prepared, result), goto="model")
 
 
 def _turn(withdrawn: Sequence[AnyMessage], said: AIMessage, ways: Ways) -> Command[str]:

@@ -53,7 +53,8 @@ def create_specialist(
 
     The graph has the nodes `model`, `approval` and `execute`. Every tool call of a turn is a task
     of its own: an allowed one goes straight to `execute`, one that needs a person stops at
-    `approval`, and what has run does not run again when the answer comes.
+    `approval` and runs there once it is approved (edited, it goes on to `execute`), and what has
+    run does not run again when the answer comes.
 
     Args:
         name: The agent's name, which the policy's rules and Vault's roles go by.

@@ -27,7 +27,7 @@ class LastTurn:
         origin: The message's id.
         open_calls: Its tool calls that have no answer.
         is_waiting: Whether there are such calls, and answers to others came in: a call that was
-            approved later than its siblings ran ends a step later.
+            edited, or needs another person, ends a step later than its siblings.
     """
 
     origin: str = ""

@@ -218,8 +218,7 @@ async def _acarry(threads: AsyncThreads, outbox: Deliveries, claim: Claim) -> Re
 def _done(outbox: Deliveries, claim: Claim, move: Move) -> Report:
     match move.kind:
         case "look":
-            # As long again as it has taken until now, and half of that: no count is needed.
-            after = min(LONGEST, max(FIRST, claim.age / 2))
+            after = min(LONGEST, max(FIRST, move.after))
             outbox.postpone(claim, move.reason, after=after)
             return _report(claim, "postponed", move.reason)
         case "run" | "rest":

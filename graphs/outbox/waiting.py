@@ -11,7 +11,7 @@ from typing import Any, Literal
 from langgraph.types import Command, Interrupt, StateSnapshot
 
 from bailiwick.policies.approvals import Approval
-from bailiwick.tools.people.deliveries import GRACE, Claim
+from bailiwick.tools.people.deliveries import FIRST, GRACE, Claim
 
 FORGOTTEN = 86_400.0
 """Seconds after which a thread that the checkpoints do not know is taken for deleted."""
@@ -25,11 +25,13 @@ class Move:
         kind: A run, another look, or nothing more.
         given: What the run is given.
         reason: Why to look again, or why it never can go on.
+        after: In how many seconds to look again.
     """
 
     kind: Literal["run", "look", "rest"]
     given: Command[Any] | None = None
     reason: str = ""
+    after: float = 0.0
 
 
 def next_move(state: StateSnapshot, claim: Claim) -> Move:
@@ -45,18 +47,23 @@ def next_move(state: StateSnapshot, claim: Claim) -> Move:
         for interrupt in interrupts(state)
         if (asked := _asked(interrupt)) in ended
     }
-    if given:
-        return Move(kind="run", given=Command(resume=given))
-    if is_under_way(state):
-        if claim.attempts:
-            # A deliverer died in this run, or the run broke off.
-            return Move(kind="run")
-        return Move(kind="look", reason="a run of the thread is under way, or broke off")
+    # What a run was asked about it calls itself, and shows the question until the call has ended.
+    runs = claim.is_calling if given else is_under_way(state)
+    # As long again as it has taken until now, and half of that: no count is needed.
+    later = claim.age / 2
+    if runs and not claim.attempts:
+        reason = "a run of the thread is under way, or broke off"
+        return Move(kind="look", reason=reason, after=FIRST if claim.is_calling else later)
+    if given or runs:
+        # Where a deliverer died in the run, or the run broke off, it goes on.
+        return Move(kind="run", given=Command(resume=given) if given else None)
     if state.created_at is None and claim.age < FORGOTTEN:
-        return Move(kind="look", reason="the checkpoints do not know the thread")
+        reason = "the checkpoints do not know the thread"
+        return Move(kind="look", reason=reason, after=later)
     if claim.age < GRACE:
         # A request is written before its interrupt is.
-        return Move(kind="look", reason="the thread does not wait for it, or not yet")
+        reason = "the thread does not wait for it, or not yet"
+        return Move(kind="look", reason=reason, after=later)
     return Move(kind="rest")
 
 

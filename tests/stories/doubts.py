@@ -57,7 +57,7 @@ def again(thread: Thread) -> str:
     *_, before = [
         snapshot.config
         for snapshot in thread.desk.engine.history(thread.app, thread.config)
-        if snapshot.next == ("execute",)
+        if snapshot.next == ("approval",)
     ]
     return str(thread.run(None, MANAGER, before)["messages"][-2].text)
 

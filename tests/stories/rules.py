@@ -10,6 +10,7 @@ WHOLE_GATE = """\
 forbid (principal, action == Action::"call", resource == Tool::"issue_refund")
 unless { context.approvals.contains("manager") };
 """
+REWORDED = ("a refund moves money", "refunds move money")
 
 
 def changed_policy(folder: Path, *changes: tuple[str, str]) -> Policy:

@@ -1,6 +1,7 @@
 """Promise 4: a call that was begun is not run a second time, whatever became of the first."""
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from tests.stories.desk import Desk
@@ -8,6 +9,7 @@ from tests.stories.gates import GatedGround, Stop
 from tests.stories.ground import Ground
 from tests.stories.leasing import REFUND
 from tests.stories.people import CUSTOMER, MANAGER
+from tests.stories.rules import REWORDED, WHOLE_GATE, changed_policy
 from tests.stories.scripts import asks
 
 from bailiwick.tools.declared.scoped import scoped_tool
@@ -43,7 +45,7 @@ def test_a_finished_call_is_executed_again(desk: Desk) -> None:
     (earlier,) = [
         snapshot.config
         for snapshot in desk.engine.history(thread.app, thread.config)
-        if snapshot.next == ("execute",)
+        if snapshot.next == ("approval",)
     ]
     for who in (MANAGER, CUSTOMER):
         thread.run(None, who, earlier)
@@ -70,11 +72,32 @@ def test_a_finished_call_is_executed_by_another_version_of_its_tool(desk: Desk) 
     redeployed = thread.under(desk.specialist(script, issue_refund))
 
     for snapshot in desk.engine.history(thread.app, thread.config):
-        if snapshot.next == ("execute",):
+        if snapshot.next == ("approval",):
             redeployed.run(None, MANAGER, snapshot.config)
 
     assert desk.refunded == [500]
     assert redeployed.results() == [result]
+
+
+@pytest.mark.parametrize("change", [REWORDED, (WHOLE_GATE, "")], ids=["reworded", "without a gate"])
+def test_a_finished_call_is_executed_under_other_rules(
+    desk: Desk, tmp_path: Path, change: tuple[str, str]
+) -> None:
+    """Nobody is asked about it again, and nobody reads that it was cancelled: it has run."""
+    script, tool = asks(REFUND), desk.tools.issue_refund
+    thread = desk.thread(desk.specialist(script, tool))
+    thread.answer(thread.ask())
+    result = thread.results()
+    policy = changed_policy(tmp_path, change)
+    redeployed = thread.under(desk.specialist(script, tool, policy=policy))
+
+    for snapshot in desk.engine.history(thread.app, thread.config):
+        if snapshot.next == ("approval",):
+            redeployed.run(None, MANAGER, snapshot.config)
+
+    assert desk.refunded == [500]
+    assert redeployed.results() == result
+    assert len(thread.records("approval.requested")) == 1
 
 
 def tokens_minted(desk: Desk) -> int:

@@ -9,13 +9,12 @@ from pydantic import ValidationError
 from tests.stories.desk import Desk
 from tests.stories.people import CUSTOMER, MANAGER
 from tests.stories.races import approve
-from tests.stories.rules import WHOLE_GATE, changed_policy
+from tests.stories.rules import REWORDED, WHOLE_GATE, changed_policy
 
 from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.secrets.credentials import Credential
 
 TIGHTER = ("amount > 50000", "amount > 100")
-REWORDED = ("a refund moves money", "refunds move money")
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ def test_a_call_that_has_ended_is_not_run_again(desk: Desk) -> None:
     (first,) = thread.results()
 
     history = desk.engine.history(thread.app, thread.config)
-    before = [each.config for each in history if "execute" in each.next]
+    before = [each.config for each in history if "approval" in each.next]
     assert before
     for config in before:
         thread.run(None, MANAGER, config)

@@ -13,6 +13,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
 from langgraph.types import Command
 from tests.stories.answers import decision
+from tests.stories.databases import Place, execute
 from tests.stories.desk import Desk, Thread
 from tests.stories.engines import AsyncEngine
 from tests.stories.people import CUSTOMER, MANAGER, ORDER, REQUEST
@@ -114,6 +115,26 @@ def test_every_call_is_answered_once(
     assert turn.counted == {"model": 2, "tool": 1}
     assert desk.refunded == [500]
     assert len(turn.read) == len(WANTED)
+    assert thread.is_done()
+
+
+def test_what_was_approved_waits_for_no_sibling(
+    thread: Thread, turn: Turn, desk: Desk, place: Place
+) -> None:
+    """It runs at once; that nobody answers about the other in time takes nothing back."""
+    (small,) = [each for each in thread.waiting() if each.value["args"]["amount"] == "5"]
+    thread.answer(small)
+
+    assert desk.refunded == [500]
+    assert turn.counted == {"model": 1, "tool": 1}
+    assert [each.value["args"]["amount"] for each in thread.waiting()] == ["6"]
+
+    execute(place.ledger, "UPDATE approvals SET expires_at = 0")
+    thread.run(None, CUSTOMER)
+    assert desk.refunded == [500]
+    assert turn.counted == {"model": 2, "tool": 1}
+    assert len(turn.read) == len(WANTED)
+    assert any("Nobody answered in time" in each for each in turn.read)
     assert thread.is_done()
 
 

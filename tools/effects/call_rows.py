@@ -116,6 +116,9 @@ _ANYWHERE = Statement(
         _c.tool == bindparam("named"),
     )
 )
+_UNDER_WAY = Statement(
+    select(_c.key).where(_c.thread == bindparam("of"), _c.state == "started", ~_is_over).limit(1)
+)
 _END = Statement(
     update(tables.calls)
     .where(_c.key == bindparam("of"), _c.state == "started")
@@ -183,6 +186,11 @@ def standing_anywhere(connection: Connection, call: ToolCall) -> Intent | None:
     place = {"of": call.thread, "id": call.id, "named": call.tool.name}
     row = _ANYWHERE.one(connection, place)
     return None if row is None else Intent(**row)
+
+
+def is_calling(connection: Connection, thread: str) -> bool:
+    """Tell whether a call of a thread is under way."""
+    return _UNDER_WAY.one(connection, {"of": thread}) is not None
 
 
 def end(connection: Connection, key: str, state: State, result: str | None) -> bool:

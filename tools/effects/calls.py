@@ -86,6 +86,15 @@ class Calls:
         self._ledger.lock(connection, call.thread)
         return rows.standing(connection, call)
 
+    def has_begun(self, call: ToolCall) -> bool:
+        """Tell whether a call was ever begun, under whichever rules.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        with self._ledger.reading() as connection:
+            return rows.standing(connection, call) is not None
+
     def end(self, connection: Connection, key: str, state: State, result: str | None) -> bool:
         """Write what came of a call; tell whether it was still open.
 

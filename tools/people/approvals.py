@@ -81,10 +81,6 @@ class Approvals(Inbox):
                 f"nobody can approve {call.tool.name!r}: the decision is {decision.verdict!r} and "
                 "names no approval; ask only where it says 'review' and names one"
             )
-        with self._ledger.reading() as connection:
-            standing = rows.find(connection, approval_id(call, decision.policy_version))
-        if standing is not None:
-            return standing
         # Should it be lost with the machine's power, the thread asks again, in the same words.
         with self._ledger.transaction(flushes=False) as connection:
             self._ledger.lock(connection, call.thread)
@@ -96,6 +92,15 @@ class Approvals(Inbox):
                 return self._standing(connection, request.id)
             self._ledger.append(connection, call.thread, approval_records.requested(request))
             return Approval(request=request, state="pending")
+
+    def asked(self, call: ToolCall, policy_version: str) -> Approval | None:
+        """Return where the request for exactly this call stands, if there is one.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        with self._ledger.reading() as connection:
+            return rows.find(connection, approval_id(call, policy_version))
 
     def outbox(self, *, lapse: float = deliveries.LAPSE) -> deliveries.Deliveries:
         """Return the outbox of what was asked here.

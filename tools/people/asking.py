@@ -35,7 +35,8 @@ def ask(guard: "Guard", call: ToolCall, tool: ScopedTool) -> Next | ToolResult:
     LangGraph runs this again from the top when the answer comes: the record is written once, and
     nothing else happens before the interrupt. An answer that is malformed, stale or not this
     person's to give raises inside LangGraph's own validation, so that nothing of it is kept and
-    the request stays open.
+    the request stays open. Nobody is asked about a call that has begun under other rules: the guard
+    tells what stands of it.
     """
     decision = guard.decide(call)
     if decision.verdict != "review":
@@ -43,7 +44,11 @@ def ask(guard: "Guard", call: ToolCall, tool: ScopedTool) -> Next | ToolResult:
     if call.thread == UNTHREADED:
         reason = "It needs an approval, and a graph without a checkpointer cannot wait for one."
         return guard.refuse(call, reason)
-    approval = request_approval(guard, call, tool, decision)
+    approval = guard.approvals.asked(call, decision.policy_version)
+    if approval is None:
+        if guard.calls.has_begun(call):
+            return Next(node="execute")
+        approval = request_approval(guard, call, tool, decision)
     if approval.state == "pending":
         approval = _answered(guard, call, tool, approval)
     return follow(guard, call, tool, approval)
@@ -70,6 +75,8 @@ def _unasked(guard: "Guard", call: ToolCall) -> Next | ToolResult:
     What somebody was asked about must not run because the question is gone, least of all when the
     answer is no.
     """
+    if guard.calls.has_begun(call):
+        return Next(node="execute")
     asked = [a for a in guard.approvals.list(thread=call.thread) if _is_of(a.request, call)]
     for approval in asked:
         guard.approvals.cancel(approval.request.id, reason=_CHANGED)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, exists, select, update
 
 from bailiwick.policies.approvals import Approval, ApprovalRequest
+from bailiwick.tools.effects import call_rows
 from bailiwick.tools.people import approval_rows
 from bailiwick.tools.people.holding import Hold, hold_on
 from bailiwick.tools.records import tables
@@ -72,6 +73,7 @@ class Claim:
         approvals: What has ended.
         attempts: How many runs were begun for them before.
         age: Seconds since the youngest of the requests was made.
+        is_calling: Whether a call of the thread was under way when the claim was taken.
     """
 
     token: str
@@ -80,6 +82,7 @@ class Claim:
     approvals: tuple[Approval, ...]
     attempts: int
     age: float
+    is_calling: bool = False
 
 
 class Deliveries:
@@ -193,6 +196,7 @@ class Deliveries:
             found = approval_rows.read(
                 connection, tables.approvals.c.id.in_([row["approval"] for row in rows])
             )
+            is_calling = call_rows.is_calling(connection, thread)
             taken_at = now(connection)
         return Claim(
             token=token,
@@ -201,6 +205,7 @@ class Deliveries:
             approvals=tuple(found),
             attempts=max(row["attempts"] for row in rows),
             age=taken_at - max(each.request.created_at for each in found),
+            is_calling=is_calling,
         )
 
     def _change(self, held: Claim, **values: Any) -> bool:  # noqa: ANN401 - values and SQL expressions

@@ -56,6 +56,28 @@ def test_a_run_that_is_under_way_is_left_alone(till: Till) -> None:
     assert till.is_done()
 
 
+def test_a_sibling_is_answered_while_a_call_is_under_way(till: Till) -> None:
+    """Whoever carries its answer leaves the thread alone until the call has ended."""
+    looks: list[Report] = []
+
+    def look() -> None:
+        till.book.before = lambda: None
+        till.approve(*till.guard.approvals.pending())
+        with ThreadPoolExecutor(1) as pool:
+            looks.extend(pool.submit(deliver, till.app, till.guard).result())
+
+    till.ask(text="pay 140 to shop, 150 to bank")
+    till.book.before = look
+    till.answer(type="approve")
+    assert [report.outcome for report in looks] == ["postponed"]
+    assert len(till.book.paid()) == 1
+
+    let_pass(till.guard.ledger, 2)
+    assert delivered(till) == ["resumed"]
+    assert sorted(till.book.paid()) == [("bank", "150.00"), ("shop", "140.00")]
+    assert till.is_done()
+
+
 def test_a_run_that_breaks_off_is_tried_again(till: Till) -> None:
     """With the kind of error kept and nothing of its words, further and further apart."""
     till.approve(*till.ask())
