@@ -1,14 +1,12 @@
 """Owns `bailiwick vault bootstrap`: secret ids that nobody sees on their way to a process."""
 
-import json
-import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 from bailiwick.graphs.approles import entries, write_wrapped
 from bailiwick.graphs.cli.registries import find_registry, open_operator
-from bailiwick.graphs.cli.terminal import quoted, terminal
+from bailiwick.graphs.cli.terminal import print_json, quoted, terminal
 from bailiwick.graphs.settings import read_settings
 from bailiwick.tools.provision.secret_ids import wrapped_login
 
@@ -26,7 +24,7 @@ def bootstrap_agents(
     with closing(open_operator(read_settings())) as operator:
         made = {agent: wrapped_login(operator, agent, ttl=ttl) for agent in identities}
     if approles is None:
-        sys.stdout.write(json.dumps(entries(made), indent=2) + "\n")
+        print_json(entries(made))
     else:
         write_wrapped(approles, made)
     where = "" if approles is None else f"{str(approles)!r} holds them: "

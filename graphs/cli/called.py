@@ -1,7 +1,5 @@
 """Owns what the command line tells of calls that change something, and their settling."""
 
-import json
-import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,7 +9,7 @@ from rich.text import Text
 from bailiwick.graphs.cli.facts import facts
 from bailiwick.graphs.cli.ledgers import open_ledger
 from bailiwick.graphs.cli.person import approver
-from bailiwick.graphs.cli.terminal import quoted, terminal, visible
+from bailiwick.graphs.cli.terminal import print_json, quoted, terminal, visible
 from bailiwick.graphs.settings import read_settings
 from bailiwick.policies.approvals import rfc3339
 from bailiwick.policies.questions import spelled
@@ -42,7 +40,7 @@ def list_calls(*, thread: str | None, in_doubt: bool, as_json: bool) -> None:
         calls = Calls(ledger).list(thread=thread)
         found = Calls(ledger).list(thread=thread, in_doubt=True) if in_doubt else calls
     if as_json:
-        _print_json([_plain(call) for call in found])
+        print_json([_plain(call) for call in found])
         return
     console = terminal()
     for call in found:
@@ -78,7 +76,7 @@ def show_call(beginning: str, *, as_json: bool) -> None:
         call = Calls(ledger).find(beginning)
         kin = lineage(ledger, call)
     if as_json:
-        _print_json({**_plain(call), **_plain_lineage(kin)})
+        print_json({**_plain(call), **_plain_lineage(kin)})
         return
     rows = [*_outline(call), *_lineage(kin), *_details(call)]
     terminal().print(heading(call), facts(rows), sep="\n")
@@ -183,8 +181,3 @@ def _plain_lineage(kin: Lineage) -> dict[str, Any]:
             {"kind": each.kind, "thread": each.thread, "state": each.state} for each in kin.proposed
         ],
     }
-
-
-def _print_json(value: object) -> None:
-    # ASCII: nothing in it that a terminal would obey.
-    sys.stdout.write(json.dumps(value, indent=2) + "\n")

@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import sys
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -14,7 +13,7 @@ from bailiwick.graphs.cli.facts import asked, facts, faults
 from bailiwick.graphs.cli.ledgers import open_ledger
 from bailiwick.graphs.cli.person import approver
 from bailiwick.graphs.cli.records import ANSWERS
-from bailiwick.graphs.cli.terminal import quoted, terminal, visible
+from bailiwick.graphs.cli.terminal import print_json, quoted, terminal, visible
 from bailiwick.graphs.settings import read_settings
 from bailiwick.policies.answers import Answer, Approve, Edit, EditedAction, Reject, Respond
 from bailiwick.policies.approvals import Approval, ApprovalRequest, rfc3339, satisfied
@@ -44,7 +43,7 @@ def list_requests(*, every: bool, thread: str | None, as_json: bool) -> None:
     with _opened() as (approvals, _, _):
         found = approvals.list(state=None if every else "pending", thread=thread)
     if as_json:
-        _print_json([_plain(approval) for approval in found])
+        print_json([_plain(approval) for approval in found])
         return
     console = terminal()
     for approval in found:
@@ -66,7 +65,7 @@ def show_request(beginning: str, *, as_json: bool) -> None:
         open_ones = {each.approval: each for each in outbox.list(thread)}
     delivery = open_ones.get(approval.request.id)
     if as_json:
-        _print_json(_plain(approval))
+        print_json(_plain(approval))
         return
     rows = [*_decidable(approval), *_bound(approval.request), *_delivery(delivery)]
     terminal().print(_heading(approval), facts(rows), sep="\n")
@@ -265,8 +264,3 @@ def _plain(approval: Approval) -> dict[str, Any]:
         "decided_by": approval.decided_by,
         "decided_at": None if approval.decided_at is None else rfc3339(approval.decided_at),
     }
-
-
-def _print_json(value: object) -> None:
-    # ASCII: nothing in it that a terminal would obey.
-    sys.stdout.write(json.dumps(value, indent=2) + "\n")

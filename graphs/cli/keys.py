@@ -47,6 +47,7 @@ def forget_thread(thread: str, *, is_sure: bool) -> None:
     console = terminal()
     with _keys(read_settings()) as keys:
         keys.check()
+        keys.check_own(thread)
         if not is_sure:
             _ask(console, thread)
         count = keys.forget(thread, system_user())

@@ -1,6 +1,5 @@
 """Owns `bailiwick vault setup`: the plan is printed, somebody agrees, it is done."""
 
-import json
 import sys
 from contextlib import closing
 
@@ -8,7 +7,7 @@ import typer
 
 from bailiwick.graphs.cli.plans import print_plan
 from bailiwick.graphs.cli.registries import find_platform, find_registry, open_operator
-from bailiwick.graphs.cli.terminal import quoted, terminal
+from bailiwick.graphs.cli.terminal import print_json, quoted, terminal
 from bailiwick.graphs.settings import read_settings
 from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.provision import Plan, make_plan
@@ -39,7 +38,7 @@ def set_up_vault(  # noqa: PLR0913 - each is an option
         if is_agreed:
             plan.apply(operator)
         if as_json:
-            sys.stdout.write(_dumped(plan, applied=is_agreed))
+            print_json(_shown(plan, applied=is_agreed))
             return
         if is_agreed:
             console.print("[green]done[/]")
@@ -53,10 +52,9 @@ def _agreed() -> bool:
     return typer.confirm("Do this?")
 
 
-def _dumped(plan: Plan, *, applied: bool) -> str:
-    body = {
+def _shown(plan: Plan, *, applied: bool) -> dict[str, object]:
+    return {
         "applied": applied,
         "counts": plan.counts,
         "steps": [step.shown for step in plan.steps],
     }
-    return json.dumps(body, indent=2) + "\n"

@@ -85,6 +85,18 @@ class CheckpointKeys:
         """
         self._transit.latest()
 
+    def check_own(self, thread: str) -> None:
+        """Return if a thread has a key of its own.
+
+        Raises:
+            CheckpointError: If it has none, or none any more.
+            LedgerError: If the database fails.
+        """
+        own = select(_TABLE.id).where(_TABLE.thread == thread, _TABLE.wrapped.is_not(None)).limit(1)
+        with self._ledger.reading() as connection:
+            if connection.scalar(own) is None:
+                raise CheckpointError(_no_key(connection, thread))
+
     def of(self, thread: str | None) -> list[WrappedKey]:
         """Return the keys of a thread, or those that every thread shares.
 
