@@ -16,6 +16,7 @@ from bailiwick.policies.errors import LedgerError, ScopeError, VaultError
 from bailiwick.policies.redaction import Redactor
 from bailiwick.policies.verdicts import deny
 from bailiwick.tools import journal
+from bailiwick.tools.attempts import Attempt
 from bailiwick.tools.beginnings import Beginning
 from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.delegation import delegate
@@ -27,7 +28,7 @@ from bailiwick.tools.effects.reconciliations import reconcile
 from bailiwick.tools.hushed import hushed, stopped
 from bailiwick.tools.leases import lease_records
 from bailiwick.tools.records.ledger import Entry
-from bailiwick.tools.results import Attempt, ToolResult
+from bailiwick.tools.results import ToolResult
 from bailiwick.tools.secrets.credentials import Credential
 from bailiwick.tools.secrets.leases import Lease
 

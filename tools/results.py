@@ -1,19 +1,12 @@
-"""Owns what comes of a tool call: its result, an error, or the refusal that stands in its place."""
+"""Owns what comes of a tool call: its result, or what stands in its place."""
 
 import json
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from langchain_core.messages import ToolMessage
-from langchain_core.tools import ToolException
-from langgraph.errors import GraphBubbleUp
-from langgraph.types import Command
-from pydantic import BaseModel
 
 from bailiwick.policies.calls import ToolCall
-from bailiwick.policies.errors import ScopeError
-from bailiwick.policies.redaction import Redactor
 from bailiwick.tools.effects.call_rows import CallRecord, Intent, State
 
 Content = str | list[str | dict[str, Any]]
@@ -27,16 +20,6 @@ _UNDER_WAY = (
     "It was started before and may still be under way elsewhere: its outcome is not known, so it "
     "is not run again. Do not ask for it a second time."
 )
-_BROKEN_OFF = (
-    "{} was started and broke off ({}): its outcome is not known, so it is not run again. Do not "
-    "ask for it a second time; a person has to find out what became of it."
-)
-_NO_INTERRUPT = "a tool that holds a credential cannot interrupt: its run ends with its lease"
-
-_NO_COMMAND = "a scoped tool returns content, it does not steer the graph with a Command"
-
-BLOCK_TYPES = ("text", "image", "image_url", "json", "file", "audio", "video")
-"""Block types that a tool message may hold as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,124 +81,3 @@ class ToolResult:
             tool_call_id=call.id,
             status="success" if self.outcome in {"succeeded", "answered"} else "error",
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """Hold what a tool returned or raised, as it was: not redacted yet, and so without a repr."""
-
-    value: Any = field(default=None, repr=False)
-    error: Exception | None = field(default=None, repr=False)
-
-    @classmethod
-    def of(cls, run: Callable[[], Any], *, may_interrupt: bool) -> "Attempt":
-        """Run a tool; LangGraph's own signals, such as an interrupt, pass through if they may."""
-        try:
-            return cls(run())
-        except GraphBubbleUp:
-            if may_interrupt:
-                raise
-            return cls(error=ScopeError(_NO_INTERRUPT))
-        except Exception as error:  # noqa: BLE001 - whatever a tool raises is its result
-            return cls(error=error)
-
-    @classmethod
-    async def aof(cls, run: Callable[[], Awaitable[Any]], *, may_interrupt: bool) -> "Attempt":
-        """Do what `of` does, on an event loop."""
-        try:
-            return cls(await run())
-        except GraphBubbleUp:
-            if may_interrupt:
-                raise
-            return cls(error=ScopeError(_NO_INTERRUPT))
-        except Exception as error:  # noqa: BLE001 - as above
-            return cls(error=error)
-
-    def redacted(self, tool: str, redactor: Redactor, *, changes: bool) -> ToolResult:
-        """Return the result that may be seen; whatever the tool gave, this does not raise.
-
-        Args:
-            tool: The tool's name.
-            redactor: What takes its secrets out.
-            changes: Whether the tool changes something. Then an error leaves its effect unknown,
-                but for LangChain's `ToolException`, by which an author says that there was none.
-        """
-        try:
-            return self._seen(tool, redactor, changes=changes)
-        except Exception as error:  # noqa: BLE001 - the tool has run, and that must be recorded
-            kind = type(error).__name__
-            text = f"what came of it cannot be shown ({kind})"
-            if changes:
-                return ToolResult(content=_BROKEN_OFF.format(tool, text), outcome="unknown")
-            return ToolResult(content=f"{tool} ran, but {text}.", outcome="failed")
-
-    def _seen(self, tool: str, redactor: Redactor, *, changes: bool) -> ToolResult:
-        if isinstance(self.error, ToolException):
-            return _broken(tool, _content(str(self.error), redactor), changes=False)
-        if self.error is not None:
-            text = _content(f"{type(self.error).__name__}: {self.error}", redactor)
-            return _broken(tool, text, changes=changes)
-        match self.value:
-            case Command():
-                return _broken(tool, _NO_COMMAND, changes=changes)
-            case ToolMessage(content=content, artifact=artifact, status=status):
-                return ToolResult(
-                    content=_content(content, redactor),
-                    artifact=redactor.value(artifact),
-                    outcome="failed" if status == "error" else "succeeded",
-                )
-            case value:
-                return ToolResult(content=_content(value, redactor), outcome="succeeded")
-
-
-def _broken(tool: str, text: Content, *, changes: bool) -> ToolResult:
-    if changes:
-        return ToolResult(content=_BROKEN_OFF.format(tool, text), outcome="unknown")
-    return ToolResult(content=f"{tool} failed: {text}", outcome="failed")
-
-
-def _content(value: object, redactor: Redactor) -> Content:
-    simple = redactor.value(_simple(value))
-    if isinstance(simple, str):
-        return simple
-    if isinstance(simple, list) and _are_blocks(simple):
-        return simple
-    return redactor.text(json.dumps(simple, ensure_ascii=False))
-
-
-def _simple(value: object) -> Any:  # noqa: ANN401 - any JSON
-    """Return JSON values: as they are before JSON escapes them, secrets are found best."""
-    if isinstance(value, str):
-        return _storable(value)
-    try:
-        text = json.dumps(value, ensure_ascii=False, default=_told)
-    except (TypeError, ValueError, RecursionError):
-        return _storable(str(value))
-    return json.loads(_storable(text))
-
-
-def _told(value: object) -> object:
-    match value:
-        case bytes() | bytearray():
-            return value.decode(errors="backslashreplace")
-        case BaseModel():
-            return value.model_dump(mode="json")
-        case set() | frozenset():
-            return sorted(value, key=str)
-        case _:
-            return str(value)
-
-
-def _storable(text: str) -> str:
-    # Neither a database nor a checkpoint can hold a lone surrogate, such as in a file's name.
-    return text.encode(errors="replace").decode()
-
-
-def _are_blocks(items: list[Any]) -> bool:
-    """Tell content blocks, which may have texts between them, from any other list."""
-    blocks = [item for item in items if not isinstance(item, str)]
-    return bool(blocks) and all(map(_is_block, blocks))
-
-
-def _is_block(item: object) -> bool:
-    return isinstance(item, dict) and item.get("type") in BLOCK_TYPES

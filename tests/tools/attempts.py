@@ -8,7 +8,8 @@ from pydantic import BaseModel, SecretStr
 from typing_extensions import override
 
 from bailiwick.policies.redaction import Redactor
-from bailiwick.tools.results import Attempt, ToolResult
+from bailiwick.tools.attempts import Attempt
+from bailiwick.tools.results import ToolResult
 
 SECRET = 'key-"7f3a"\n/end'
 NOTHING = Redactor([])

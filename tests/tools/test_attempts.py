@@ -9,7 +9,8 @@ from langgraph.types import Command
 from tests.tools.attempts import NOTHING, SECRET, UnspeakableError, araise, deep, raise_it, seen
 
 from bailiwick.policies.redaction import MASK, Redactor
-from bailiwick.tools.results import Attempt, ToolResult
+from bailiwick.tools.attempts import Attempt
+from bailiwick.tools.results import ToolResult
 
 
 def test_a_command_is_refused() -> None:

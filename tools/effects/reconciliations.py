@@ -7,13 +7,14 @@ from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.errors import ScopeError, VaultError
 from bailiwick.policies.redaction import Redactor
 from bailiwick.tools import journal
+from bailiwick.tools.attempts import Attempt
 from bailiwick.tools.declared.findings import Finding
 from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.effects import call_rows, proposal_rows
 from bailiwick.tools.effects.call_rows import CallRecord
 from bailiwick.tools.hushed import hushed
 from bailiwick.tools.leases import lease_records
-from bailiwick.tools.results import Attempt, ToolResult
+from bailiwick.tools.results import ToolResult
 from bailiwick.tools.secrets.credentials import Credential
 
 if TYPE_CHECKING:
