@@ -140,7 +140,7 @@ class ArgsSchema:
 class _BoundAnswer:
     """Validate and describe the answer to one request; a subclass is made for each."""
 
-    _take: ClassVar[Callable[[object], Answer]]
+    _take: ClassVar[Callable[[object], Answer | None]]
     _shape: ClassVar[dict[str, Any]]
 
     @classmethod
@@ -158,7 +158,8 @@ def answer_type(
     check: Callable[[Answer], object],
     refused: Callable[[object, Exception], object] = lambda _sent, _why: None,
     args_schema: ArgsSchema | None = None,
-) -> type[Answer]:
+    is_past: Callable[[str], bool] = lambda _digest: False,
+) -> type[Answer | None]:
     """Return a type for `interrupt(..., response_schema=...)`: it takes answers to `request` alone.
 
     LangGraph validates a resume value with it before it saves anything: an answer that is
@@ -170,11 +171,15 @@ def answer_type(
         check: Raises `ApprovalError` or `ValueError` where the person who answers may not.
         refused: Is told what was sent and why it is not taken; it must quote nothing of it.
         args_schema: Which arguments the tool takes; without it an edit may hold any.
+        is_past: Tells whether a digest is that of a question about the same call that was answered
+            before. Such an answer is passed over: `interrupt` returns `None`.
     """
 
-    def take(value: object) -> Answer:
+    def take(value: object) -> Answer | None:
         try:
             answer = read_answer(value)
+            if answer.action_digest != request.digest and is_past(answer.action_digest):
+                return None
             _check_action(request, answer, args_schema)
             check(answer)
         except (ApprovalError, ValueError) as error:
@@ -191,7 +196,7 @@ def answer_type(
         {"_take": staticmethod(take), "_shape": _shape(request, args_schema)},
     )
     # What `interrupt` returns follows from this type by its signature.
-    return cast("type[Answer]", bound)
+    return cast("type[Answer | None]", bound)
 
 
 def _check_action(

@@ -40,6 +40,7 @@ class ToolCall:
         tool: The tool it calls.
         args: The arguments as they will be executed, validated by the tool's schema.
         labels: Marks of where the arguments come from, such as `untrusted`.
+        written: The arguments as the model or an editor wrote them; `args` where left out.
     """
 
     id: str
@@ -51,6 +52,7 @@ class ToolCall:
     tool: ToolUse
     args: Mapping[str, object]
     labels: frozenset[str] = field(default_factory=frozenset)
+    written: Mapping[str, object] | None = None
 
     @cached_property
     def plain_args(self) -> dict[str, Json]:
@@ -70,8 +72,13 @@ class ToolCall:
 
     @cached_property
     def occurrence(self) -> str:
-        """Where the call arose and what it is, as a digest: under any policy and tool version."""
-        return digest([self.thread, self.namespace, self.id, self.tool.name, self.plain_args])
+        """Where the call arose and what it is, as a digest: under any policy and tool version.
+
+        By its arguments as they were written: what another version of its tool makes of them, with
+        a default more for one, is the same call.
+        """
+        written = self.plain_args if self.written is None else plain_record(self.written)
+        return digest([self.thread, self.namespace, self.id, self.tool.name, written])
 
     @cached_property
     def _digests(self) -> dict[str, str]:
@@ -105,4 +112,4 @@ class ToolCall:
 
     def with_args(self, args: Mapping[str, object]) -> "ToolCall":
         """Return the same call with other arguments: another call, to be decided anew."""
-        return replace(self, args=args)
+        return replace(self, args=args, written=None)

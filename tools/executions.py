@@ -41,6 +41,7 @@ logger = logging.getLogger(__name__)
 STOPS = (asyncio.CancelledError, KeyboardInterrupt, SystemExit)
 """What ends a call from outside, whatever its tool does."""
 
+_USED = "Its approval has been used."
 _UNBEGUN = "It was cancelled before it began, so nothing happened."
 
 
@@ -159,7 +160,7 @@ class Execution:
         with guard.ledger.transaction(flushes=self._changes) as connection:
             # Of two workers with the same call, the second finds what the first has written.
             guard.ledger.lock(connection, self._call.thread)
-            if self._changes and (standing := self._standing(connection)):
+            if self._changes and (standing := self._standing(connection, version)):
                 return standing
             decision = self._decide(connection)
             entries = [journal.decision(self._call, decision)]
@@ -170,9 +171,9 @@ class Execution:
         self._is_permitted = decision.verdict == "allow"
         return None if self._is_permitted else ToolResult.refused(self._tool.name, decision.reason)
 
-    def _standing(self, connection: Connection) -> Intent | None:
+    def _standing(self, connection: Connection, version: str) -> Intent | None:
         self._proposal = proposal_rows.of_call(connection, self._call)
-        standing = self._guard.calls.standing(connection, self._call)
+        standing = self._guard.calls.standing(connection, self._call, version)
         if standing is None and self._proposal is not None:
             # Two runs that begin one thread of proposals at once know its calls by two places.
             return call_rows.standing_anywhere(connection, self._call)
@@ -208,12 +209,14 @@ class Execution:
         approval = guard.approvals.approved(connection, self._call, decision.policy_version)
         if approval is None:
             return decision
+        if approval.state == "consumed":
+            return deny(_USED, decision.policy_version)
         # Whoever resumes the thread is not the one who asked.
         self._call = replace(self._call, requester=approval.request.requester)
         self._approvers = tuple(grant.principal for grant in approval.grants)
         decision, request = guard.policy.decide(self._call, approval.roles), approval.request
         if decision.verdict == "allow" and not guard.approvals.consume(connection, request):
-            return deny("Its approval has been used.", decision.policy_version)
+            return deny(_USED, decision.policy_version)
         return decision
 
     def _lease_credential(self) -> ToolResult | None:

@@ -75,13 +75,14 @@ class Toolset:
         agent = self.agent or location.agent
         tool = self.tools.get(requested["name"])
         name = requested["name"].encode(errors="replace").decode()
-        args, problem = _frozen(requested["args"])
+        written, problem = _frozen(requested["args"])
+        args = written
         if agent is None:
             problem = "No agent holds it: name one with guard.bind(tools, agent=...)."
         elif tool is None:
             problem = f"{agent!r} holds no tool {name!r}."
         elif not problem:
-            args, problem = _check(tool, args)
+            args, problem = _check(tool, written)
         call = ToolCall(
             id=requested["id"] or "",
             thread=location.thread,
@@ -91,6 +92,7 @@ class Toolset:
             agent=agent or "",
             tool=tool.use if tool else _unknown(name),
             args=args,
+            written=written,
         )
         return Prepared(call, tool, problem)
 
@@ -140,15 +142,22 @@ class Toolset:
         """Run a prepared call, or say why it did not run."""
         call, tool = prepared.call, prepared.tool
         if tool is None or prepared.problem:
-            return self.guard.refuse(call, prepared.problem)
+            return self._refused(prepared)
         return traced(tool, call, config, lambda: self.guard.run(call, tool))
 
     async def arun(self, prepared: Prepared, config: RunnableConfig) -> ToolResult:
         """Do what `run` does, on an event loop."""
         call, tool = prepared.call, prepared.tool
         if tool is None or prepared.problem:
-            return await to_thread(self.guard.refuse, call, prepared.problem)
+            return await to_thread(self._refused, prepared)
         return await atraced(tool, call, config, lambda: self.guard.arun(call, tool))
+
+    def _refused(self, prepared: Prepared) -> ToolResult:
+        call = prepared.call
+        # Its tool may have been there, and have taken such arguments, when it ran.
+        if begun := self.guard.calls.begun(call):
+            return ToolResult.standing(call.tool.name, begun)
+        return self.guard.refuse(call, prepared.problem)
 
 
 def _by_name(tools: Iterable[ScopedTool]) -> dict[str, ScopedTool]:

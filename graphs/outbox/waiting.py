@@ -4,7 +4,7 @@ Read from a thread's state with those of its agents: while a run is under way, t
 outermost graph still shows the interrupts that the run has left behind.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -42,19 +42,19 @@ def next_move(state: StateSnapshot, claim: Claim) -> Move:
         claim: What has ended, and what was tried.
     """
     ended = {approval.request.id: approval for approval in claim.approvals}
+    shown = {_asked(interrupt): interrupt for interrupt in interrupts(state)}
     given = {
         interrupt.id: _resume_value(ended[asked])
-        for interrupt in interrupts(state)
-        if (asked := _asked(interrupt)) in ended
+        for asked, interrupt in shown.items()
+        if asked in ended
     }
-    # What a run was asked about it calls itself, and shows the question until the call has ended.
-    runs = claim.is_calling if given else is_under_way(state)
+    is_running = _is_running(claim, shown) if given else is_under_way(state)
     # As long again as it has taken until now, and half of that: no count is needed.
-    later = claim.age / 2
-    if runs and not claim.attempts:
+    later, is_calling = claim.age / 2, claim.is_calling or claim.running
+    if is_running and not claim.attempts:
         reason = "a run of the thread is under way, or broke off"
-        return Move(kind="look", reason=reason, after=FIRST if claim.is_calling else later)
-    if given or runs:
+        return Move(kind="look", reason=reason, after=FIRST if is_calling else later)
+    if given or is_running:
         # Where a deliverer died in the run, or the run broke off, it goes on.
         return Move(kind="run", given=Command(resume=given) if given else None)
     if state.created_at is None and claim.age < FORGOTTEN:
@@ -74,6 +74,17 @@ def interrupts(state: StateSnapshot) -> Iterator[Interrupt]:
             yield from interrupts(task.state)
         else:
             yield from task.interrupts
+
+
+def _is_running(claim: Claim, shown: Collection[str]) -> bool:
+    """Tell whether a run is at a thread that still shows questions which have ended.
+
+    A run calls what it was answered about, and shows the question until the call has ended.
+    """
+    news = [each for each in claim.approvals if each.state != "consumed"]
+    if not any(each.request.id in shown for each in news):
+        return True
+    return claim.is_calling or not claim.running.isdisjoint(shown)
 
 
 def is_under_way(state: StateSnapshot) -> bool:

@@ -25,6 +25,7 @@ from bailiwick.agents.state import AgentState
 from bailiwick.graphs.outbox.deliveries import deliver
 from bailiwick.policies import Policy, Principal
 from bailiwick.policies.approvals import Approval, Approve
+from bailiwick.policies.calls import Effect
 from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.people.principals import acting_as
@@ -78,6 +79,7 @@ class Book:
     """Keep what was paid, in a database that is not the guard's."""
 
     path: Path
+    effect: Effect = "destructive"
     before: Callable[[], None] = lambda: None
     after: Callable[[], None] = lambda: None
 
@@ -87,7 +89,7 @@ class Book:
     def tool(self) -> ScopedTool:
         """Return the tool that pays."""
 
-        @scoped_tool(effect="destructive")
+        @scoped_tool(effect=self.effect)
         def pay(to: str, amount: Decimal) -> str:
             """Pay somebody."""
             self.before()

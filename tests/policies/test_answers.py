@@ -34,7 +34,7 @@ REFUND = ArgsSchema.of(Refund)
 
 def adapter(
     request: ApprovalRequest = REQUEST, refusal: Exception | None = None
-) -> TypeAdapter[Answer]:
+) -> TypeAdapter[Answer | None]:
     """Make the request's type as LangGraph does."""
 
     def check(_: Answer) -> None:

@@ -51,7 +51,7 @@ EDITED = {"name": "issue_refund", "args": NEW}
 ACTION = {"action": "issue_refund", "args": NEW}
 
 
-def taken(value: object) -> Answer:
+def taken(value: object) -> Answer | None:
     """Answer the request as LangGraph does."""
     schema = answer_type(REQUEST, check=lambda _: None)
     return TypeAdapter(schema).validate_python(value)

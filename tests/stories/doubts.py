@@ -92,13 +92,13 @@ def undo(thread: Thread, requester: Principal = CUSTOMER) -> list[Proposal]:
     return desk.proposals.undo(app, thread.id, requester=requester)
 
 
-def refuse_ends(place: Place) -> list[str]:
-    """Return SQL that makes a database refuse the record of a call's end."""
+def refuse_ends(place: Place, kind: str = "call.ended") -> list[str]:
+    """Return SQL that makes a database refuse the record of a call's end, or of another kind."""
     if place.kind == "sqlite":
         action = "BEGIN SELECT RAISE(ABORT, 'no'); END"
-        return [f"{TRIGGER} WHEN NEW.kind = 'call.ended' {action}"]
+        return [f"{TRIGGER} WHEN NEW.kind = '{kind}' {action}"]
     body = "BEGIN RAISE 'no'; END"
-    condition = "FOR EACH ROW WHEN (NEW.kind = 'call.ended')"
+    condition = f"FOR EACH ROW WHEN (NEW.kind = '{kind}')"
     return [
         f"CREATE FUNCTION refuse_end() RETURNS trigger AS $$ {body} $$ LANGUAGE plpgsql",
         f"{TRIGGER} {condition} EXECUTE FUNCTION refuse_end()",

@@ -75,7 +75,9 @@ class Calls:
             idempotency_key=idempotency_key or call.occurrence,
         )
 
-    def standing(self, connection: Connection, call: ToolCall) -> Intent | None:
+    def standing(
+        self, connection: Connection, call: ToolCall, policy_version: str
+    ) -> Intent | None:
         """Tell what stands of a call; `None` where it never began.
 
         Until the transaction ends nobody else can begin it.
@@ -84,16 +86,16 @@ class Calls:
             LedgerError: If the database fails.
         """
         self._ledger.lock(connection, call.thread)
-        return rows.standing(connection, call)
+        return rows.standing(connection, call, call.digest(policy_version))
 
-    def has_begun(self, call: ToolCall) -> bool:
-        """Tell whether a call was ever begun, under whichever rules.
+    def begun(self, call: ToolCall) -> Intent | None:
+        """Tell what stands of a call, under whichever rules it began; `None` where it never did.
 
         Raises:
             LedgerError: If the database fails.
         """
         with self._ledger.reading() as connection:
-            return rows.standing(connection, call) is not None
+            return rows.standing(connection, call)
 
     def end(self, connection: Connection, key: str, state: State, result: str | None) -> bool:
         """Write what came of a call; tell whether it was still open.

@@ -243,13 +243,13 @@ class Approvals(Inbox):
     def approved(
         self, connection: Connection, call: ToolCall, policy_version: str
     ) -> Approval | None:
-        """Return the approval that exactly this call may use now, if there is one.
+        """Return the approval that exactly this call may use now or has used, if there is one.
 
         Raises:
             LedgerError: If the database fails.
         """
         approval = rows.find(connection, approval_id(call, policy_version))
-        if approval is None or approval.state != "approved":
+        if approval is None or approval.state not in {"approved", "consumed"}:
             return None
         return approval if approval.request.digest == call.digest(policy_version) else None
 

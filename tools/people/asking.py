@@ -46,7 +46,7 @@ def ask(guard: "Guard", call: ToolCall, tool: ScopedTool) -> Next | ToolResult:
         return guard.refuse(call, reason)
     approval = guard.approvals.asked(call, decision.policy_version)
     if approval is None:
-        if guard.calls.has_begun(call):
+        if guard.calls.begun(call):
             return Next(node="execute")
         approval = request_approval(guard, call, tool, decision)
     if approval.state == "pending":
@@ -75,7 +75,7 @@ def _unasked(guard: "Guard", call: ToolCall) -> Next | ToolResult:
     What somebody was asked about must not run because the question is gone, least of all when the
     answer is no.
     """
-    if guard.calls.has_begun(call):
+    if guard.calls.begun(call):
         return Next(node="execute")
     asked = [a for a in guard.approvals.list(thread=call.thread) if _is_of(a.request, call)]
     for approval in asked:
@@ -104,8 +104,16 @@ def _answered(guard: "Guard", call: ToolCall, tool: ScopedTool, approval: Approv
     def refused(sent: object, error: Exception) -> None:
         guard.approvals.refuse(approval.request, sent, by=principal, error=error)
 
-    schema = answer_type(request, check=check, refused=refused, args_schema=tool.args_check)
-    answer = interrupt(request.to_interrupt(given), response_schema=schema)
+    def is_past(digest: str) -> bool:
+        asked = guard.approvals.list(thread=call.thread)
+        return any(_is_of(a.request, call) and a.was_answered_under(digest) for a in asked)
+
+    schema = answer_type(
+        request, check=check, refused=refused, args_schema=tool.args_check, is_past=is_past
+    )
+    # Where the run that took an answer broke off, LangGraph gives it again, also under other rules.
+    while (answer := interrupt(request.to_interrupt(given), response_schema=schema)) is None:
+        pass
     answer = answer.model_copy(update={"action_digest": approval.request.digest})
     try:
         return guard.approvals.take(approval, answer, by=principal)

@@ -74,6 +74,7 @@ class Claim:
         attempts: How many runs were begun for them before.
         age: Seconds since the youngest of the requests was made.
         is_calling: Whether a call of the thread was under way when the claim was taken.
+        running: The requests of the thread that its own runs have taken answers to, of late.
     """
 
     token: str
@@ -83,6 +84,7 @@ class Claim:
     attempts: int
     age: float
     is_calling: bool = False
+    running: frozenset[str] = frozenset()
 
 
 class Deliveries:
@@ -196,17 +198,16 @@ class Deliveries:
             found = approval_rows.read(
                 connection, tables.approvals.c.id.in_([row["approval"] for row in rows])
             )
-            is_calling = call_rows.is_calling(connection, thread)
-            taken_at = now(connection)
-        return Claim(
-            token=token,
-            thread=thread,
-            requester=requester,
-            approvals=tuple(found),
-            attempts=max(row["attempts"] for row in rows),
-            age=taken_at - max(each.request.created_at for each in found),
-            is_calling=is_calling,
-        )
+            return Claim(
+                token=token,
+                thread=thread,
+                requester=requester,
+                approvals=tuple(found),
+                attempts=max(row["attempts"] for row in rows),
+                age=now(connection) - max(each.request.created_at for each in found),
+                is_calling=call_rows.is_calling(connection, thread),
+                running=frozenset(row["approval"] for row in _RUNNING.all(connection, taken)),
+            )
 
     def _change(self, held: Claim, **values: Any) -> bool:  # noqa: ANN401 - values and SQL expressions
         change = update(tables.deliveries).where(
@@ -244,6 +245,7 @@ def backoff(attempts: int) -> float:
 
 
 _is_open = _d.delivered_at.is_(None)
+_is_due = _d.due_at <= _CLOCK
 _other = tables.deliveries.alias("other")
 _is_claimed = exists().where(
     _other.c.thread == _d.thread,
@@ -253,14 +255,19 @@ _is_claimed = exists().where(
 )
 _CANDIDATES = (
     select(_d.thread, _d.requester)
-    .where(_is_open, _d.place == bindparam("here"), _d.due_at <= _CLOCK, ~_is_claimed)
+    .where(_is_open, _d.place == bindparam("here"), _is_due, ~_is_claimed)
     .order_by(_d.due_at)
     .limit(20)
 )
 _BUSY = Statement(
     select(_d.approval)
-    .where(_d.thread == bindparam("of"), _is_open, _d.claim.is_not(None), _d.due_at > _CLOCK)
+    .where(_d.thread == bindparam("of"), _is_open, _d.claim.is_not(None), ~_is_due)
     .limit(1)
+)
+_RUNNING = Statement(
+    select(_d.approval)
+    .where(_d.thread == bindparam("of"), _is_open, _d.claim.is_(None))
+    .where(_d.attempts == 0, _d.error.is_(None), ~_is_due)
 )
 _TAKE = Statement(
     update(tables.deliveries)
@@ -269,7 +276,7 @@ _TAKE = Statement(
         _d.requester == bindparam("by"),
         _d.place == bindparam("here"),
         _is_open,
-        _d.due_at <= _CLOCK,
+        _is_due,
     )
     .values(claim=bindparam("token"), due_at=_CLOCK + bindparam("lapse"))
 )
@@ -283,7 +290,7 @@ _OPEN = (
         _d.attempts,
         _d.error,
         _d.due_at,
-        and_(_d.claim.is_not(None), _d.due_at > _CLOCK).label("is_claimed"),
+        and_(_d.claim.is_not(None), ~_is_due).label("is_claimed"),
         _d.delivered_at,
     )
     .where(_is_open)

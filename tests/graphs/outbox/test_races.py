@@ -10,9 +10,11 @@ import threading
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 from tests.graphs.till import (
     CUSTOMER,
     REQUEST,
@@ -33,6 +35,7 @@ from bailiwick.policies import Policy
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.people.deliveries import GRACE, Deliveries
 from bailiwick.tools.people.principals import acting_as
+from bailiwick.tools.records import tables
 from bailiwick.tools.records.ledger import Ledger
 
 DELIVERER = Path(__file__).with_name("deliverer.py")
@@ -76,6 +79,48 @@ def test_a_sibling_is_answered_while_a_call_is_under_way(till: Till) -> None:
     assert delivered(till) == ["resumed"]
     assert sorted(till.book.paid()) == [("bank", "150.00"), ("shop", "140.00")]
     assert till.is_done()
+
+
+def test_a_run_whose_call_takes_long_is_left_alone(till: Till) -> None:
+    """Longer than such a call can be under way, for all that anybody else knows."""
+    looks: list[Report] = []
+
+    def look() -> None:
+        let_pass(till.guard.ledger, GRACE)
+        with till.guard.ledger.transaction() as connection:
+            connection.execute(update(tables.calls).values(until=0))
+        with ThreadPoolExecutor(1) as pool:
+            looks.extend(pool.submit(deliver, till.app, till.guard).result())
+
+    till.ask()
+    till.book.before = look
+    till.answer(type="approve")
+    assert [report.outcome for report in looks] == ["postponed"]
+    assert till.said()[-2:] == ["paid 140.00 to shop", "It is done."]
+
+
+def test_a_sibling_is_answered_while_a_read_is_under_way(till: Till) -> None:
+    """Reads are not among the calls that are kept: the answer that was just taken tells of one."""
+    looks: list[Report] = []
+    book = replace(till.book, effect="read")
+    app = open_till(till.guard, book, till.app.checkpointer, till.model)  # type: ignore[arg-type]  # it has one
+    till = replace(till, book=book, app=app)
+
+    def look() -> None:
+        till.book.before = lambda: None
+        till.approve(*till.guard.approvals.pending())
+        with ThreadPoolExecutor(1) as pool:
+            looks.extend(pool.submit(deliver, till.app, till.guard).result())
+
+    till.ask(text="pay 140 to shop, 150 to bank")
+    till.book.before = look
+    till.answer(type="approve")
+    assert [report.outcome for report in looks] == ["postponed"]
+
+    let_pass(till.guard.ledger, 2)
+    assert delivered(till) == ["resumed"]
+    assert sorted(till.book.paid()) == [("bank", "150.00"), ("shop", "140.00")]
+    assert sorted(till.said()[-3:-1]) == ["paid 140.00 to shop", "paid 150.00 to bank"]
 
 
 def test_a_run_that_breaks_off_is_tried_again(till: Till) -> None:

@@ -45,7 +45,7 @@ def test_no_call_stands_at_first(ledger: Ledger, calls: Calls) -> None:
     """Nothing begun, nothing in doubt, nothing to end."""
     assert calls.list() == ()
     with ledger.transaction() as connection:
-        assert calls.standing(connection, CALL) is None
+        assert calls.standing(connection, CALL, "p1") is None
         assert not calls.end(connection, "0" * 64, "failed", None)
 
 
@@ -57,7 +57,7 @@ def test_a_call_begins_once_and_keeps_its_outcome(ledger: Ledger, calls: Calls) 
     ended = replace(intent, state="succeeded", result="refunded")
     assert begin(ledger) == ended
     with ledger.transaction() as connection:
-        assert calls.standing(connection, CALL) == ended
+        assert calls.standing(connection, CALL, "p1") == ended
     (stored,) = calls.list()
     assert (stored.thread, stored.tool, stored.effect) == (
         "thread-1",
@@ -149,7 +149,7 @@ def test_of_many_threads_one_begins(ledger: Ledger) -> None:
     def work(_: int) -> bool:
         with ledger.transaction() as connection:
             calls = Calls(ledger)
-            if calls.standing(connection, CALL) is not None:
+            if calls.standing(connection, CALL, "p1") is not None:
                 return False
             return calls.begin(connection, CALL, "p1").state == "new"
 

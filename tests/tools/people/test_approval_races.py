@@ -143,7 +143,7 @@ def test_answers_and_uses_at_once_do_not_wait_for_each_other(
 class Asked(TypedDict, total=False):
     """The state of the graph below."""
 
-    answer: Answer
+    answer: Answer | None
 
 
 def test_langgraph_keeps_nothing_of_a_refused_answer(approvals: Approvals) -> None:
