@@ -11,8 +11,9 @@ from bailiwick.graphs.cli.terminal import quoted
 from bailiwick.graphs.outbox.claims import carrying
 from bailiwick.graphs.outbox.deliveries import deliver
 from bailiwick.graphs.session import Session
+from bailiwick.policies.answers import read_answer
 from bailiwick.policies.approvals import Approval
-from bailiwick.policies.errors import BailiwickError
+from bailiwick.policies.errors import ApprovalError, BailiwickError
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.people.deliveries import Delivery
@@ -59,8 +60,22 @@ class Carrier:
             # Somebody else was faster.
             self._say(_ending(self._asked(interrupt)))
             return
+        if self._others():
+            self._record(interrupt, answer, approver)
+            return
         with carrying(self._guard.approvals, self.session.thread):
             self.session.answer(interrupt, answer, approver)
+
+    def _record(
+        self, interrupt: Interrupt, answer: Mapping[str, object], approver: Principal
+    ) -> None:
+        """Keep an answer for whoever runs the thread next: two runs at once would split it."""
+        request = self._asked(interrupt).request
+        given = read_answer(answer).model_copy(update={"action_digest": request.digest})
+        try:
+            self._guard.approvals.answer(request.id, given, by=approver)
+        except ApprovalError as error:
+            self._say(f"not taken: {error}")
 
     def go_on(self, requester: Principal) -> None:
         """Run on from where a run broke off, until the thread ends or waits."""

@@ -18,6 +18,7 @@ from bailiwick.graphs.cli.carrying import Carrier
 from bailiwick.graphs.cli.narration import Narration
 from bailiwick.graphs.outbox.claims import carrying
 from bailiwick.graphs.session import Session
+from bailiwick.policies import Principal
 from bailiwick.policies.errors import BailiwickError
 
 
@@ -106,6 +107,43 @@ def test_what_somebody_else_carries_is_waited_for(desk: Desk) -> None:
     assert "It was answered: manager approved it at" in desk.shown()
     assert desk.shown().endswith("It is done.")
     assert till.book.paid() == [("shop", "140.00")]
+
+
+@pytest.mark.parametrize("who", [MANAGER, CUSTOMER], ids=["manager", "customer"])
+def test_an_answer_while_somebody_else_carries_the_thread_is_kept_for_later(
+    desk: Desk, who: Principal
+) -> None:
+    """Two runs at once would split the thread: each would miss what the other's call came to."""
+    till, paying, go_on = desk.till, threading.Event(), threading.Event()
+
+    def hang() -> None:
+        till.book.before = lambda: None
+        paying.set()
+        go_on.wait(60)
+
+    def approve() -> None:
+        with carrying(till.guard.approvals, "t"):
+            till.answer(type="approve")
+
+    desk.carrier.request("pay 140 to shop, 150 to bank", CUSTOMER)
+    till.book.before = hang
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(approve)
+        assert paying.wait(60)
+        second = desk.carrier.next_question()
+        while second is None:
+            second = desk.carrier.next_question()
+        digest = second.value["action_digest"]
+        desk.carrier.answer(second, {"type": "approve", "action_digest": digest}, who)
+        assert len(till.book.paid()) == 0
+        go_on.set()
+        other.result()
+    if who is CUSTOMER:
+        assert "not taken: 'customer' may not answer for 'pay'" in desk.shown()
+        desk.carrier.answer(second, {"type": "approve", "action_digest": digest}, MANAGER)
+    assert desk.carrier.next_question() is None
+    assert sorted(till.book.paid()) == [("bank", "150.00"), ("shop", "140.00")]
+    assert sorted(till.said()[-3:-1]) == ["paid 140.00 to shop", "paid 150.00 to bank"]
 
 
 def test_what_is_tried_again_later_goes_on_at_once(desk: Desk) -> None:
