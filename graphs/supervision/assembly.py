@@ -13,6 +13,12 @@ from typing_extensions import TypedDict
 
 from bailiwick.agents.node import Node
 from bailiwick.graphs.state import merge_messages
+from bailiwick.graphs.supervision.interrupted import (
+    ainterrupted,
+    interrupted,
+    with_messages,
+    with_update,
+)
 from bailiwick.graphs.supervision.model import StructuredAnswer, SupervisorModel, fields
 from bailiwick.graphs.supervision.routing import Router, Turn
 from bailiwick.graphs.supervision.toolbox import Toolbox
@@ -59,14 +65,20 @@ class Speaker:
     def run(self, state: Any, config: RunnableConfig) -> Command[str]:  # noqa: ANN401 - a graph's state
         """Return the update and the next nodes."""
         given = fields(state)
+        broken = interrupted(self.router.guard, given["messages"], config)
+        given = with_messages(given, broken)
         said = self.model.answer(given, config)
-        return self.router.route(Turn(said=said, history=given["messages"]), given, config)
+        turn = Turn(said=said, history=given["messages"])
+        return with_update(self.router.route(turn, given, config), broken)
 
     async def arun(self, state: Any, config: RunnableConfig) -> Command[str]:  # noqa: ANN401 - as above
         """Return the update and the next nodes, asynchronously."""
         given = fields(state)
+        broken = await ainterrupted(self.router.guard, given["messages"], config)
+        given = with_messages(given, broken)
         said = await self.model.aanswer(given, config)
-        return await self.router.aroute(Turn(said=said, history=given["messages"]), given, config)
+        turn = Turn(said=said, history=given["messages"])
+        return with_update(await self.router.aroute(turn, given, config), broken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +90,16 @@ class ReviewedSpeaker:
 
     def run(self, state: Any, config: RunnableConfig) -> dict[str, Any]:  # noqa: ANN401 - a graph's state
         """Return the model's message as an update."""
-        return {"messages": [self.model.answer(fields(state), config)]}
+        given = fields(state)
+        broken = interrupted(self.router.guard, given["messages"], config)
+        return {"messages": [*broken, self.model.answer(with_messages(given, broken), config)]}
 
     async def arun(self, state: Any, config: RunnableConfig) -> dict[str, Any]:  # noqa: ANN401 - as above
         """Return the model's message as an update, asynchronously."""
-        return {"messages": [await self.model.aanswer(fields(state), config)]}
+        given = fields(state)
+        broken = await ainterrupted(self.router.guard, given["messages"], config)
+        said = await self.model.aanswer(with_messages(given, broken), config)
+        return {"messages": [*broken, said]}
 
     def route(self, state: Any, config: RunnableConfig) -> Command[str]:  # noqa: ANN401 - as above
         """Return the next nodes for the message that the hook has left."""

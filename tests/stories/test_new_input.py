@@ -5,8 +5,9 @@ from contextlib import suppress
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from tests.stories.desk import Desk, Thread
-from tests.stories.people import CUSTOMER, MANAGER, REQUEST
+from tests.stories.people import CUSTOMER, MANAGER, ORDER, REQUEST
 from tests.stories.races import approve
+from tests.stories.scripts import asks
 
 from bailiwick.policies.errors import ApprovalError
 
@@ -77,3 +78,31 @@ def test_the_same_request_again(desk: Desk, thread: Thread) -> None:
         thread.answer(question)
     assert desk.refunded in ([500], [])
     assert thread.is_done()
+
+
+def test_new_input_while_a_call_waits_whose_sibling_ran(desk: Desk) -> None:
+    """The agent is gone with its results; the supervisor reads what the record says, once."""
+    wanted = [("issue_refund", {"order_id": ORDER, "amount": each}) for each in ("5.00", "6.00")]
+    thread = desk.thread(desk.deploy(billing=asks(*wanted)))
+    thread.run({"messages": [HumanMessage(REQUEST)]}, CUSTOMER)
+    (small,) = [each for each in thread.waiting() if each.value["args"]["amount"] == "5"]
+    thread.answer(small)
+    assert desk.refunded == [500]
+    for _ in range(2):
+        thread.run({"messages": [HumanMessage("Never mind. How is the weather?")]})
+
+    told = [each for each in thread.results() if "broke its work off" in each]
+    assert len(told) == 1
+    assert f"issue_refund(order_id={ORDER}, amount=5): Refunded 5.00 EUR" in told[0]
+    assert "amount=6" not in told[0]
+    assert desk.refunded == [500]
+    assert thread.is_done()
+
+
+def test_new_input_while_the_only_call_waits(desk: Desk) -> None:
+    """The supervisor reads that nothing was done."""
+    thread = desk.thread()
+    thread.ask()
+    thread.run(NEVER_MIND)
+    (told,) = [each for each in thread.results() if "broke its work off" in each]
+    assert told.endswith("It had changed nothing.")
