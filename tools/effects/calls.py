@@ -31,8 +31,8 @@ class Calls:
     """Keep the intents and outcomes of calls in the ledger's database.
 
     A call is known by where it arose (thread, namespace, tool call id), its tool and its
-    arguments as they were written. Neither a new policy nor a new version of the tool makes it another call: one that
-    was started under the old ones is not run again under the new.
+    arguments as they were written. Neither a new policy nor a new version of the tool makes it
+    another call: one that was started under the old ones is not run again under the new.
 
         for call in calls.list(in_doubt=True):
             print(call.tool, call.args, call.content)
