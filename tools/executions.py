@@ -160,20 +160,21 @@ class Execution:
         with guard.ledger.transaction(flushes=self._changes) as connection:
             # Of two workers with the same call, the second finds what the first has written.
             guard.ledger.lock(connection, self._call.thread)
-            if self._changes and (standing := self._standing(connection, version)):
+            if self._changes and (standing := self._standing(connection)):
                 return standing
             decision = self._decide(connection)
             entries = [journal.decision(self._call, decision)]
             if decision.verdict == "allow":
-                self._begin(connection, version)
+                if begun := self._begin(connection, version):
+                    return begun
                 entries.append(journal.started(self._call, version, self._tool.scope))
             guard.ledger.append(connection, self._call.thread, *entries)
         self._is_permitted = decision.verdict == "allow"
         return None if self._is_permitted else ToolResult.refused(self._tool.name, decision.reason)
 
-    def _standing(self, connection: Connection, version: str) -> Intent | None:
+    def _standing(self, connection: Connection) -> Intent | None:
         self._proposal = proposal_rows.of_call(connection, self._call)
-        standing = self._guard.calls.standing(connection, self._call, version)
+        standing = self._guard.calls.standing(connection, self._call)
         if standing is None and self._proposal is not None:
             # Two runs that begin one thread of proposals at once know its calls by two places.
             return call_rows.standing_anywhere(connection, self._call)
@@ -185,10 +186,10 @@ class Execution:
         record = self._guard.calls.find(standing.key)
         return ToolResult.standing(self._tool.name, reconcile(self._guard, record, self._tool))
 
-    def _begin(self, connection: Connection, version: str) -> None:
+    def _begin(self, connection: Connection, version: str) -> Intent | None:
         if not self._changes:
             self._key = self._call.occurrence if self._tool.takes_key else ""
-            return
+            return None
         scope, proposal = self._tool.scope, self._proposal
         begun = self._guard.calls.begin(
             connection,
@@ -198,6 +199,7 @@ class Execution:
             idempotency_key=proposal.idempotency_key if proposal else "",
         )
         self._key = begun.idempotency_key
+        return None if begun.state == "new" else begun
 
     def _decide(self, connection: Connection) -> Decision:
         guard = self._guard

@@ -79,8 +79,12 @@ def _timed(name: str, work: Callable[[], object], before: float) -> Phase:
 
 
 def _peak() -> float:
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most / 2**20 if sys.platform == "darwin" else most / 2**10
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Linux counts what the parent had grown to into `ru_maxrss` of a process that it starts.
+        (line,) = [each for each in status.read_text().splitlines() if each.startswith("VmHWM:")]
+        return int(line.split()[1]) / 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def run(threads: int = THREADS, url: str | None = None) -> None:

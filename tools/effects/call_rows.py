@@ -108,7 +108,9 @@ _STATE = case((_c.state != "started", _c.state), (_is_over, "in_doubt"), else_="
 )
 
 _intents = select(_c.key, _STATE, _c.result, _c.idempotency_key)
-_STANDING = Statement(
+_STANDING = Statement(_intents.where(_c.occurrence == bindparam("of")))
+# A model can write one call twice, in two spellings: they have one key.
+_BEGUN = Statement(
     _intents.where(or_(_c.occurrence == bindparam("of"), _c.key == bindparam("named")))
 )
 _ANYWHERE = Statement(
@@ -173,19 +175,13 @@ def begin(
     }
     if insert_once(connection, tables.calls, row):
         return Intent(key=key, state="new", idempotency_key=idempotency_key)
-    (stands,) = _STANDING.all(connection, {"of": call.occurrence, "named": key})
+    (stands,) = _BEGUN.all(connection, {"of": call.occurrence, "named": key})
     return Intent(**stands)
 
 
-def standing(connection: Connection, call: ToolCall, key: str = "") -> Intent | None:
-    """Return what stands of a call; `None` where it never began.
-
-    Args:
-        connection: A connection.
-        call: The call.
-        key: Its key now. A model can write one call twice, in two spellings.
-    """
-    row = _STANDING.one(connection, {"of": call.occurrence, "named": key})
+def standing(connection: Connection, call: ToolCall) -> Intent | None:
+    """Return what stands of a call; `None` where it never began."""
+    row = _STANDING.one(connection, {"of": call.occurrence})
     return None if row is None else Intent(**row)
 
 

@@ -75,9 +75,7 @@ class Calls:
             idempotency_key=idempotency_key or call.occurrence,
         )
 
-    def standing(
-        self, connection: Connection, call: ToolCall, policy_version: str
-    ) -> Intent | None:
+    def standing(self, connection: Connection, call: ToolCall) -> Intent | None:
         """Tell what stands of a call; `None` where it never began.
 
         Until the transaction ends nobody else can begin it.
@@ -86,7 +84,7 @@ class Calls:
             LedgerError: If the database fails.
         """
         self._ledger.lock(connection, call.thread)
-        return rows.standing(connection, call, call.digest(policy_version))
+        return rows.standing(connection, call)
 
     def begun(self, call: ToolCall) -> Intent | None:
         """Tell what stands of a call, under whichever rules it began; `None` where it never did.

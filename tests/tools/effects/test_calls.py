@@ -45,7 +45,7 @@ def test_no_call_stands_at_first(ledger: Ledger, calls: Calls) -> None:
     """Nothing begun, nothing in doubt, nothing to end."""
     assert calls.list() == ()
     with ledger.transaction() as connection:
-        assert calls.standing(connection, CALL, "p1") is None
+        assert calls.standing(connection, CALL) is None
         assert not calls.end(connection, "0" * 64, "failed", None)
 
 
@@ -57,7 +57,7 @@ def test_a_call_begins_once_and_keeps_its_outcome(ledger: Ledger, calls: Calls) 
     ended = replace(intent, state="succeeded", result="refunded")
     assert begin(ledger) == ended
     with ledger.transaction() as connection:
-        assert calls.standing(connection, CALL, "p1") == ended
+        assert calls.standing(connection, CALL) == ended
     (stored,) = calls.list()
     assert (stored.thread, stored.tool, stored.effect) == (
         "thread-1",
@@ -132,8 +132,10 @@ def test_another_call_begins_by_itself(ledger: Ledger, call: ToolCall) -> None:
         (replace(CALL, tool=replace(TOOL, version="v2")), "p1"),
         (replace(CALL, requester="manager"), "p1"),
         (CALL.with_args({"amount": "40"}), "p1"),
+        (replace(CALL, args={"amount": "40", "note": ""}, written={"amount": "40"}), "p1"),
+        (replace(CALL, written={"amount": "40.00"}), "p1"),
     ],
-    ids=["policy", "tool-version", "requester", "equal-args"],
+    ids=["policy", "tool-version", "requester", "equal-args", "an-argument-more", "spelling"],
 )
 def test_a_started_call_is_not_begun_anew_under_another_version(
     ledger: Ledger, call: ToolCall, policy_version: str
@@ -149,7 +151,7 @@ def test_of_many_threads_one_begins(ledger: Ledger) -> None:
     def work(_: int) -> bool:
         with ledger.transaction() as connection:
             calls = Calls(ledger)
-            if calls.standing(connection, CALL, "p1") is not None:
+            if calls.standing(connection, CALL) is not None:
                 return False
             return calls.begin(connection, CALL, "p1").state == "new"
 

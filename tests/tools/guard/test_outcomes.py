@@ -43,6 +43,18 @@ def test_without_a_ledger_nothing_runs(guard: Guard, sqlite_url: str, run: Run) 
     assert guard.calls.list() == ()
 
 
+def test_a_call_that_is_written_in_two_spellings_runs_once(guard: Guard, run: Run) -> None:
+    """With one id, and the same arguments once they are read: it is one call."""
+    ran: list[Any] = []
+    tool = pay_tool(ran)
+    results = [
+        run(guard, call_of(tool, {"to": "shop", "amount": 1}, written={"amount": amount}), tool)
+        for amount in ("1", "1.00")
+    ]
+    assert len(ran) == 1
+    assert results[0] == results[1]
+
+
 def test_an_outcome_that_cannot_be_recorded_is_in_doubt(
     vaulted: Guard, sqlite_url: str, devvault: DevelopmentVault, run: Run
 ) -> None:
