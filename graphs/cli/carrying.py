@@ -70,8 +70,10 @@ class Carrier:
         self, interrupt: Interrupt, answer: Mapping[str, object], approver: Principal
     ) -> None:
         """Keep an answer for whoever runs the thread next: two runs at once would split it."""
-        request = self._asked(interrupt).request
-        given = read_answer(answer).model_copy(update={"action_digest": request.digest})
+        request, given = self._asked(interrupt).request, read_answer(answer)
+        # Each further person is asked under a digest of their own; the record has one.
+        if given.action_digest == interrupt.value["action_digest"]:
+            given = given.model_copy(update={"action_digest": request.digest})
         try:
             self._guard.approvals.answer(request.id, given, by=approver)
         except ApprovalError as error:

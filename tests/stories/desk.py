@@ -23,6 +23,7 @@ from bailiwick.agents.scripts import Script
 from bailiwick.agents.specialist import create_specialist
 from bailiwick.graphs.proposals import ProposalDesk
 from bailiwick.graphs.refund_desk import RefundDesk, open_refund_desk
+from bailiwick.graphs.supervision.assembly import Hook
 from bailiwick.graphs.supervisor import create_supervisor
 from bailiwick.policies import Policy
 from bailiwick.policies.principals import Principal
@@ -83,6 +84,7 @@ class Desk:
         policy: Policy | None = None,
         refund: ScopedTool | None = None,
         billing: Script | None = None,
+        hook: Hook | None = None,
     ) -> App:
         """Build the desk anew on the same databases, with another policy, tool or script."""
         guard = self.guard
@@ -100,6 +102,7 @@ class Desk:
             model=scripted(SUPERVISOR),
             prompt=SUPERVISOR_PROMPT,
             supervisor_name=SUPERVISOR,
+            post_model_hook=hook,
             guard=guard,
         )
         return graph.compile(checkpointer=self.engine.checkpointer)

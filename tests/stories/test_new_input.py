@@ -9,6 +9,7 @@ from tests.stories.people import CUSTOMER, MANAGER, ORDER, REQUEST
 from tests.stories.races import approve
 from tests.stories.scripts import asks
 
+from bailiwick.graphs.supervision.assembly import Hook
 from bailiwick.policies.errors import ApprovalError
 
 NEVER_MIND = {"messages": [HumanMessage("Never mind. How is the weather?")]}
@@ -80,10 +81,11 @@ def test_the_same_request_again(desk: Desk, thread: Thread) -> None:
     assert thread.is_done()
 
 
-def test_new_input_while_a_call_waits_whose_sibling_ran(desk: Desk) -> None:
+@pytest.mark.parametrize("hook", [None, lambda _: {}], ids=["plain", "with a hook"])
+def test_new_input_while_a_call_waits_whose_sibling_ran(desk: Desk, hook: Hook | None) -> None:
     """The agent is gone with its results; the supervisor reads what the record says, once."""
     wanted = [("issue_refund", {"order_id": ORDER, "amount": each}) for each in ("5.00", "6.00")]
-    thread = desk.thread(desk.deploy(billing=asks(*wanted)))
+    thread = desk.thread(desk.deploy(billing=asks(*wanted), hook=hook))
     thread.run({"messages": [HumanMessage(REQUEST)]}, CUSTOMER)
     (small,) = [each for each in thread.waiting() if each.value["args"]["amount"] == "5"]
     thread.answer(small)

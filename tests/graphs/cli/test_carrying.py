@@ -109,9 +109,17 @@ def test_what_somebody_else_carries_is_waited_for(desk: Desk) -> None:
     assert till.book.paid() == [("shop", "140.00")]
 
 
-@pytest.mark.parametrize("who", [MANAGER, CUSTOMER], ids=["manager", "customer"])
+@pytest.mark.parametrize(
+    ("who", "other_digest", "refusal"),
+    [
+        (MANAGER, None, ""),
+        (CUSTOMER, None, "'customer' may not answer for 'pay'"),
+        (MANAGER, "0" * 64, "the answer is to another call"),
+    ],
+    ids=["manager", "customer", "stale"],
+)
 def test_an_answer_while_somebody_else_carries_the_thread_is_kept_for_later(
-    desk: Desk, who: Principal
+    desk: Desk, who: Principal, other_digest: str | None, refusal: str
 ) -> None:
     """Two runs at once would split the thread: each would miss what the other's call came to."""
     till, paying, go_on = desk.till, threading.Event(), threading.Event()
@@ -134,12 +142,13 @@ def test_an_answer_while_somebody_else_carries_the_thread_is_kept_for_later(
         while second is None:
             second = desk.carrier.next_question()
         digest = second.value["action_digest"]
-        desk.carrier.answer(second, {"type": "approve", "action_digest": digest}, who)
+        given = {"type": "approve", "action_digest": other_digest or digest}
+        desk.carrier.answer(second, given, who)
         assert len(till.book.paid()) == 0
         go_on.set()
         other.result()
-    if who is CUSTOMER:
-        assert "not taken: 'customer' may not answer for 'pay'" in desk.shown()
+    if refusal:
+        assert f"not taken: {refusal}" in desk.shown()
         desk.carrier.answer(second, {"type": "approve", "action_digest": digest}, MANAGER)
     assert desk.carrier.next_question() is None
     assert sorted(till.book.paid()) == [("bank", "150.00"), ("shop", "140.00")]

@@ -41,14 +41,41 @@ from bailiwick.tools.records.ledger import Ledger
 DELIVERER = Path(__file__).with_name("deliverer.py")
 
 
+def looked(till: Till) -> list[Report]:
+    """Have another thread of this process deliver; return what came of it."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(deliver, till.app, till.guard).result()
+
+
+def sibling_answered_meanwhile(till: Till) -> None:
+    """Answer two calls of a turn: one in the thread, the other on record while the first runs."""
+    looks: list[Report] = []
+
+    def look() -> None:
+        till.book.before = lambda: None
+        till.approve(*till.guard.approvals.pending())
+        looks.extend(looked(till))
+
+    till.ask(text="pay 140 to shop, 150 to bank")
+    till.book.before = look
+    till.answer(type="approve")
+    assert [report.outcome for report in looks] == ["postponed"]
+    assert len(till.book.paid()) == 1
+
+    let_pass(till.guard.ledger, 2)
+    assert delivered(till) == ["resumed"]
+    assert sorted(till.book.paid()) == [("bank", "150.00"), ("shop", "140.00")]
+    assert sorted(till.said()[-3:-1]) == ["paid 140.00 to shop", "paid 150.00 to bank"]
+    assert till.is_done()
+
+
 def test_a_run_that_is_under_way_is_left_alone(till: Till) -> None:
     """Its interrupt still shows in the outermost state while the call it released runs."""
     looks: list[Report] = []
 
     def look() -> None:
         let_pass(till.guard.ledger, GRACE)
-        with ThreadPoolExecutor(1) as pool:
-            looks.extend(pool.submit(deliver, till.app, till.guard).result())
+        looks.extend(looked(till))
 
     till.ask()
     till.book.before = look
@@ -61,24 +88,7 @@ def test_a_run_that_is_under_way_is_left_alone(till: Till) -> None:
 
 def test_a_sibling_is_answered_while_a_call_is_under_way(till: Till) -> None:
     """Whoever carries its answer leaves the thread alone until the call has ended."""
-    looks: list[Report] = []
-
-    def look() -> None:
-        till.book.before = lambda: None
-        till.approve(*till.guard.approvals.pending())
-        with ThreadPoolExecutor(1) as pool:
-            looks.extend(pool.submit(deliver, till.app, till.guard).result())
-
-    till.ask(text="pay 140 to shop, 150 to bank")
-    till.book.before = look
-    till.answer(type="approve")
-    assert [report.outcome for report in looks] == ["postponed"]
-    assert len(till.book.paid()) == 1
-
-    let_pass(till.guard.ledger, 2)
-    assert delivered(till) == ["resumed"]
-    assert sorted(till.book.paid()) == [("bank", "150.00"), ("shop", "140.00")]
-    assert till.is_done()
+    sibling_answered_meanwhile(till)
 
 
 def test_a_run_whose_call_takes_long_is_left_alone(till: Till) -> None:
@@ -89,8 +99,7 @@ def test_a_run_whose_call_takes_long_is_left_alone(till: Till) -> None:
         let_pass(till.guard.ledger, GRACE)
         with till.guard.ledger.transaction() as connection:
             connection.execute(update(tables.calls).values(until=0))
-        with ThreadPoolExecutor(1) as pool:
-            looks.extend(pool.submit(deliver, till.app, till.guard).result())
+        looks.extend(looked(till))
 
     till.ask()
     till.book.before = look
@@ -101,26 +110,9 @@ def test_a_run_whose_call_takes_long_is_left_alone(till: Till) -> None:
 
 def test_a_sibling_is_answered_while_a_read_is_under_way(till: Till) -> None:
     """Reads are not among the calls that are kept: the answer that was just taken tells of one."""
-    looks: list[Report] = []
     book = replace(till.book, effect="read")
     app = open_till(till.guard, book, till.app.checkpointer, till.model)  # type: ignore[arg-type]  # it has one
-    till = replace(till, book=book, app=app)
-
-    def look() -> None:
-        till.book.before = lambda: None
-        till.approve(*till.guard.approvals.pending())
-        with ThreadPoolExecutor(1) as pool:
-            looks.extend(pool.submit(deliver, till.app, till.guard).result())
-
-    till.ask(text="pay 140 to shop, 150 to bank")
-    till.book.before = look
-    till.answer(type="approve")
-    assert [report.outcome for report in looks] == ["postponed"]
-
-    let_pass(till.guard.ledger, 2)
-    assert delivered(till) == ["resumed"]
-    assert sorted(till.book.paid()) == [("bank", "150.00"), ("shop", "140.00")]
-    assert sorted(till.said()[-3:-1]) == ["paid 140.00 to shop", "paid 150.00 to bank"]
+    sibling_answered_meanwhile(replace(till, book=book, app=app))
 
 
 def test_a_run_that_breaks_off_is_tried_again(till: Till) -> None:
