@@ -15,6 +15,11 @@ from bailiwick.policies.errors import ApprovalError
 NEVER_MIND = {"messages": [HumanMessage("Never mind. How is the weather?")]}
 
 
+def change_nothing(_: object) -> dict[str, object]:
+    """Stand as a hook between the supervisor's model and what it leads to."""
+    return {}
+
+
 @pytest.fixture(params=["alone", "supervised"])
 def thread(request: pytest.FixtureRequest, desk: Desk) -> Thread:
     """Give a thread in which billing is the whole graph, and one in which it is below others."""
@@ -81,7 +86,7 @@ def test_the_same_request_again(desk: Desk, thread: Thread) -> None:
     assert thread.is_done()
 
 
-@pytest.mark.parametrize("hook", [None, lambda _: {}], ids=["plain", "with a hook"])
+@pytest.mark.parametrize("hook", [None, change_nothing], ids=["plain", "with a hook"])
 def test_new_input_while_a_call_waits_whose_sibling_ran(desk: Desk, hook: Hook | None) -> None:
     """The agent is gone with its results; the supervisor reads what the record says, once."""
     wanted = [("issue_refund", {"order_id": ORDER, "amount": each}) for each in ("5.00", "6.00")]
