@@ -49,7 +49,7 @@ def test_what_it_was_told_nobody_else_carries(till: Till) -> None:
     seen: list[bool] = []
 
     def look() -> None:
-        let_pass(till.guard.ledger, LAPSE - 5)
+        let_pass(till.guard.ledger, LAPSE / 2)
         seen.extend(each.is_claimed for each in Deliveries(till.guard.ledger).list())
         assert delivered(till) == []
 

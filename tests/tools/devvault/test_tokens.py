@@ -103,10 +103,10 @@ def test_a_token_dies_when_its_time_is_over(
     """The second after its time to live, it is unknown."""
     token = root.auth.token.create(policies=["default"], ttl="90s")["auth"]
     client = connect(token["client_token"])
-    devvault.let_pass(80)
-    assert client.auth.token.lookup_self()["data"]["ttl"] in (9, 10)
+    devvault.let_pass(60)
+    assert 20 < client.auth.token.lookup_self()["data"]["ttl"] <= 30
 
-    devvault.let_pass(11)
+    devvault.let_pass(31)
 
     with pytest.raises(Forbidden, match="invalid token"):
         client.auth.token.lookup_self()
@@ -129,11 +129,11 @@ def test_renewal_stops_at_the_maximum(
     made = root.auth.token.create(policies=["default"], ttl="60s", explicit_max_ttl="100s")
     client = connect(made["auth"]["client_token"])
     devvault.let_pass(50)
-    assert client.auth.token.renew_self(increment="60s")["auth"]["lease_duration"] in (49, 50)
+    assert 40 < client.auth.token.renew_self(increment="60s")["auth"]["lease_duration"] <= 50
 
-    devvault.let_pass(45)
-    assert client.auth.token.lookup_self()["data"]["ttl"] <= 5
-    devvault.let_pass(6)
+    devvault.let_pass(30)
+    assert 10 < client.auth.token.lookup_self()["data"]["ttl"] <= 20
+    devvault.let_pass(21)
 
     with pytest.raises(Forbidden):
         client.auth.token.lookup_self()

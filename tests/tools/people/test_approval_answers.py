@@ -179,7 +179,7 @@ def test_an_approval_that_was_not_used_in_time_is_void(
 
 def test_nothing_expires_on_record_before_it_does(ledger: Ledger, approvals: Approvals) -> None:
     """A record has the time of its transaction, and says nothing that was not so by then."""
-    request = ask(approvals, replace(NEEDED, expires=1))
+    request = ask(approvals, replace(NEEDED, expires=3))
     with ledger.transaction() as connection:
         ledger.lock(connection, request.thread)
         wait_for(lambda: approval_rows.find(connection, request.id).state == "expired")  # type: ignore[union-attr]  # it is there
@@ -192,11 +192,11 @@ def test_nothing_expires_on_record_before_it_does(ledger: Ledger, approvals: App
 
 def test_a_request_expires_while_time_passes(ledger: Ledger, approvals: Approvals) -> None:
     """Also within one open transaction."""
-    request = ask(approvals, replace(NEEDED, expires=1))
+    request = ask(approvals, replace(NEEDED, expires=3))
     approvals.answer(request.id, approve(request), by=MANAGER)
     with ledger.transaction() as connection:
         assert approvals.approved(connection, CALL, "p1") is not None
-        time.sleep(1.01)
+        time.sleep(3.01)
         assert approvals.approved(connection, CALL, "p1") is None
         assert not approvals.consume(connection, request)
 

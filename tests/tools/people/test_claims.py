@@ -67,15 +67,15 @@ def test_threads_do_not_wait_for_each_other(approvals: Approvals, outbox: Delive
 
 def test_a_claim_lapses(ledger: Ledger, approvals: Approvals) -> None:
     """Whoever held it is told, and can change nothing any more."""
-    outbox = Deliveries(ledger, lapse=100)
+    outbox = Deliveries(ledger, lapse=1000)
     approve(approvals, ask(approvals))
     lost = claimed(outbox)
-    let_pass(ledger, 99)
+    let_pass(ledger, 900)
     assert outbox.claim() is None
     assert outbox.renew(lost)
-    let_pass(ledger, 99)
+    let_pass(ledger, 900)
     assert outbox.claim() is None
-    let_pass(ledger, 2)
+    let_pass(ledger, 200)
     claim = claimed(outbox)
     assert not outbox.begin(lost)
     assert not outbox.renew(lost)

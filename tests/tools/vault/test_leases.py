@@ -17,10 +17,10 @@ def test_a_child_dies_with_its_time_to_live(devvault: DevelopmentVault, vault: V
     """What the program forgets to revoke, Vault ends."""
     lease = lease_refund(vault)
     child = VaultOperator(devvault.address, lease.token)
-    devvault.let_pass(59)
+    devvault.let_pass(30)
     assert child.read("secret/data/payments/refund") is not None
 
-    devvault.let_pass(2)
+    devvault.let_pass(31)
 
     with pytest.raises(VaultError, match="may not read"):
         child.read("secret/data/payments/refund")

@@ -95,11 +95,12 @@ def test_a_renewed_user_lives_longer(
         query = "SELECT rolvaliduntil FROM pg_roles WHERE rolname LIKE 'v-%'"
         before = connection.execute(query).fetchone()
         devvault.let_pass(50)
-        assert root.sys.renew_lease(answer["lease_id"], increment=500)["lease_duration"] in (49, 50)
+        renewed = root.sys.renew_lease(answer["lease_id"], increment=500)
+        assert 40 < renewed["lease_duration"] <= 50
         after = connection.execute(query).fetchone()
     assert before is not None
     assert after is not None
-    assert (after[0] - before[0]).total_seconds() == pytest.approx(40, abs=2)
+    assert (after[0] - before[0]).total_seconds() == pytest.approx(40, abs=10)
 
 
 def test_users_are_made_side_by_side(engine: Hvac, root: Hvac, books: Books) -> None:

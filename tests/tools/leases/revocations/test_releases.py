@@ -82,12 +82,12 @@ def test_giving_back_does_not_wait_for_vault(connect: Connect, devvault: Develop
     """The credential is over at once, the token a moment later."""
     vault, revocations = connect()
     lease = grant(vault, revocations)
-    devvault.faults.add(Fault(path=REVOKE, delay=0.3))
+    devvault.faults.add(Fault(path=REVOKE, delay=2))
     begun = time.monotonic()
 
     revocations.release(lease)
 
-    assert time.monotonic() - begun < 0.1
+    assert time.monotonic() - begun < 1.5
     assert lease.credential.values() == ()
     assert revocations.drain()
     assert not is_alive(devvault)
