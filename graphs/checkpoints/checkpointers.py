@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from psycopg.rows import DictRow
     from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
+    from bailiwick.graphs.checkpoints.sqlite_saver import DualSqliteSaver
+
 POOL_SIZE = 10
 
 WAIT = 5
@@ -44,12 +46,7 @@ def open_checkpointer(
         SettingsError: If the database cannot be opened.
     """
     if _is_sqlite(url):
-        from langgraph.checkpoint.sqlite import SqliteSaver  # noqa: PLC0415 - one of two is needed
-
-        with closing(_connect(_path(url))) as connection:
-            saver = SqliteSaver(connection, serde=CompactSerializer())
-            with _plainly(url):
-                saver.setup()
+        with closing(_open_sqlite(url)) as saver:
             yield _sealed(saver, sealing, is_whole=True)
         return
     with _plainly(url):
@@ -73,20 +70,11 @@ async def open_async_checkpointer(
         SettingsError: If the database cannot be opened.
     """
     if _is_sqlite(url):
-        import aiosqlite  # noqa: PLC0415 - one of two is needed
-        from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver  # noqa: PLC0415 - as above
-
-        # aiosqlite leaves a thread behind where it cannot connect.
-        await asyncio.to_thread(lambda: _connect(_path(url)).close())
-        connection = await aiosqlite.connect(_path(url), timeout=WAIT)
+        saver = await asyncio.to_thread(_open_sqlite, url)
         try:
-            await connection.execute(_SYNCHRONOUS)
-            saver = AsyncSqliteSaver(connection, serde=CompactSerializer())
-            with _plainly(url):
-                await saver.setup()
             yield _sealed(saver, sealing, is_whole=True)
         finally:
-            await connection.close()
+            await asyncio.to_thread(saver.close)
         return
     with _plainly(url):
         from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver  # noqa: PLC0415 - as above
@@ -125,6 +113,21 @@ def _path(url: str) -> str:
 def _plain(url: str) -> str:
     # The ledger's URL may name its driver; psycopg itself does not know that form.
     return url.replace("postgresql+psycopg://", "postgresql://", 1)
+
+
+def _open_sqlite(url: str) -> "DualSqliteSaver":
+    from bailiwick.graphs.checkpoints.sqlite_saver import (  # noqa: PLC0415 - one of two is needed
+        DualSqliteSaver,
+    )
+
+    saver = DualSqliteSaver(_connect(_path(url)), CompactSerializer())
+    try:
+        with _plainly(url):
+            saver.setup()
+    except SettingsError:
+        saver.close()
+        raise
+    return saver
 
 
 def _connect(path: str) -> sqlite3.Connection:

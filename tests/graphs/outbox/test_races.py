@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from sqlalchemy import update
@@ -32,6 +33,8 @@ from tests.waiting import wait_for
 from bailiwick.graphs.checkpoints.checkpointers import open_async_checkpointer, open_checkpointer
 from bailiwick.graphs.outbox.deliveries import Report, adeliver, deliver
 from bailiwick.policies import Policy
+from bailiwick.policies.approvals import Approval
+from bailiwick.policies.calls import ToolCall
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.people.deliveries import GRACE, Deliveries
 from bailiwick.tools.people.principals import acting_as
@@ -50,15 +53,24 @@ def looked(till: Till) -> list[Report]:
 def sibling_answered_meanwhile(till: Till) -> None:
     """Answer two calls of a turn: one in the thread, the other on record while the first runs."""
     looks: list[Report] = []
+    asked, to = till.guard.approvals.asked, set[object]()
+
+    def ask(call: ToolCall, version: str) -> Approval | None:
+        approval = asked(call, version)
+        to.add(call.args["to"])
+        return approval
 
     def look() -> None:
         till.book.before = lambda: None
+        # The other task of the step looks for its answer, too: it is not there yet.
+        wait_for(lambda: "bank" in to)
         till.approve(*till.guard.approvals.pending())
         looks.extend(looked(till))
 
     till.ask(text="pay 140 to shop, 150 to bank")
     till.book.before = look
-    till.answer(type="approve")
+    with patch.object(till.guard.approvals, "asked", ask):
+        till.answer(type="approve")
     assert [report.outcome for report in looks] == ["postponed"]
     assert len(till.book.paid()) == 1
 
