@@ -1,5 +1,6 @@
 """Owns an agent's governed tools: from the model's request to the message that answers it."""
 
+import logging
 from asyncio import to_thread
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
@@ -20,12 +21,16 @@ from bailiwick.tools.locations import Location
 from bailiwick.tools.people.asking import Next, ask, withdraw
 from bailiwick.tools.people.requests import request_key
 from bailiwick.tools.results import ToolResult
+from bailiwick.tools.saved import ais_saved, is_saved
 from bailiwick.tools.tracing import atraced, traced
 
 if TYPE_CHECKING:
     from bailiwick.tools.guard import Guard
 
+logger = logging.getLogger(__name__)
+
 _UNREADABLE = "Its arguments cannot be written down as JSON, so nobody could decide on them."
+_UNSAVED = "That it was asked for could not be saved, so a crash could have it run twice."
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +148,8 @@ class Toolset:
         call, tool = prepared.call, prepared.tool
         if tool is None or prepared.problem:
             return self._refused(prepared)
+        if self._runs_unasked(prepared) and not is_saved(config):
+            return self._unsaved(call)
         return traced(tool, call, config, lambda: self.guard.run(call, tool))
 
     async def arun(self, prepared: Prepared, config: RunnableConfig) -> ToolResult:
@@ -150,7 +157,24 @@ class Toolset:
         call, tool = prepared.call, prepared.tool
         if tool is None or prepared.problem:
             return await to_thread(self._refused, prepared)
+        if self._runs_unasked(prepared) and not await ais_saved(config):
+            return await to_thread(self._unsaved, call)
         return await atraced(tool, call, config, lambda: self.guard.arun(call, tool))
+
+    def _runs_unasked(self, prepared: Prepared) -> bool:
+        # What somebody was asked about was saved with the question.
+        call = prepared.call
+        return call.tool.effect != "read" and self.guard.decide(call).verdict == "allow"
+
+    def _unsaved(self, call: ToolCall) -> ToolResult:
+        logger.error(
+            "%s of %s did not run: that it was asked for is not saved. Look at the checkpoints' "
+            "database; a graph compiled with checkpointer=False saves nothing, and a run with "
+            "durability='exit' nothing in time",
+            call.tool.name,
+            call.agent,
+        )
+        return self.guard.refuse(call, _UNSAVED)
 
     def _refused(self, prepared: Prepared) -> ToolResult:
         call = prepared.call

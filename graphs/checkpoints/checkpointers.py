@@ -28,8 +28,8 @@ WAIT = 5
 """Seconds to wait for a connection, or for SQLite's one writer."""
 
 _SYNCHRONOUS = "PRAGMA synchronous=NORMAL"
-"""No end of a process loses a checkpoint then; a power failure may set threads back by some steps,
-and what ran in those stands in the ledger, which keeps it from running again."""
+"""No end of a process loses a checkpoint then; a power failure may set threads back by some steps.
+What ran in those stands in the ledger, but a model that is called anew asks for another call."""
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import StateSnapshot
+from langgraph.types import Durability, StateSnapshot
 from tests.stories.search import spelled
 
 from bailiwick.graphs.checkpoints.checkpointers import open_async_checkpointer, open_checkpointer
@@ -34,6 +34,7 @@ class Run:
     given: Any
     config: RunnableConfig
     who: Principal
+    durability: Durability | None = None
 
 
 class Engine(ABC):
@@ -76,7 +77,7 @@ class SyncEngine(Engine):
 
     def run(self, run: Run) -> dict[str, Any]:  # noqa: D102 - as documented above
         with acting_as(run.who):
-            return run.app.invoke(run.given, run.config)
+            return run.app.invoke(run.given, run.config, durability=run.durability)
 
     def watch(self, run: Run, saw: Callable[[str, object], None]) -> None:  # noqa: D102 - as above
         with acting_as(run.who):
@@ -168,7 +169,7 @@ def _parts(parts: Any) -> Iterator[tuple[object, str, object]]:  # noqa: ANN401 
 
 async def _arun(run: Run) -> dict[str, Any]:
     with acting_as(run.who):
-        return await run.app.ainvoke(run.given, run.config)
+        return await run.app.ainvoke(run.given, run.config, durability=run.durability)
 
 
 @contextmanager

@@ -1,14 +1,22 @@
 """Owns how workers begin together, and how one ends at a step of its own."""
 
+import asyncio
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from sqlalchemy import event
+
+from bailiwick.graphs.checkpoints.sqlite_saver import DualSqliteSaver
+
+LATE = 1.0
+"""Seconds in which a refund is made many times over."""
 
 
 class Barrier:
@@ -34,11 +42,17 @@ class Barrier:
 
 
 class Life:
-    """Count the steps of a worker, and end it at one of them without any goodbye."""
+    """Count the steps of a worker, and end it at one of them without any goodbye.
 
-    def __init__(self, dies_at: int) -> None:
+    Args:
+        dies_at: The step at which it ends; none where negative.
+        late: The agent whose checkpoints are kept `LATE` seconds late; none where it is empty.
+    """
+
+    def __init__(self, dies_at: int, late: str) -> None:
         self.steps: list[str] = []
         self._dies_at = dies_at
+        self._late = late
         self._lock = threading.Lock()
 
     def step(self, name: str) -> None:
@@ -48,6 +62,11 @@ class Life:
                 os.kill(os.getpid(), signal.SIGKILL)
             self.steps.append(name)
 
+    def lateness(self, config: RunnableConfig) -> float:
+        """Return how many seconds a checkpoint is kept late."""
+        graph = str(config.get("configurable", {}).get("checkpoint_ns", ""))
+        return LATE if self._late and graph.startswith(self._late) else 0.0
+
     def watch_transactions(self) -> None:
         """Count where every transaction of the ledger begins and where it is about to be kept."""
         for name in ("begin", "commit"):
@@ -56,10 +75,13 @@ class Life:
     def watch_checkpoints(self, checkpointer: BaseCheckpointSaver[Any]) -> None:
         """Count where each checkpoint, and each of a task's writes, is about to be kept."""
         life, kind = self, type(checkpointer)
+        # Its asynchronous calls are the others, in its thread.
+        is_dual = isinstance(checkpointer, DualSqliteSaver)
 
         class Mortal(kind):  # type: ignore[misc, valid-type]  # one of LangGraph's four
             def put(self, config: Any, checkpoint: Any, metadata: Any, new_versions: Any) -> Any:  # noqa: ANN401 - as LangGraph's
                 life.step("checkpoint")
+                time.sleep(life.lateness(config))
                 return super().put(config, checkpoint, metadata, new_versions)
 
             def put_writes(
@@ -79,7 +101,9 @@ class Life:
                 metadata: Any,  # noqa: ANN401 - as above
                 new_versions: Any,  # noqa: ANN401 - as above
             ) -> Any:  # noqa: ANN401 - as above
-                life.step("checkpoint")
+                if not is_dual:
+                    life.step("checkpoint")
+                    await asyncio.sleep(life.lateness(config))
                 return await super().aput(config, checkpoint, metadata, new_versions)
 
             async def aput_writes(
@@ -89,7 +113,8 @@ class Life:
                 task_id: str,
                 task_path: str = "",
             ) -> None:
-                life.step("writes")
+                if not is_dual:
+                    life.step("writes")
                 await super().aput_writes(config, writes, task_id, task_path)
 
         checkpointer.__class__ = Mortal

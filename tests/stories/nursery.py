@@ -32,11 +32,11 @@ from bailiwick.graphs.surroundings import Surroundings
 
 _ROOT = Path(__file__).parents[2]
 _IMPORTED_LATE = (
+    "bailiwick.graphs.checkpoints.sqlite_saver",
     "httpcore",
     "langchain_core.messages.block_translators.langchain_v0",
     "langchain_core.tracers.context",
     "langgraph.checkpoint.postgres.aio",
-    "langgraph.checkpoint.sqlite.aio",
     "psycopg_pool",
     "sqlalchemy.dialects.postgresql.psycopg",
 )
@@ -59,6 +59,8 @@ class Job:
         dies_at: The step of its own at which it kills itself; none where negative.
         request: What the customer asks first, where the thread is new.
         answers: What the one run of the thread is resumed with; without answers where it is empty.
+        late: The agent whose checkpoints are kept late; none where it is empty.
+        policy: The folder with the rules; the shipped ones where it is empty.
     """
 
     thread: str
@@ -71,6 +73,8 @@ class Job:
     dies_at: int = -1
     request: str = ""
     answers: dict[str, Any] | None = None
+    late: str = ""
+    policy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,10 +170,11 @@ def _stream(stream: IO[str] | None) -> IO[str]:
 def _work(job: Job, number: int, barrier: Barrier) -> None:
     surroundings = Surroundings(vault_address=job.vault, logins={}, shop_address=job.shop)
     ground = Ground(surroundings=surroundings, approles=Path(job.approles))
-    life = Life(job.dies_at)
+    life = Life(job.dies_at, job.late)
     with ExitStack() as opened:
         engine: Engine = opened.enter_context(OPENERS[job.way](job.checkpoints))
-        desk = opened.enter_context(open_refund_desk(ground.settings(job.ledger)))
+        settings = ground.settings(job.ledger, Path(job.policy) if job.policy else None)
+        desk = opened.enter_context(open_refund_desk(settings))
         app = desk.graph.compile(checkpointer=engine.checkpointer)
         barrier.wait()
         life.watch_transactions()
