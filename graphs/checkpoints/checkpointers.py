@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -26,6 +26,10 @@ POOL_SIZE = 10
 
 WAIT = 5
 """Seconds to wait for a connection, or for SQLite's one writer."""
+
+_EACH_ITS_OWN: Any = nullcontext()
+"""In the place of LangGraph's lock, which lets one call at a time to the database: that is for a
+connection that all share, and here each call gets one of the pool's."""
 
 _SYNCHRONOUS = "PRAGMA synchronous=NORMAL"
 """No end of a process loses a checkpoint then; a power failure may set threads back by some steps.
@@ -55,6 +59,7 @@ def open_checkpointer(
         pool = _pool(_plain(url))
     with pool:
         postgres = PostgresSaver(pool, serde=CompactSerializer())
+        postgres.lock = _EACH_ITS_OWN
         with _plainly(url):
             postgres.setup()
         yield _sealed(postgres, sealing, is_whole=False)
@@ -82,6 +87,7 @@ async def open_async_checkpointer(
         pool = await _async_pool(_plain(url))
     async with pool:
         postgres = AsyncPostgresSaver(pool, serde=CompactSerializer())
+        postgres.lock = _EACH_ITS_OWN
         with _plainly(url):
             await postgres.setup()
         yield _sealed(postgres, sealing, is_whole=False)
