@@ -5,6 +5,8 @@ from typing import Any, cast
 
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 
+from bailiwick.agents.durability import as_chosen
+
 NodeFunction = Callable[[Any, RunnableConfig], Any]
 AsyncNodeFunction = Callable[[Any, RunnableConfig], Awaitable[Any]]
 
@@ -44,7 +46,7 @@ class Node(RunnableLambda[Any, Any]):
         **_: object,
     ) -> Any:  # noqa: ANN401 - as above
         """Run the function."""
-        return cast("NodeFunction", self.func)(input, config or {})
+        return cast("NodeFunction", self.func)(input, as_chosen(config or {}))
 
     async def ainvoke(
         self,

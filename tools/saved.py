@@ -10,7 +10,8 @@ from langchain_core.runnables import RunnableConfig
 PATIENCE = 5.0
 """Seconds to wait for a checkpoint that is being saved."""
 
-_SAVER, _DURABILITY, _CHECKPOINTS = "__pregel_checkpointer", "__pregel_durability", "checkpoint_map"
+SAVER, DURABILITY, _CHECKPOINTS = "__pregel_checkpointer", "__pregel_durability", "checkpoint_map"
+"""Keys under which LangGraph keeps in a config what saves, when, and what it is to have saved."""
 
 
 def is_saved(config: RunnableConfig) -> bool:
@@ -45,7 +46,7 @@ async def ais_saved(config: RunnableConfig) -> bool:
 
 def _awaited(config: RunnableConfig) -> tuple[Any, list[RunnableConfig]]:
     configurable = config.get("configurable", {})
-    saver = configurable.get(_SAVER)
+    saver = configurable.get(SAVER)
     checkpoints: Mapping[str, str] = configurable.get(_CHECKPOINTS, {}) if saver else {}
     thread = configurable.get("thread_id")
     return saver, [
@@ -55,7 +56,7 @@ def _awaited(config: RunnableConfig) -> tuple[Any, list[RunnableConfig]]:
 
 
 def _pauses(config: RunnableConfig) -> Iterator[float]:
-    if config.get("configurable", {}).get(_DURABILITY) == "exit":
+    if config.get("configurable", {}).get(DURABILITY) == "exit":
         # Nothing is saved while the run lasts.
         yield 0
         return

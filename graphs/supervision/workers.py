@@ -15,6 +15,7 @@ from langgraph.errors import ParentCommand
 from langgraph.graph import StateGraph
 from langgraph.pregel.protocol import PregelProtocol
 
+from bailiwick.agents.durability import saved_step_by_step
 from bailiwick.agents.node import Node
 from bailiwick.agents.specialist import ENTERED, entered_at_model, is_specialist
 from bailiwick.graphs.handoff import create_handoff_back_messages
@@ -73,7 +74,10 @@ class Worker(Node):
         view = self._view(given)
         with self._delegate(view, self._requester(given, config)):
             try:
-                output = self._entered.invoke(self._input(given, view), self._config(config))
+                own = self._config(config)
+                if self._reads_by_reference:
+                    own = saved_step_by_step(own)
+                output = self._entered.invoke(self._input(given, view), own)
             except ParentCommand as handed_on:
                 handed_on.args = (self._handed_on(handed_on, view),)
                 raise
