@@ -5,7 +5,13 @@ from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 import ormsgpack
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
 from langgraph.checkpoint.serde.jsonplus import (
     EXT_DELTA_SNAPSHOT,
     EXT_PYDANTIC_V2,
@@ -53,12 +59,19 @@ _SMALL = 64
 """Bytes below which compression does not pay."""
 
 _READ = ormsgpack.OPT_NON_STR_KEYS
-_MESSAGES = {
-    kind.__name__: (kind.__module__, kind, set(kind.model_fields))
-    for kind in (AIMessage, HumanMessage, SystemMessage, ToolMessage)
-}
+_KINDS: tuple[type[BaseMessage], ...] = (AIMessage, HumanMessage, SystemMessage, ToolMessage)
+"""By their place, histories name them: another one can only be added at the end."""
 
-_UNKNOWN = (object(), object, set[str]())
+_NAMES = tuple(set(kind.model_fields) for kind in _KINDS)
+_PLACES: dict[type, int] = {kind: place for place, kind in enumerate(_KINDS)}
+_PLACES_BY_NAME = {(kind.__module__, kind.__name__): place for kind, place in _PLACES.items()}
+_HISTORY = 64
+"""The code of a copy of a history: a list of pairs, of a message's kind and its fields.
+
+LangGraph writes each message by itself, with its class's name, and such a list takes a third longer
+to read.
+"""
+
 _SLOTS = ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
 """What a pydantic model consists of."""
 
@@ -87,7 +100,7 @@ class CompactSerializer(JsonPlusSerializer):
 
     def dumps_typed(self, obj: Any) -> tuple[str, bytes]:  # noqa: ANN401 - as documented by the base class
         """Return the value's type tag and its bytes."""
-        tag, written = super().dumps_typed(obj)
+        tag, written = super().dumps_typed(self._with_histories(obj))
         if tag != "msgpack" or len(written) < _SMALL:
             return tag, written
         packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW, zdict=_DICTIONARY)
@@ -107,6 +120,28 @@ class CompactSerializer(JsonPlusSerializer):
         unpacker = zlib.decompressobj(_RAW, zdict=_DICTIONARY)
         return super().loads_typed(("msgpack", unpacker.decompress(written)))
 
+    def _with_histories(self, obj: Any) -> Any:  # noqa: ANN401 - whatever is to be written
+        """Return copies of histories in our form, also within a checkpoint, and all else as is."""
+        if type(obj) is _DeltaSnapshot:
+            return self._history(obj)
+        values = obj.get("channel_values") if type(obj) is dict else None
+        if type(values) is not dict or _DeltaSnapshot not in map(type, values.values()):
+            return obj
+        return {**obj, "channel_values": {key: self._history(v) for key, v in values.items()}}
+
+    def _history(self, value: Any) -> Any:  # noqa: ANN401 - a channel's value
+        if type(value) is not _DeltaSnapshot or type(value.value) is not list:
+            return value
+        tag, written = super().dumps_typed([_row(each) for each in value.value])
+        return ormsgpack.Ext(_HISTORY, written) if tag == "msgpack" else value
+
+
+def _row(message: Any) -> Any:  # noqa: ANN401 - what a history holds
+    place = _PLACES.get(type(message))
+    if place is None or message.__pydantic_extra__:
+        return message
+    return [place, message.model_dump()]
+
 
 def _hook(otherwise: Hook) -> Hook:
     """Return what builds the values that msgpack has no form for."""
@@ -115,22 +150,40 @@ def _hook(otherwise: Hook) -> Hook:
         vars(BaseModel)[slot].__set__ for slot in _SLOTS
     )
 
+    def history(rows: list[Any]) -> list[Any]:
+        read: list[Any] = []
+        for row in rows:
+            if type(row) is not list:
+                read.append(row)
+                continue
+            place, fields = row
+            kind, names = _KINDS[place], _NAMES[place]
+            if fields.keys() != names:
+                # Another release of LangChain has written it.
+                read.append(kind.model_construct(**fields))
+                continue
+            # Filled as pydantic itself would: these values are the result of its validation, and
+            # doing that again takes four times as long. A field that a message gets later joins
+            # its names.
+            message = new(kind)
+            set_fields(message, fields)
+            set_names(message, names.copy())
+            set_extra(message, {})
+            set_private(message, None)
+            read.append(message)
+        return read
+
     def build(code: int, payload: bytes) -> Any:  # noqa: ANN401 - whatever was written
+        if code == _HISTORY:
+            return _DeltaSnapshot(history(unpack(payload, ext_hook=build, option=_READ)))
         if code == EXT_DELTA_SNAPSHOT:
             return _DeltaSnapshot(unpack(payload, ext_hook=build, option=_READ))
         if code != EXT_PYDANTIC_V2:
             return otherwise(code, payload)
-        written = unpack(payload, ext_hook=build, option=_READ)
-        module, kind, names = _MESSAGES.get(written[1], _UNKNOWN)
-        if module != written[0] or written[2].keys() != names:
+        module, kind, fields, *_ = unpack(payload, ext_hook=build, option=_READ)
+        place = _PLACES_BY_NAME.get((module, kind))
+        if place is None or fields.keys() != _NAMES[place]:
             return otherwise(code, payload)
-        # Filled as pydantic itself would: these values are the result of its validation, and doing
-        # that again takes four times as long. A field that a message gets later joins its names.
-        message = new(kind)
-        set_fields(message, written[2])
-        set_names(message, names.copy())
-        set_extra(message, {})
-        set_private(message, None)
-        return message
+        return history([[place, fields]])[0]
 
     return build

@@ -1,5 +1,6 @@
 """How checkpoints are written and read."""
 
+from collections.abc import Callable
 from typing import Any
 
 import ormsgpack
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import (
     AIMessage,
+    AIMessageChunk,
     BaseMessage,
     HumanMessage,
     RemoveMessage,
@@ -16,6 +18,9 @@ from langchain_core.messages import (
 )
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import EXT_PYDANTIC_V2, JsonPlusSerializer
+from langgraph.checkpoint.serde.types import (
+    _DeltaSnapshot,  # pyright: ignore[reportPrivateUsage] - what a channel's copy is
+)
 from langgraph.types import Send
 from tests.graphs.fakes import Office, ask, scripted
 
@@ -74,6 +79,75 @@ def test_any_plain_value_comes_back(value: object) -> None:
     serializer = CompactSerializer()
 
     assert serializer.loads_typed(serializer.dumps_typed([value] * 9)) == [value] * 9
+
+
+def within(snapshot: object) -> dict[str, Any]:
+    """Return a checkpoint that holds a copy of a history, as SQLite's saver writes one."""
+    return {"id": "1", "channel_values": {"messages": snapshot, "count": 1}}
+
+
+def alone(snapshot: object) -> object:
+    """Return a copy by itself, as other savers write it."""
+    return snapshot
+
+
+@pytest.mark.parametrize("wrapped", [within, alone])
+def test_a_copy_of_a_history_comes_back(wrapped: Callable[[object], object]) -> None:
+    """With whatever else a history may hold, in its place; LangGraph's form takes more bytes."""
+    odd: list[Any] = [
+        AIMessageChunk(content="part", id="7"),
+        HumanMessage("x", id="8", mood="good"),
+        "text",
+    ]
+    history = [*MESSAGES, *odd, *MESSAGES]
+    serializer = CompactSerializer()
+
+    tag, written = serializer.dumps_typed(wrapped(_DeltaSnapshot(history)))
+    read = serializer.loads_typed((tag, written))
+
+    snapshot = read["channel_values"]["messages"] if isinstance(read, dict) else read
+    assert read == wrapped(snapshot)
+    assert snapshot.value == history
+    assert [type(each) for each in snapshot.value] == [type(each) for each in history]
+    for before, after in zip(MESSAGES, snapshot.value, strict=False):
+        assert after.model_dump() == before.model_dump()
+        assert after.model_fields_set
+        assert repr(after) == repr(before)
+    assert snapshot.value[7].mood == "good"
+
+
+@pytest.mark.parametrize("history", [[], "no list", ["x"], {"a": 1}])
+def test_a_copy_of_something_else_comes_back(history: object) -> None:
+    """LangGraph keeps channels of any kind this way."""
+    serializer = CompactSerializer()
+    read = serializer.loads_typed(serializer.dumps_typed(within(_DeltaSnapshot(history))))
+    assert read["channel_values"]["messages"].value == history
+
+
+def test_a_history_of_another_release_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A field that messages had or will have is no reason to lose them."""
+    serializer = CompactSerializer()
+    fields = {**HumanMessage("hi", id="1").model_dump(), "mood": "good"}
+    del fields["name"]
+
+    def dump(_: HumanMessage) -> dict[str, Any]:
+        return fields
+
+    monkeypatch.setattr(HumanMessage, "model_dump", dump)
+    written = serializer.dumps_typed(_DeltaSnapshot([HumanMessage("hi", id="1")]))
+    monkeypatch.undo()
+
+    (read,) = serializer.loads_typed(written).value
+
+    assert (read.content, read.id, read.name, read.mood) == ("hi", "1", None, "good")
+
+
+def test_a_copy_that_langgraph_has_written_is_read() -> None:
+    """Of a database that was in use before."""
+    plain = JsonPlusSerializer(allowed_msgpack_modules=None)
+    written = plain.dumps_typed(within(_DeltaSnapshot(MESSAGES)))
+    read = CompactSerializer().loads_typed(written)
+    assert read["channel_values"]["messages"].value == MESSAGES
 
 
 def test_what_langgraph_has_written_can_be_read() -> None:
