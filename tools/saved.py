@@ -48,10 +48,15 @@ def _awaited(config: RunnableConfig) -> tuple[Any, list[RunnableConfig]]:
     configurable = config.get("configurable", {})
     saver = configurable.get(SAVER)
     checkpoints: Mapping[str, str] = configurable.get(_CHECKPOINTS, {}) if saver else {}
+    # The graphs come from the outermost in. Tasks of the functional API stand there like graphs,
+    # with the checkpoint of the graph that runs them.
+    graphs: dict[str, str] = {}
+    for graph, checkpoint in checkpoints.items():
+        graphs.setdefault(checkpoint, graph)
     thread = configurable.get("thread_id")
     return saver, [
         {"configurable": {"thread_id": thread, "checkpoint_ns": graph, "checkpoint_id": checkpoint}}
-        for graph, checkpoint in checkpoints.items()
+        for checkpoint, graph in graphs.items()
     ]
 
 
