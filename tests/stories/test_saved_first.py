@@ -98,7 +98,7 @@ def test_a_refund_waits_for_the_checkpoints(desk: Desk, place: Place, ungated: P
 def test_a_worker_dies_before_a_checkpoint_is_written(carriers: Carriers, tmp_path: Path) -> None:
     """Whoever goes on knows of its refund, and makes no other."""
     desk, thread = carriers.desk, carriers.desk.thread()
-    job = replace(carriers.job(thread, from_the_request=True), policy=str(tmp_path))
+    job = replace(carriers, policy=str(tmp_path)).job(thread, from_the_request=True)
     with carriers.gates.shop.striking(Stop(path="/refunds", when="after")) as stop:
         (worker,) = carriers.nursery.start(replace(job, late="billing"))
         assert stop.reached.wait(PATIENCE)

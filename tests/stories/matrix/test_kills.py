@@ -2,11 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 from tests.conftest import LIVED
 from tests.stories.conftest import Report
 from tests.stories.kills import IN_DOUBT, KNOWN, NOT_MADE, REQUESTS, Carriers
+from tests.stories.rules import WHOLE_GATE, changed_policy
 
 ALL = {KNOWN, IN_DOUBT, NOT_MADE}
 ROUNDS = 3
@@ -45,6 +48,20 @@ def test_a_worker_dies_at_each_step_from_the_request_on(carriers: Carriers, repo
     steps = carriers.steps(from_the_request=True)
     outcomes = in_all_ways(
         lambda: carriers.die_at(((step,) for step in steps), from_the_request=True), lived=3
+    )
+
+    report(outcomes, deaths=1)
+
+
+def test_a_worker_dies_at_each_step_where_nobody_is_asked(
+    carriers: Carriers, report: Report, tmp_path: Path
+) -> None:
+    """What the rules allow is as safe as what somebody approved."""
+    changed_policy(tmp_path, (WHOLE_GATE, ""))
+    unasked = replace(carriers, policy=str(tmp_path))
+    steps = unasked.steps(from_the_request=True)
+    outcomes = in_all_ways(
+        lambda: unasked.die_at(((step,) for step in steps), from_the_request=True), lived=3
     )
 
     report(outcomes, deaths=1)
