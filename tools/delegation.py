@@ -19,12 +19,14 @@ class Delegation:
         chain: The supervisors above the agent, outermost first.
         agent: The agent that was handed over to.
         requester: The id of the principal who asked; `None` where nothing is governed.
+        request: The key of the person's message; empty where nothing is governed.
         history: The conversation as the agent is to see it; empty if its input carries it.
     """
 
     chain: tuple[str, ...]
     agent: str
     requester: str | None = None
+    request: str = ""
     history: Sequence[BaseMessage] = ()
 
 
@@ -42,16 +44,23 @@ def delegate(
     supervisor: str,
     agent: str,
     requester: str | None = None,
+    request: str = "",
     history: Sequence[BaseMessage] = (),
 ) -> Generator[Delegation]:
     """Run an agent on behalf of a supervisor while the context lasts.
 
     The chain grows by the supervisor: a supervisor under a supervisor adds itself to what it was
-    given.
+    given. Whatever it is told to do is for the same request.
     """
     above = _delegation.get()
     chain = (*above.chain, supervisor) if above else (supervisor,)
-    delegation = Delegation(chain=chain, agent=agent, requester=requester, history=history)
+    delegation = Delegation(
+        chain=chain,
+        agent=agent,
+        requester=requester,
+        request=above.request if above and above.request else request,
+        history=history,
+    )
     token = _delegation.set(delegation)
     try:
         yield delegation

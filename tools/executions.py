@@ -20,7 +20,8 @@ from bailiwick.tools.attempts import Attempt
 from bailiwick.tools.beginnings import Beginning
 from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.delegation import delegate
-from bailiwick.tools.effects import call_rows, proposal_rows
+from bailiwick.tools.effects import branches, call_rows, proposal_rows
+from bailiwick.tools.effects.branches import Branch
 from bailiwick.tools.effects.call_rows import Intent
 from bailiwick.tools.effects.calls import LASTS, SLACK
 from bailiwick.tools.effects.proposal_rows import Proposal
@@ -52,12 +53,16 @@ class Execution:
         guard: The guard that runs it.
         call: The call as it will be executed.
         tool: The tool.
+        branch: The way that led to the call, where a thread can be run along others too.
     """
 
-    def __init__(self, guard: "Guard", call: ToolCall, tool: ScopedTool) -> None:
+    def __init__(
+        self, guard: "Guard", call: ToolCall, tool: ScopedTool, branch: Branch | None = None
+    ) -> None:
         self._guard = guard
         self._call = call
         self._tool = tool
+        self._branch = branch
         self._lease: Lease | None = None
         self._proposal: Proposal | None = None
         self._key = ""
@@ -162,7 +167,7 @@ class Execution:
             guard.ledger.lock(connection, self._call.thread)
             if self._changes and (standing := self._standing(connection)):
                 return standing
-            decision = self._decide(connection)
+            decision = self._claim_branch(connection, self._decide(connection))
             entries = [journal.decision(self._call, decision)]
             if decision.verdict == "allow":
                 if begun := self._begin(connection, version):
@@ -220,6 +225,14 @@ class Execution:
         if decision.verdict == "allow" and not guard.approvals.consume(connection, request):
             return deny(_USED, decision.policy_version)
         return decision
+
+    def _claim_branch(self, connection: Connection, decision: Decision) -> Decision:
+        # What somebody approved is theirs to answer for, on each branch.
+        if decision.verdict != "allow" or self._approvers or self._branch is None:
+            return decision
+        if branches.claim(connection, self._call.thread, self._branch):
+            return decision
+        return deny(branches.BRANCHED, decision.policy_version)
 
     def _lease_credential(self) -> ToolResult | None:
         scope, leases = self._tool.scope, self._guard.leases

@@ -12,6 +12,7 @@ from bailiwick.policies.verdicts import deny
 from bailiwick.tools import journal
 from bailiwick.tools.bound import BoundTool
 from bailiwick.tools.declared.scoped import ScopedTool
+from bailiwick.tools.effects.branches import Branch
 from bailiwick.tools.effects.calls import Calls
 from bailiwick.tools.executions import STOPS, Execution, to_its_end
 from bailiwick.tools.leases.call_leases import CallLeases
@@ -69,13 +70,18 @@ class Guard:
         self.calls = Calls(ledger)
         self.requests = Requests(ledger)
 
-    def run(self, call: ToolCall, tool: ScopedTool) -> ToolResult:
+    def run(self, call: ToolCall, tool: ScopedTool, branch: Branch | None = None) -> ToolResult:
         """Run one call, or say why it did not run; see `Execution` for its steps.
+
+        Args:
+            call: The call.
+            tool: The tool.
+            branch: The way of the thread that led to it, where it could go another way.
 
         Raises:
             LedgerError: If the ledger cannot be written: nothing runs unrecorded.
         """
-        execution = Execution(self, call, tool)
+        execution = Execution(self, call, tool, branch)
         try:
             return execution.start() or execution.finish(execution.run())
         except STOPS:
@@ -84,9 +90,11 @@ class Guard:
         finally:
             execution.revoke()
 
-    async def arun(self, call: ToolCall, tool: ScopedTool) -> ToolResult:
+    async def arun(
+        self, call: ToolCall, tool: ScopedTool, branch: Branch | None = None
+    ) -> ToolResult:
         """Do what `run` does without blocking the event loop; cancelled, it still revokes."""
-        execution = Execution(self, call, tool)
+        execution = Execution(self, call, tool, branch)
         try:
             if (stand_in := await to_its_end(execution.start)) is not None:
                 return stand_in

@@ -20,6 +20,7 @@ class Location:
         chain: The agents above the calling one, from the supervisor down.
         agent: The agent the current hand-off went to, if any.
         requester: Who asked, where a supervisor's hand-off says so.
+        request: The key of the person's message, where a supervisor's hand-off says so.
     """
 
     thread: str
@@ -27,6 +28,7 @@ class Location:
     chain: tuple[str, ...]
     agent: str | None
     requester: str | None
+    request: str
 
     @property
     def is_outermost(self) -> bool:
@@ -45,4 +47,5 @@ class Location:
             chain=delegation.chain if delegation else (),
             agent=delegation.agent if delegation else None,
             requester=delegation.requester if delegation else None,
+            request=delegation.request if delegation else "",
         )

@@ -1,4 +1,4 @@
-"""Owns whether a thread is saved as far as a call: after a crash it goes on from what is saved."""
+"""Owns what is saved of the way to a call, and whether it goes on from what was done before."""
 
 import asyncio
 import time
@@ -7,15 +7,23 @@ from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 
+from bailiwick.tools.effects.branches import Point
+
 PATIENCE = 5.0
 """Seconds to wait for a checkpoint that is being saved."""
 
 SAVER, DURABILITY, _CHECKPOINTS = "__pregel_checkpointer", "__pregel_durability", "checkpoint_map"
 """Keys under which LangGraph keeps in a config what saves, when, and what it is to have saved."""
 
+_COPIES = frozenset({"fork", "update"})
+"""Where checkpoints come from that somebody has made of another one."""
 
-def is_saved(config: RunnableConfig) -> bool:
-    """Tell whether each checkpoint that led to a running task is saved; wait for it if need be.
+Checkpoint = Any
+"""LangGraph's `CheckpointTuple`, whose package is not imported here."""
+
+
+def saved_way(config: RunnableConfig) -> list[Checkpoint] | None:
+    """Return each checkpoint that led to a running task, once all are saved; `None` if one is not.
 
     LangGraph saves them behind the run. A process that dies before would leave a thread in which
     the model has asked for nothing yet: asked anew, it would want the same as another call.
@@ -24,37 +32,123 @@ def is_saved(config: RunnableConfig) -> bool:
         config: The task's config. Without a checkpointer nothing goes on after a crash, so nothing
             needs to be saved.
     """
-    saver, places = _awaited(config)
-    for pause in _pauses(config):
-        places = [place for place in places if saver.get_tuple(place) is None]
-        if not places:
-            return True
-        time.sleep(pause)
-    return not places
+    saver, way = _saver(config), list[Checkpoint]()
+    for place in _places(config):
+        for pause in _pauses(config):
+            if (found := saver.get_tuple(place)) is not None:
+                way.append(found)
+                break
+            time.sleep(pause)
+        else:
+            return None
+    return way
 
 
-async def ais_saved(config: RunnableConfig) -> bool:
-    """Do what `is_saved` does, on an event loop."""
-    saver, places = _awaited(config)
-    for pause in _pauses(config):
-        places = [place for place in places if await saver.aget_tuple(place) is None]
-        if not places:
-            return True
-        await asyncio.sleep(pause)
-    return not places
+async def asaved_way(config: RunnableConfig) -> list[Checkpoint] | None:
+    """Do what `saved_way` does, on an event loop."""
+    saver, way = _saver(config), list[Checkpoint]()
+    for place in _places(config):
+        for pause in _pauses(config):
+            if (found := await saver.aget_tuple(place)) is not None:
+                way.append(found)
+                break
+            await asyncio.sleep(pause)
+        else:
+            return None
+    return way
 
 
-def _awaited(config: RunnableConfig) -> tuple[Any, list[RunnableConfig]]:
+def points(
+    config: RunnableConfig, way: list[Checkpoint], taken: Mapping[str, str]
+) -> tuple[Point, ...] | None:
+    """Return the points of a way that goes on from where something was changed before.
+
+    A thread can be run again from any of its checkpoints, and twice at once from one: its model is
+    called anew then, and what it wants is another call to all appearances.
+
+    Args:
+        config: The task's config.
+        way: What `saved_way` gave.
+        taken: By graph, the checkpoint from which something was changed last.
+
+    Returns:
+        `None` if the way has branched off before one of these.
+    """
+    saver, found = _saver(config), list[Point]()
+    for at in way:
+        back = _WayBack(at, taken)
+        while place := back.place:
+            back.take(saver.get_tuple(place))
+        if not back.has_come:
+            return None
+        found.append(back.point)
+    return tuple(found)
+
+
+async def apoints(
+    config: RunnableConfig, way: list[Checkpoint], taken: Mapping[str, str]
+) -> tuple[Point, ...] | None:
+    """Do what `points` does, on an event loop."""
+    saver, found = _saver(config), list[Point]()
+    for at in way:
+        back = _WayBack(at, taken)
+        while place := back.place:
+            back.take(await saver.aget_tuple(place))
+        if not back.has_come:
+            return None
+        found.append(back.point)
+    return tuple(found)
+
+
+class _WayBack:
+    """Go back from a checkpoint to the one from which something was changed last, if it is there.
+
+    Attributes:
+        point: The checkpoint, and that one.
+        has_come: Whether the way leads there.
+    """
+
+    def __init__(self, at: Checkpoint, taken: Mapping[str, str]) -> None:
+        graph = at.config["configurable"]["checkpoint_ns"]
+        self.point = Point(graph=graph, checkpoint=at.checkpoint["id"], after=taken.get(graph))
+        self.has_come = self.point.after in {None, self.point.checkpoint}
+        self._at: Checkpoint = at
+
+    @property
+    def place(self) -> RunnableConfig | None:
+        """Where the checkpoint before is kept; `None` where the way back ends."""
+        parent = None if self.has_come else self._at.parent_config
+        # Ids grow with time: of what is older, nothing has led there.
+        is_older = parent and parent["configurable"]["checkpoint_id"] < self.point.after
+        return None if is_older else parent
+
+    def take(self, before: Checkpoint | None) -> None:
+        """Go to the checkpoint before; it may be gone."""
+        # A copy has the same to do as what it is a copy of, and does it once more.
+        is_copy = self._at.metadata["source"] in _COPIES
+        if before is None or (is_copy and before.checkpoint["id"] == self.point.after):
+            before = self._at._replace(parent_config=None)
+        else:
+            self.has_come = before.checkpoint["id"] == self.point.after
+        self._at = before
+
+
+def _saver(config: RunnableConfig) -> Any:  # noqa: ANN401 - as above
+    return config.get("configurable", {}).get(SAVER)
+
+
+def _places(config: RunnableConfig) -> list[RunnableConfig]:
     configurable = config.get("configurable", {})
-    saver = configurable.get(SAVER)
-    checkpoints: Mapping[str, str] = configurable.get(_CHECKPOINTS, {}) if saver else {}
+    checkpoints: Mapping[str, str] = configurable.get(_CHECKPOINTS, {})
+    if not configurable.get(SAVER):
+        return []
     # The graphs come from the outermost in. Tasks of the functional API stand there like graphs,
     # with the checkpoint of the graph that runs them.
     graphs: dict[str, str] = {}
     for graph, checkpoint in checkpoints.items():
         graphs.setdefault(checkpoint, graph)
     thread = configurable.get("thread_id")
-    return saver, [
+    return [
         {"configurable": {"thread_id": thread, "checkpoint_ns": graph, "checkpoint_id": checkpoint}}
         for checkpoint, graph in graphs.items()
     ]

@@ -17,11 +17,12 @@ from bailiwick.policies.canonical import canonical, plain_record
 from bailiwick.policies.errors import ScopeError
 from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.delegation import current
+from bailiwick.tools.effects.branches import BRANCHED, Branch, taken
 from bailiwick.tools.locations import Location
 from bailiwick.tools.people.asking import Next, ask, withdraw
 from bailiwick.tools.people.requests import request_key
 from bailiwick.tools.results import ToolResult
-from bailiwick.tools.saved import ais_saved, is_saved
+from bailiwick.tools.saved import apoints, asaved_way, points, saved_way
 from bailiwick.tools.tracing import atraced, traced
 
 if TYPE_CHECKING:
@@ -41,11 +42,13 @@ class Prepared:
         call: The call, its arguments checked and converted where they fit.
         tool: The tool, if the agent holds one of that name.
         problem: Why the call cannot run whatever the policy says; empty if it can.
+        request: The key of the person's message that it is for; empty where it is not known.
     """
 
     call: ToolCall
     tool: ScopedTool | None
     problem: str = ""
+    request: str = ""
 
 
 class Toolset:
@@ -99,7 +102,7 @@ class Toolset:
             args=args,
             written=written,
         )
-        return Prepared(call, tool, problem)
+        return Prepared(call, tool, problem, request or location.request)
 
     async def aprepare(
         self, requested: RequestedCall, config: RunnableConfig, origin: str, request: str
@@ -148,23 +151,43 @@ class Toolset:
         call, tool = prepared.call, prepared.tool
         if tool is None or prepared.problem:
             return self._refused(prepared)
-        if self._runs_unasked(prepared) and not is_saved(config):
-            return self._unsaved(call)
-        return traced(tool, call, config, lambda: self.guard.run(call, tool))
+        branch = None
+        if self._runs_unasked(prepared):
+            if (way := saved_way(config)) is None:
+                return self._unsaved(call)
+            if (found := points(config, way, self._taken(prepared))) is None:
+                return self._branched(call)
+            branch = Branch(request=prepared.request, points=found)
+        return traced(tool, call, config, lambda: self.guard.run(call, tool, branch))
 
     async def arun(self, prepared: Prepared, config: RunnableConfig) -> ToolResult:
         """Do what `run` does, on an event loop."""
         call, tool = prepared.call, prepared.tool
         if tool is None or prepared.problem:
             return await to_thread(self._refused, prepared)
-        if self._runs_unasked(prepared) and not await ais_saved(config):
-            return await to_thread(self._unsaved, call)
-        return await atraced(tool, call, config, lambda: self.guard.arun(call, tool))
+        branch = None
+        if self._runs_unasked(prepared):
+            if (way := await asaved_way(config)) is None:
+                return await to_thread(self._unsaved, call)
+            taken = await to_thread(self._taken, prepared)
+            if (found := await apoints(config, way, taken)) is None:
+                return await to_thread(self._branched, call)
+            branch = Branch(request=prepared.request, points=found)
+        return await atraced(tool, call, config, lambda: self.guard.arun(call, tool, branch))
 
     def _runs_unasked(self, prepared: Prepared) -> bool:
         # What somebody was asked about was saved with the question.
         call = prepared.call
         return call.tool.effect != "read" and self.guard.decide(call).verdict == "allow"
+
+    def _taken(self, prepared: Prepared) -> dict[str, str]:
+        return taken(self.guard.ledger, prepared.call.thread, prepared.request)
+
+    def _branched(self, call: ToolCall) -> ToolResult:
+        # What ran on this very way is told, wherever it went on from.
+        if begun := self.guard.calls.begun(call):
+            return ToolResult.standing(call.tool.name, begun)
+        return self.guard.refuse(call, BRANCHED)
 
     def _unsaved(self, call: ToolCall) -> ToolResult:
         logger.error(

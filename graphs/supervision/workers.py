@@ -24,6 +24,7 @@ from bailiwick.graphs.supervision.history import added, as_messages, handoff_vie
 from bailiwick.graphs.supervision.model import fields
 from bailiwick.tools.delegation import Delegation, delegate
 from bailiwick.tools.guard import Guard
+from bailiwick.tools.people.requests import request_key
 
 OutputMode = Literal["full_history", "last_message"]
 """What of an agent's work joins the history: all new messages, or the last one."""
@@ -72,7 +73,7 @@ class Worker(Node):
     def _run(self, state: Any, config: RunnableConfig) -> dict[str, Any]:  # noqa: ANN401 - a graph's state
         given = fields(state)
         view = self._view(given)
-        with self._delegate(view, self._requester(given, config)):
+        with self._delegate(given, view, self._requester(given, config)):
             try:
                 own = self._config(config)
                 if self._reads_by_reference:
@@ -86,7 +87,7 @@ class Worker(Node):
     async def _arun(self, state: Any, config: RunnableConfig) -> dict[str, Any]:  # noqa: ANN401 - as above
         given = fields(state)
         view = self._view(given)
-        with self._delegate(view, await self._arequester(given, config)):
+        with self._delegate(given, view, await self._arequester(given, config)):
             try:
                 output = await self._entered.ainvoke(self._input(given, view), self._config(config))
             except ParentCommand as handed_on:
@@ -111,12 +112,13 @@ class Worker(Node):
         return None if guard is None else await arequester_of(guard, state["messages"], config)
 
     def _delegate(
-        self, view: Sequence[BaseMessage], requester: str | None
+        self, state: Mapping[str, Any], view: Sequence[BaseMessage], requester: str | None
     ) -> AbstractContextManager[Delegation]:
         return delegate(
             supervisor=self.terms.supervisor,
             agent=self.agent_name,
             requester=requester,
+            request="" if requester is None else request_key(state["messages"]),
             history=view if self._reads_by_reference else (),
         )
 

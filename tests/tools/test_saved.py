@@ -14,7 +14,7 @@ from langgraph.graph import START, StateGraph
 from typing_extensions import TypedDict
 
 from bailiwick.tools import saved
-from bailiwick.tools.saved import ais_saved, is_saved
+from bailiwick.tools.saved import apoints, asaved_way, points, saved_way
 
 THREAD: RunnableConfig = {"configurable": {"thread_id": "t"}}
 LATE = 0.05
@@ -44,21 +44,21 @@ class LateSaver(InMemorySaver):
 def look(state: State) -> State:  # noqa: ARG001 - a node takes the state
     """Say whether all is saved that led here, and that nobody had to believe it."""
     config = get_config()
-    found = is_saved(config)
-    return {"found": found and _stands(config)}
+    return {"found": _stands(config, saved_way(config))}
 
 
 async def alook(state: State) -> State:  # noqa: ARG001 - as above
     """Do the same, on an event loop."""
     config = get_config()
-    found = await ais_saved(config)
-    return {"found": found and _stands(config)}
+    return {"found": _stands(config, await asaved_way(config))}
 
 
-def _stands(config: RunnableConfig) -> bool:
-    saver = config.get("configurable", {}).get("__pregel_checkpointer")
-    ids = set(config.get("configurable", {}).get("checkpoint_map", {}).values())
-    return not saver or ids <= {each.checkpoint["id"] for each in saver.list(THREAD)}
+def _stands(config: RunnableConfig, way: list[Any] | None) -> bool:
+    if way is None:
+        return False
+    configurable = config.get("configurable", {})
+    led = configurable.get("checkpoint_map", {}).values() if way else []
+    return [each.checkpoint["id"] for each in way] == list(dict.fromkeys(led))
 
 
 def flat(node: Any, checkpointer: Any = None) -> Any:  # noqa: ANN401 - of either way
@@ -164,3 +164,34 @@ def test_a_database_that_fails_is_an_error(way: str) -> None:
 
     with pytest.raises(OSError, match="the disk is gone"):
         run(flat, Broken(), way)
+
+
+def linear(saver: InMemorySaver) -> list[Any]:
+    """Return the checkpoints of a thread that has gone on for a while, the oldest first."""
+    app = flat(look, saver)
+    for _ in range(3):
+        app.invoke({"found": False}, THREAD)
+    return list(saver.list(THREAD))[::-1]
+
+
+@WAYS
+def test_a_way_goes_on_from_any_checkpoint_before(way: str) -> None:
+    """And from none after, none beside it, and none that is gone."""
+    saver = InMemorySaver()
+    line = linear(saver)
+    ids = [each.checkpoint["id"] for each in line]
+    config: RunnableConfig = {"configurable": {"__pregel_checkpointer": saver}}
+
+    def goes_on(at: Any, last: str) -> bool:  # noqa: ANN401 - LangGraph's tuple
+        if way == "sync":
+            return points(config, [at], {"": last}) is not None
+        return asyncio.run(apoints(config, [at], {"": last})) is not None
+
+    assert all(goes_on(line[-1], each) for each in ids)
+    assert not any(goes_on(line[2], each) for each in ids[3:])
+    fork = flat(look, saver).update_state(line[4].config, {"found": True}, "look")
+    found = saver.get_tuple(fork)
+    assert [goes_on(found, each) for each in ids[:6]] == [True] * 4 + [False] * 2
+    del saver.storage["t"][""][ids[1]]
+    assert not goes_on(line[-1], ids[0])
+    assert goes_on(line[-1], ids[2])

@@ -128,7 +128,7 @@ class Database:
     def _prepare(self) -> None:
         with self.reading() as connection:
             version = _version(connection)
-        if version is None:
+        if version is None or version < tables.SCHEMA_VERSION:
             with self.transaction(flushes=True) as connection:
                 self.lock(connection, _CREATION)
                 version = _created(connection)
@@ -163,8 +163,9 @@ def _version(connection: Connection) -> int | None:
 
 def _created(connection: Connection) -> int:
     # Somebody else may have done it in the meantime.
-    if (version := _version(connection)) is not None:
+    if (version := _version(connection) or 0) >= tables.SCHEMA_VERSION:
         return version
+    # Each version so far has added tables, and changed none.
     tables.metadata.create_all(connection)
     connection.execute(insert(tables.schema), {"version": tables.SCHEMA_VERSION})
     return tables.SCHEMA_VERSION

@@ -19,7 +19,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # PostgreSQL sorts by its locale unless told otherwise: a chain is walked in the order of bytes.
 TEXT = String().with_variant(String(collation="C"), "postgresql")
@@ -156,6 +156,16 @@ calls = Table(
     UniqueConstraint("occurrence", name="calls_occurrence"),
     Index("calls_by_state", "state", "thread"),
     Index("calls_by_thread", "thread"),
+)
+
+# By graph, the checkpoint from which something was changed unasked, last.
+branches = Table(
+    "branches",
+    metadata,
+    Column("thread", TEXT, primary_key=True),
+    Column("request", TEXT, primary_key=True),
+    Column("graph", TEXT, primary_key=True),
+    _text("checkpoint"),
 )
 
 proposals = Table(

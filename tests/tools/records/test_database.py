@@ -93,6 +93,23 @@ def test_an_opened_ledger_keeps_what_is_there(database_url: str) -> None:
     ledger.close()
 
 
+def test_an_older_schema_gets_what_is_new(database_url: str) -> None:
+    """The first had no table of branches."""
+    ledger = Ledger(database_url)
+    with ledger.transaction() as connection:
+        tables.branches.drop(connection)
+        connection.execute(tables.schema.update().values(version=1))
+    ledger.close()
+
+    for _ in range(2):
+        ledger = Ledger(database_url)
+        with ledger.reading() as connection:
+            assert connection.execute(tables.branches.select()).all() == []
+            found = connection.scalars(tables.schema.select().order_by("version")).all()
+        assert found == [1, tables.SCHEMA_VERSION]
+        ledger.close()
+
+
 def test_a_newer_schema_is_left_alone(database_url: str) -> None:
     """An older program cannot know what it would break."""
     ledger = Ledger(database_url)
