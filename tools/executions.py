@@ -53,12 +53,10 @@ class Execution:
         guard: The guard that runs it.
         call: The call as it will be executed.
         tool: The tool.
-        branch: The way that led to the call, where a thread can be run along others too.
+        branch: The way of the thread that led to the call.
     """
 
-    def __init__(
-        self, guard: "Guard", call: ToolCall, tool: ScopedTool, branch: Branch | None = None
-    ) -> None:
+    def __init__(self, guard: "Guard", call: ToolCall, tool: ScopedTool, branch: Branch) -> None:
         self._guard = guard
         self._call = call
         self._tool = tool
@@ -153,7 +151,12 @@ class Execution:
     def _on_its_behalf(self) -> AbstractContextManager[object]:
         # A tool may run agents: they act for its agent, and for whoever asked that one.
         call = self._call
-        return delegate(supervisor=call.agent, agent=call.agent, requester=call.requester)
+        return delegate(
+            supervisor=call.agent,
+            agent=call.agent,
+            requester=call.requester,
+            request=self._branch.request,
+        )
 
     @property
     def _credential(self) -> Credential | None:
@@ -228,7 +231,7 @@ class Execution:
 
     def _claim_branch(self, connection: Connection, decision: Decision) -> Decision:
         # What somebody approved is theirs to answer for, on each branch.
-        if decision.verdict != "allow" or self._approvers or self._branch is None:
+        if decision.verdict != "allow" or self._approvers:
             return decision
         if branches.claim(connection, self._call.thread, self._branch):
             return decision

@@ -12,7 +12,7 @@ from bailiwick.policies.verdicts import deny
 from bailiwick.tools import journal
 from bailiwick.tools.bound import BoundTool
 from bailiwick.tools.declared.scoped import ScopedTool
-from bailiwick.tools.effects.branches import Branch
+from bailiwick.tools.effects.branches import ANY, Branch
 from bailiwick.tools.effects.calls import Calls
 from bailiwick.tools.executions import STOPS, Execution, to_its_end
 from bailiwick.tools.leases.call_leases import CallLeases
@@ -70,13 +70,13 @@ class Guard:
         self.calls = Calls(ledger)
         self.requests = Requests(ledger)
 
-    def run(self, call: ToolCall, tool: ScopedTool, branch: Branch | None = None) -> ToolResult:
+    def run(self, call: ToolCall, tool: ScopedTool, branch: Branch = ANY) -> ToolResult:
         """Run one call, or say why it did not run; see `Execution` for its steps.
 
         Args:
             call: The call.
             tool: The tool.
-            branch: The way of the thread that led to it, where it could go another way.
+            branch: The way of the thread that led to it.
 
         Raises:
             LedgerError: If the ledger cannot be written: nothing runs unrecorded.
@@ -90,9 +90,7 @@ class Guard:
         finally:
             execution.revoke()
 
-    async def arun(
-        self, call: ToolCall, tool: ScopedTool, branch: Branch | None = None
-    ) -> ToolResult:
+    async def arun(self, call: ToolCall, tool: ScopedTool, branch: Branch = ANY) -> ToolResult:
         """Do what `run` does without blocking the event loop; cancelled, it still revokes."""
         execution = Execution(self, call, tool, branch)
         try:

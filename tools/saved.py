@@ -125,7 +125,7 @@ class _WayBack:
     def take(self, before: Checkpoint | None) -> None:
         """Go to the checkpoint before; it may be gone."""
         # A copy has the same to do as what it is a copy of, and does it once more.
-        is_copy = self._at.metadata["source"] in _COPIES
+        is_copy = self._at.metadata.get("source") in _COPIES
         if before is None or (is_copy and before.checkpoint["id"] == self.point.after):
             before = self._at._replace(parent_config=None)
         else:

@@ -151,7 +151,7 @@ class Toolset:
         call, tool = prepared.call, prepared.tool
         if tool is None or prepared.problem:
             return self._refused(prepared)
-        branch = None
+        branch = Branch(request=prepared.request)
         if self._runs_unasked(prepared):
             if (way := saved_way(config)) is None:
                 return self._unsaved(call)
@@ -165,7 +165,7 @@ class Toolset:
         call, tool = prepared.call, prepared.tool
         if tool is None or prepared.problem:
             return await to_thread(self._refused, prepared)
-        branch = None
+        branch = Branch(request=prepared.request)
         if self._runs_unasked(prepared):
             if (way := await asaved_way(config)) is None:
                 return await to_thread(self._unsaved, call)

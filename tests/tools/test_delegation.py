@@ -56,3 +56,17 @@ def test_a_thread_sees_it_through_the_context() -> None:
     """LangGraph runs nodes in copied contexts, which is how it gets there."""
     with delegate(supervisor="desk", agent="clerk") as given, ThreadPoolExecutor(1) as pool:
         assert pool.submit(copy_context().run, current).result() is given
+
+
+def test_whatever_is_handed_on_is_for_the_same_request() -> None:
+    """Also where an agent below is told something else to do."""
+    with delegate(supervisor="a", agent="b", request="first"):
+        with delegate(supervisor="b", agent="c", request="second") as inner:
+            assert inner.request == "first"
+        with delegate(supervisor="b", agent="c") as inner:
+            assert inner.request == "first"
+    with (
+        delegate(supervisor="a", agent="b"),
+        delegate(supervisor="b", agent="c", request="second") as inner,
+    ):
+        assert inner.request == "second"

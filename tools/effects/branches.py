@@ -55,11 +55,16 @@ class Branch:
 
     Attributes:
         request: The key of the person's message that all of it is for; empty where it is not known.
-        points: A checkpoint of each graph that the call arose in, from the outermost in.
+        points: A checkpoint of each graph that the call arose in, from the outermost in; none where
+            it does not matter which way it was.
     """
 
-    request: str
-    points: Sequence[Point]
+    request: str = ""
+    points: Sequence[Point] = ()
+
+
+ANY = Branch()
+"""A way of which nothing is known."""
 
 
 def taken(ledger: Ledger, thread: str, request: str) -> dict[str, str]:
