@@ -110,10 +110,10 @@ def test_the_edited_call_and_the_original_are_not_both_made(desk: Desk) -> None:
 
 def test_an_answer_that_comes_a_second_too_late(desk: Desk, tmp_path: Path) -> None:
     """What has expired can neither be answered nor run, and the thread goes on without it."""
-    policy = changed_policy(tmp_path, (GATE, f'{GATE} @expires("3s")'))
+    policy = changed_policy(tmp_path, (GATE, f'{GATE} @expires("2s")'))
     thread = desk.billing(policy)
     interrupt = thread.ask()
-    time.sleep(3.1)
+    time.sleep(2.1)
 
     with suppress(ValueError):
         thread.answer(interrupt)
@@ -126,11 +126,11 @@ def test_an_answer_that_comes_a_second_too_late(desk: Desk, tmp_path: Path) -> N
 
 def test_an_approval_used_a_second_too_late(desk: Desk, tmp_path: Path) -> None:
     """An approval that was given in time and is used after it expired runs nothing."""
-    policy = changed_policy(tmp_path, (GATE, f'{GATE} @expires("3s")'))
+    policy = changed_policy(tmp_path, (GATE, f'{GATE} @expires("2s")'))
     thread = desk.billing(policy)
     interrupt = thread.ask()
     approve(desk, interrupt)
-    time.sleep(3.1)
+    time.sleep(2.1)
 
     with suppress(ValueError):
         thread.answer(interrupt)

@@ -59,7 +59,7 @@ def troubles() -> dict[str, Trouble]:
         "the mint's answer is lost": Trouble(
             faults=(struck(mint, loses="answer"),), paid=False, by_time=True
         ),
-        "the mint is slow": Trouble(faults=(struck(mint, delay=3.0),), paid=False, by_time=True),
+        "the mint is slow": Trouble(faults=(struck(mint, delay=2.0),), paid=False, by_time=True),
         "the wrong role": Trouble(faults=(struck(mint, status=403),), paid=False),
         "the read's answer is lost": Trouble(faults=(struck(read, loses="answer"),), paid=False),
         "sealed at the read": Trouble(
@@ -206,17 +206,17 @@ def test_sixty_four_calls_while_vault_stumbles(desk: Desk, ground: Ground) -> No
 
 
 def test_an_answer_does_not_wait_for_the_end_of_its_lease(desk: Desk, ground: Ground) -> None:
-    """Vault takes three seconds to revoke: the run is over long before."""
+    """Vault takes two seconds to revoke: the run is over long before."""
     with connected(ground) as vault:
         own = over(desk, vault)
         all_at_once(own, looks_up(lambda _: "warm"), times=1)
-        desk.vault.faults.add(Fault(path=REVOKE, delay=3))
+        desk.vault.faults.add(Fault(path=REVOKE, delay=2))
         begun = time.monotonic()
         thread = all_at_once(own, looks_up(lambda _: "found"), times=1)
         took = time.monotonic() - begun
 
         assert thread.results() == ["A-0: found"]
-        assert took < 2.5
+        assert took < 1.8
         assert [each.body["end"] for each in thread.ended()] == ["revoked"]
 
 
