@@ -39,7 +39,7 @@ collect: $(STAMP)
 	@$(BIN)/pytest --collect-only -qqq >.venv/.collected || { cat .venv/.collected; exit 1; }
 
 check: $(STAMP)
-	$(BIN)/pytest -n 4  # on two cores, too: many tests wait for servers and locks
+	$(BIN)/pytest -n 5  # on two cores, too: many tests wait for servers and locks
 
 kills: $(STAMP)  ## kill workers at every step, and run every race many times; prints the counts
 	$(BIN)/pytest -n 4 tests/stories/matrix
