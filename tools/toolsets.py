@@ -150,13 +150,13 @@ class Toolset:
         """Run a prepared call, or say why it did not run."""
         call, tool = prepared.call, prepared.tool
         if tool is None or prepared.problem:
-            return self._refused(prepared)
+            return self._refused(call, prepared.problem)
         branch = Branch(request=prepared.request)
         if self._runs_unasked(prepared):
             if (way := saved_way(config)) is None:
                 return self._unsaved(call)
             if (found := points(config, way, self._taken(prepared))) is None:
-                return self._branched(call)
+                return self._refused(call, BRANCHED)
             branch = Branch(request=prepared.request, points=found)
         return traced(tool, call, config, lambda: self.guard.run(call, tool, branch))
 
@@ -164,14 +164,14 @@ class Toolset:
         """Do what `run` does, on an event loop."""
         call, tool = prepared.call, prepared.tool
         if tool is None or prepared.problem:
-            return await to_thread(self._refused, prepared)
+            return await to_thread(self._refused, call, prepared.problem)
         branch = Branch(request=prepared.request)
         if self._runs_unasked(prepared):
             if (way := await asaved_way(config)) is None:
                 return await to_thread(self._unsaved, call)
-            taken = await to_thread(self._taken, prepared)
-            if (found := await apoints(config, way, taken)) is None:
-                return await to_thread(self._branched, call)
+            last = await to_thread(self._taken, prepared)
+            if (found := await apoints(config, way, last)) is None:
+                return await to_thread(self._refused, call, BRANCHED)
             branch = Branch(request=prepared.request, points=found)
         return await atraced(tool, call, config, lambda: self.guard.arun(call, tool, branch))
 
@@ -183,12 +183,6 @@ class Toolset:
     def _taken(self, prepared: Prepared) -> dict[str, str]:
         return taken(self.guard.ledger, prepared.call.thread, prepared.request)
 
-    def _branched(self, call: ToolCall) -> ToolResult:
-        # What ran on this very way is told, wherever it went on from.
-        if begun := self.guard.calls.begun(call):
-            return ToolResult.standing(call.tool.name, begun)
-        return self.guard.refuse(call, BRANCHED)
-
     def _unsaved(self, call: ToolCall) -> ToolResult:
         logger.error(
             "%s of %s did not run: that it was asked for is not saved. Look at the checkpoints' "
@@ -199,12 +193,11 @@ class Toolset:
         )
         return self.guard.refuse(call, _UNSAVED)
 
-    def _refused(self, prepared: Prepared) -> ToolResult:
-        call = prepared.call
-        # Its tool may have been there, and have taken such arguments, when it ran.
+    def _refused(self, call: ToolCall, reason: str) -> ToolResult:
+        # It may have run before: when its tool was there, or on the branch that this one left.
         if begun := self.guard.calls.begun(call):
             return ToolResult.standing(call.tool.name, begun)
-        return self.guard.refuse(call, prepared.problem)
+        return self.guard.refuse(call, reason)
 
 
 def _by_name(tools: Iterable[ScopedTool]) -> dict[str, ScopedTool]:

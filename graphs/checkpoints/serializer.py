@@ -68,8 +68,8 @@ _PLACES_BY_NAME = {(kind.__module__, kind.__name__): place for kind, place in _P
 _HISTORY = 64
 """The code of a copy of a history: a list of pairs, of a message's kind and its fields.
 
-LangGraph writes each message by itself, with its class's name, and such a list takes a third longer
-to read.
+What is no such message has no kind, and follows as it is. LangGraph writes each message by itself,
+with its class's name, and such a list takes a third longer to read.
 """
 
 _SLOTS = ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
@@ -136,11 +136,11 @@ class CompactSerializer(JsonPlusSerializer):
         return ormsgpack.Ext(_HISTORY, written) if tag == "msgpack" else value
 
 
-def _row(message: Any) -> Any:  # noqa: ANN401 - what a history holds
+def _row(message: Any) -> tuple[int | None, Any]:  # noqa: ANN401 - whatever a history holds
     place = _PLACES.get(type(message))
     if place is None or message.__pydantic_extra__:
-        return message
-    return [place, message.model_dump()]
+        return None, message
+    return place, message.model_dump()
 
 
 def _hook(otherwise: Hook) -> Hook:
@@ -150,13 +150,12 @@ def _hook(otherwise: Hook) -> Hook:
         vars(BaseModel)[slot].__set__ for slot in _SLOTS
     )
 
-    def history(rows: list[Any]) -> list[Any]:
+    def history(rows: Iterable[tuple[int | None, Any]]) -> list[Any]:
         read: list[Any] = []
-        for row in rows:
-            if type(row) is not list:
-                read.append(row)
+        for place, fields in rows:
+            if place is None:
+                read.append(fields)
                 continue
-            place, fields = row
             kind, names = _KINDS[place], _NAMES[place]
             if fields.keys() != names:
                 # Another release of LangChain has written it.
@@ -184,6 +183,6 @@ def _hook(otherwise: Hook) -> Hook:
         place = _PLACES_BY_NAME.get((module, kind))
         if place is None or fields.keys() != _NAMES[place]:
             return otherwise(code, payload)
-        return history([[place, fields]])[0]
+        return history([(place, fields)])[0]
 
     return build

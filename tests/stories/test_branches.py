@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain.agents import create_agent
 from langchain_core.messages import HumanMessage
 from tests.stories.desk import Desk, Thread
 from tests.stories.leasing import REFUND
@@ -16,7 +17,9 @@ from tests.stories.people import CLERK, CUSTOMER, MANAGER, REQUEST
 from tests.stories.rules import WHOLE_GATE, changed_policy
 from tests.stories.scripts import asks
 
+from bailiwick.agents.scripted import ScriptedModel
 from bailiwick.policies import Policy
+from bailiwick.tools import Guard
 
 ASKED = {"messages": [HumanMessage(REQUEST, id="first")]}
 AGAIN = {"messages": [HumanMessage(REQUEST, id="second")]}
@@ -40,11 +43,6 @@ def thread(request: pytest.FixtureRequest, desk: Desk, ungated: Policy) -> Threa
 
 def foreign(desk: Desk, policy: Policy) -> Thread:
     """Return a new thread of LangChain's agent with the refund bound to the guard."""
-    from langchain.agents import create_agent
-
-    from bailiwick.agents.scripted import ScriptedModel
-    from bailiwick.tools import Guard
-
     guard = Guard(policy=policy, ledger=desk.guard.ledger, vault=desk.guard.vault)
     tools = guard.bind([desk.tools.issue_refund], agent="billing")
     model = ScriptedModel(script=asks(REFUND))

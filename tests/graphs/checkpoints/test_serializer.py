@@ -116,7 +116,9 @@ def test_a_copy_of_a_history_comes_back(wrapped: Callable[[object], object]) -> 
     assert snapshot.value[7].mood == "good"
 
 
-@pytest.mark.parametrize("history", [[], "no list", ["x"], {"a": 1}])
+@pytest.mark.parametrize(
+    "history", [[], "no list", ["x"], {"a": 1}, [[1, 2], [3]], [[0, {"content": "x"}]], [None]]
+)
 def test_a_copy_of_something_else_comes_back(history: object) -> None:
     """LangGraph keeps channels of any kind this way."""
     serializer = CompactSerializer()

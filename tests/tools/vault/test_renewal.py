@@ -68,15 +68,15 @@ def test_one_thread_renews_the_logins_of_all_agents(logged_in: Vault) -> None:
 
 
 def test_the_thread_renews_by_itself(devvault: DevelopmentVault) -> None:
-    """In real time: a login of four seconds outlives five."""
-    terms = LoginTerms(token_ttl=4, secret_id_ttl=0, secret_id_uses=0)
+    """In real time: a login of six seconds outlives seven."""
+    terms = LoginTerms(token_ttl=6, secret_id_ttl=0, secret_id_uses=0)
     registry = Registry(agents=(AgentIdentity(name="billing"),))
     with closing(VaultOperator(devvault.address, devvault.root_token)) as operator:
         approles = set_up(operator, registry, terms)
     with Vault(devvault.address, logins=approles) as vault:
         vault.request("GET", "auth/token/lookup-self", agent="billing", to="look")
         (before,) = devvault.live_tokens(role="")
-        time.sleep(5)
+        time.sleep(7)
         assert devvault.live_tokens(role="") == [before]
     assert count(devvault, LOGIN) == 1
     assert renewing() == []
