@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from bailiwick.graphs.checkpoints.sealing import SealingSerializer
 from bailiwick.graphs.checkpoints.serializer import CompactSerializer
 from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.records.database_errors import sentence
-from bailiwick.tools.records.private_files import make_private
+from bailiwick.tools.records.sqlite_files import make_private, write_ahead
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection, Connection
@@ -26,6 +27,14 @@ POOL_SIZE = 10
 
 WAIT = 5
 """Seconds to wait for a connection, or for SQLite's one writer."""
+
+PATIENCE = 60
+"""Seconds to wait while another process makes the tables."""
+
+_GLANCE = 0.02
+_TURN = "SELECT pg_try_advisory_lock(%s) AS is_ours"
+_SEED = 0x6261696C69636B70
+"""Keeps our advisory lock in PostgreSQL apart from others in the same database."""
 
 _EACH_ITS_OWN: Any = nullcontext()
 """In the place of LangGraph's lock, which lets one call at a time to the database: that is for a
@@ -56,12 +65,11 @@ def open_checkpointer(
     with _plainly(url):
         from langgraph.checkpoint.postgres import PostgresSaver  # noqa: PLC0415 - as above
 
+        _prepare(_plain(url))
         pool = _pool(_plain(url))
     with pool:
         postgres = PostgresSaver(pool, serde=CompactSerializer())
         postgres.lock = _EACH_ITS_OWN
-        with _plainly(url):
-            postgres.setup()
         yield _sealed(postgres, sealing, is_whole=False)
 
 
@@ -84,12 +92,11 @@ async def open_async_checkpointer(
     with _plainly(url):
         from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver  # noqa: PLC0415 - as above
 
-        pool = await _async_pool(_plain(url))
+        await asyncio.to_thread(_prepare, _plain(url))
+        pool = _async_pool(_plain(url))
     async with pool:
         postgres = AsyncPostgresSaver(pool, serde=CompactSerializer())
         postgres.lock = _EACH_ITS_OWN
-        with _plainly(url):
-            await postgres.setup()
         yield _sealed(postgres, sealing, is_whole=False)
 
 
@@ -144,6 +151,8 @@ def _connect(path: str) -> sqlite3.Connection:
             # Told now, that it is locked or read-only is one wait: in a run, each write would wait.
             connection.execute("BEGIN IMMEDIATE")
             connection.rollback()
+            # LangGraph's saver says so, too, and would fail where another process does it just now.
+            write_ahead(connection, WAIT)
             connection.execute(_SYNCHRONOUS)
         except sqlite3.Error:
             connection.close()
@@ -151,26 +160,51 @@ def _connect(path: str) -> sqlite3.Connection:
         return connection
 
 
+def _prepare(url: str) -> None:
+    """Make LangGraph's tables where they are missing, one process at a time.
+
+    It is also the first connection: a pool would try for long and not say what is wrong.
+    """
+    from langgraph.checkpoint.postgres import PostgresSaver  # noqa: PLC0415 - as below
+    from psycopg import Connection  # noqa: PLC0415 - only where PostgreSQL is used
+    from psycopg.rows import DictRow  # noqa: PLC0415 - as above
+
+    with closing(Connection[DictRow].connect(url, **_connection_options())) as connection:
+        _take_turn(connection)
+        PostgresSaver(connection).setup()
+
+
+def _take_turn(connection: "Connection[DictRow]") -> None:
+    """Wait until no other process makes the tables; the turn ends with the connection."""
+    until = time.monotonic() + PATIENCE
+    # Not the lock that waits by itself: what waits in a statement keeps LangGraph's
+    # `CREATE INDEX CONCURRENTLY` waiting, and both would wait for each other.
+    while not connection.execute(_TURN, (_SEED,)).fetchall()[0]["is_ours"]:
+        if time.monotonic() > until:
+            raise SettingsError(
+                "the checkpoints' database in PostgreSQL is being prepared by another process "
+                f"for more than {PATIENCE} seconds: start again when that has ended"
+            )
+        time.sleep(_GLANCE)
+
+
 def _pool(url: str) -> "ConnectionPool[Connection[DictRow]]":
     from psycopg import Connection  # noqa: PLC0415 - only where PostgreSQL is used
     from psycopg.rows import DictRow  # noqa: PLC0415 - as above
     from psycopg_pool import ConnectionPool  # noqa: PLC0415 - as above
 
-    options = _connection_options()
-    # A pool would try for long and not say what is wrong.
-    Connection[DictRow].connect(url, **options).close()
-    return ConnectionPool(url, kwargs=options, connection_class=Connection[DictRow], **_SIZE)
+    return ConnectionPool(
+        url, kwargs=_connection_options(), connection_class=Connection[DictRow], **_SIZE
+    )
 
 
-async def _async_pool(url: str) -> "AsyncConnectionPool[AsyncConnection[DictRow]]":
+def _async_pool(url: str) -> "AsyncConnectionPool[AsyncConnection[DictRow]]":
     from psycopg import AsyncConnection  # noqa: PLC0415 - only where PostgreSQL is used
     from psycopg.rows import DictRow  # noqa: PLC0415 - as above
     from psycopg_pool import AsyncConnectionPool  # noqa: PLC0415 - as above
 
-    options = _connection_options()
-    await (await AsyncConnection[DictRow].connect(url, **options)).close()
     return AsyncConnectionPool(
-        url, kwargs=options, connection_class=AsyncConnection[DictRow], **_SIZE
+        url, kwargs=_connection_options(), connection_class=AsyncConnection[DictRow], **_SIZE
     )
 
 

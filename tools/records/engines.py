@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from bailiwick.policies.errors import LedgerError
-from bailiwick.tools.records.private_files import make_private
+from bailiwick.tools.records.sqlite_files import make_private, write_ahead
 
 _IDLE = 30.0
 """Seconds after which a pooled PostgreSQL connection is tried before it is used."""
@@ -98,8 +98,8 @@ def _sqlite(address: URL, wait: float) -> Engine:
         connection.isolation_level = None
         connection.text_factory = _text
         connection.create_function("database_clock", 0, time.time)
-        for pragma in ("journal_mode=WAL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}").close()
+        connection.execute("PRAGMA foreign_keys=ON").close()
+        write_ahead(connection, wait)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -4,8 +4,10 @@ import asyncio
 import json
 import socket
 import sqlite3
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, empty_checkpoint
+from langgraph.checkpoint.postgres import PostgresSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import START, StateGraph
 from psycopg.conninfo import conninfo_to_dict
@@ -230,3 +233,39 @@ def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
     path = tmp_path / "checkpoints.db"
     with open_checkpointer(f"sqlite:///{path}"):
         assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_several_workers_start_at_once_on_a_new_database(database_url: str) -> None:
+    """Whoever comes first makes the tables, the others find them."""
+    begin = threading.Barrier(6)
+
+    def start(way: str) -> None:
+        begin.wait()
+        opening(database_url, way)
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(start, ["sync", "async"] * 3)) == [None] * 6
+
+
+def test_a_worker_that_makes_the_tables_for_long_is_waited_for(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Moving the tables of an older LangGraph can take a while; who gives up says why."""
+    making, made, make = threading.Event(), threading.Event(), PostgresSaver.setup
+
+    def slowly(saver: PostgresSaver) -> None:
+        making.set()
+        made.wait(60)
+        make(saver)
+
+    monkeypatch.setattr(PostgresSaver, "setup", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(opening, postgres_url, "sync")
+        assert making.wait(60)
+        monkeypatch.setattr("bailiwick.graphs.checkpoints.checkpointers.PATIENCE", 0.1)
+        with pytest.raises(SettingsError, match="is being prepared by another process"):
+            opening(postgres_url, "async")
+        monkeypatch.undo()
+        second = pool.submit(opening, postgres_url, "async")
+        made.set()
+        assert (first.result(), second.result()) == (None, None)
