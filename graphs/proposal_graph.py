@@ -20,9 +20,9 @@ from bailiwick.agents.specialist import Specialist, create_specialist
 from bailiwick.agents.state import AgentState
 from bailiwick.tools.delegation import on_behalf
 from bailiwick.tools.effects.proposals import Holdings, Proposal, Proposals
-from bailiwick.tools.executions import to_its_end
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.locations import Location
+from bailiwick.tools.threads import to_its_end
 
 _proposed: ContextVar[Proposal] = ContextVar("bailiwick_proposed")
 

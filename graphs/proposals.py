@@ -19,10 +19,10 @@ from bailiwick.graphs.settings import Settings
 from bailiwick.policies.errors import LedgerError
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.effects.proposals import Holdings, Proposal, Proposals
-from bailiwick.tools.executions import to_its_end
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.people.deliveries import PROPOSALS
 from bailiwick.tools.people.principals import acting_as
+from bailiwick.tools.threads import to_its_end
 
 logger = logging.getLogger(__name__)
 

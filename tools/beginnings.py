@@ -1,8 +1,8 @@
 """Owns the moment in which a tool begins: a call that was stopped before it had no effect."""
 
 import threading
+from asyncio import CancelledError
 from collections.abc import Generator
-from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -35,9 +35,17 @@ class Beginning:
             CancelledError: If it was kept from it.
         """
         with self._lock:
-            if self._state == "prevented":
-                raise CancelledError
+            self.check()
             self._state = "come"
+
+    def check(self) -> None:
+        """Go on only where the tool may still begin.
+
+        Raises:
+            CancelledError: If it was kept from it.
+        """
+        if self._state == "prevented":
+            raise CancelledError
 
     def prevent(self) -> bool:
         """Keep the tool from beginning; false if it has begun."""

@@ -2,11 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
-from contextvars import copy_context
+import threading
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
@@ -36,7 +35,6 @@ from bailiwick.tools.secrets.leases import Lease
 if TYPE_CHECKING:
     from bailiwick.tools.guard import Guard
 
-T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 STOPS = (asyncio.CancelledError, KeyboardInterrupt, SystemExit)
@@ -66,6 +64,7 @@ class Execution:
         self._key = ""
         self._is_permitted = False
         self._beginning = Beginning()
+        self._giving_back = threading.Lock()
         self._approvers: tuple[str, ...] = ()
         self._redactor = Redactor(())
 
@@ -74,7 +73,9 @@ class Execution:
 
         Raises:
             LedgerError: If the ledger cannot be written.
+            CancelledError: If the call was cancelled before it had a thread.
         """
+        self._beginning.check()
         match self._permit():
             case Intent() as standing:
                 return self._met_again(standing)
@@ -121,7 +122,7 @@ class Execution:
 
     def abandon(self) -> None:
         """Record that the call was stopped before its tool began, if it was: it is not in doubt."""
-        if not self._is_permitted or not self._beginning.prevent():
+        if not self._is_permitted or not self.prevent():
             return
         try:
             self._record(ToolResult.refused(self._tool.name, _UNBEGUN))
@@ -129,9 +130,15 @@ class Execution:
             # The call ends all the same, and is in doubt then.
             logger.warning("%s did not begin, which nobody wrote down: %s", self._tool.name, error)
 
+    def prevent(self) -> bool:
+        """Keep the tool from beginning; false if it has begun."""
+        return self._beginning.prevent()
+
     def revoke(self) -> None:
         """Give the credential back, if one is held: it is over now, and Vault hears of it soon."""
-        lease, self._lease = self._lease, None
+        # Whoever cancels a call gives it back while its tool still runs in a thread.
+        with self._giving_back:
+            lease, self._lease = self._lease, None
         if lease is not None and self._guard.leases is not None:
             self._guard.leases.give_back(lease)
 
@@ -276,16 +283,3 @@ class Execution:
             guard.ledger.append(connection, call.thread, *entries, ended)
             if self._proposal is not None:
                 proposal_rows.close(connection, guard.ledger, self._proposal, result.state)
-
-
-async def to_its_end(work: Callable[[], T]) -> T:
-    """Run blocking work in a thread, and wait for it even when cancelled: threads do not stop."""
-    # A future of the executor: `asyncio.run` cancels every task on its way out, but no future.
-    future = asyncio.get_running_loop().run_in_executor(None, copy_context().run, work)
-    try:
-        return await asyncio.shield(future)
-    except asyncio.CancelledError:
-        while not future.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait([future])
-        raise

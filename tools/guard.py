@@ -1,5 +1,6 @@
 """Owns the guard: the only place where a governed tool runs."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from langchain_core.tools import BaseTool
@@ -14,7 +15,7 @@ from bailiwick.tools.bound import BoundTool
 from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.effects.branches import ANY, Branch
 from bailiwick.tools.effects.calls import Calls
-from bailiwick.tools.executions import STOPS, Execution, to_its_end
+from bailiwick.tools.executions import STOPS, Execution
 from bailiwick.tools.leases.call_leases import CallLeases
 from bailiwick.tools.leases.pools import Pools
 from bailiwick.tools.leases.revocations import DRAIN, Revocations
@@ -24,6 +25,7 @@ from bailiwick.tools.people.principals import current_principal
 from bailiwick.tools.people.requests import Requests
 from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.results import ToolResult
+from bailiwick.tools.threads import ended, in_thread, to_its_end
 from bailiwick.tools.vault import Vault
 
 
@@ -81,30 +83,12 @@ class Guard:
         Raises:
             LedgerError: If the ledger cannot be written: nothing runs unrecorded.
         """
-        execution = Execution(self, call, tool, branch)
-        try:
-            return execution.start() or execution.finish(execution.run())
-        except STOPS:
-            execution.abandon()
-            raise
-        finally:
-            execution.revoke()
+        return _in_order(Execution(self, call, tool, branch))
 
     async def arun(self, call: ToolCall, tool: ScopedTool, branch: Branch = ANY) -> ToolResult:
         """Do what `run` does without blocking the event loop; cancelled, it still revokes."""
         execution = Execution(self, call, tool, branch)
-        try:
-            if (stand_in := await to_its_end(execution.start)) is not None:
-                return stand_in
-            attempt = await execution.arun()
-            return await to_its_end(lambda: execution.finish(attempt))
-        except STOPS:
-            await to_its_end(execution.abandon)
-            raise
-        finally:
-            if execution.holds_lease:
-                # It takes locks and may start the thread that ends leases.
-                await to_its_end(execution.revoke)
+        return await (_in_a_thread if tool.blocks else _on_the_loop)(execution)
 
     def decide(self, call: ToolCall) -> Decision:
         """Say whether a call may run, given no approval."""
@@ -168,3 +152,41 @@ class Guard:
     def governs(self, tool: object) -> bool:
         """Tell whether a tool is bound to this very guard."""
         return isinstance(tool, BoundTool) and tool.guard is self
+
+
+def _in_order(execution: Execution) -> ToolResult:
+    try:
+        return execution.start() or execution.finish(execution.run())
+    except STOPS:
+        execution.abandon()
+        raise
+    finally:
+        execution.revoke()
+
+
+async def _on_the_loop(execution: Execution) -> ToolResult:
+    try:
+        if (stand_in := await to_its_end(execution.start)) is not None:
+            return stand_in
+        attempt = await execution.arun()
+        return await to_its_end(lambda: execution.finish(attempt))
+    except STOPS:
+        await to_its_end(execution.abandon)
+        raise
+    finally:
+        if execution.holds_lease:
+            # It takes locks and may start the thread that ends leases.
+            await to_its_end(execution.revoke)
+
+
+async def _in_a_thread(execution: Execution) -> ToolResult:
+    work = in_thread(lambda: _in_order(execution))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        if execution.prevent():
+            await ended(work)
+        else:
+            # The tool goes on without its credential, and what comes of it is written down.
+            await to_its_end(execution.revoke)
+        raise

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Self
 
 from bailiwick.policies.errors import LedgerError
-from bailiwick.tools.executions import to_its_end
 from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.people.deliveries import LAPSE, Claim, Deliveries
 from bailiwick.tools.people.holding import held
+from bailiwick.tools.threads import to_its_end
 
 logger = logging.getLogger(__name__)
 

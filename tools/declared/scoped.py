@@ -1,7 +1,5 @@
 """Owns the scoped tool: a tool that says what it does to the world and which secret it needs."""
 
-import asyncio
-import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property, partial
 from typing import Any, NoReturn, Required, cast, overload
@@ -16,10 +14,10 @@ from bailiwick.policies.calls import Effect, ToolUse
 from bailiwick.policies.errors import ScopeError
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.beginnings import begins
+from bailiwick.tools.declared import tool_fields
 from bailiwick.tools.declared.compensations import Compensation, Inverse
 from bailiwick.tools.declared.findings import Finding, Reconcile, Reconciler
 from bailiwick.tools.declared.signatures import IDEMPOTENCY_KEY
-from bailiwick.tools.declared.tool_fields import fields_of, version_of
 from bailiwick.tools.retries import apatiently, patiently
 from bailiwick.tools.secrets.credentials import Credential
 
@@ -88,11 +86,12 @@ class ScopedTool(BaseTool):
     @property
     def is_async_only(self) -> bool:
         """Whether the tool can be run by `acall` alone."""
-        match self.function:
-            case BaseTool():
-                return getattr(self.function, "func", self) is None
-            case _:
-                return inspect.iscoroutinefunction(self.function)
+        return not tool_fields.has_sync_form(self.function)
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the tool can be run by `call` alone: on an event loop it takes a thread."""
+        return not tool_fields.has_async_form(self.function)
 
     def validate_args(self, args: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments as the function will get them: checked, converted, complete.
@@ -133,7 +132,7 @@ class ScopedTool(BaseTool):
     async def acall(
         self, args: Mapping[str, Any], credential: Credential | None, idempotency_key: str = ""
     ) -> Any:  # noqa: ANN401 - as above
-        """Run the tool without blocking the event loop; only a guard does this."""
+        """Run a tool that does not block, on an event loop; only a guard does this."""
         run = partial(self._acall, args, credential, idempotency_key)
         return await (apatiently(run) if self.may_run_twice else run())
 
@@ -152,14 +151,12 @@ class ScopedTool(BaseTool):
         return self.function(**args, **self._injected(credential, key))
 
     async def _acall(self, args: Mapping[str, Any], credential: Credential | None, key: str) -> Any:  # noqa: ANN401 - as above
+        begins()
         if isinstance(self.function, BaseTool):
-            begins()
             return await self.function.ainvoke(self._inner_call(args), _UNTRACED)
-        if inspect.iscoroutinefunction(self.function):
-            begins()
-            given = self._injected(credential, key)
-            return await cast("Awaitable[Any]", self.function(**args, **given))
-        return await asyncio.to_thread(self._call, args, credential, key)
+        return await cast(
+            "Awaitable[Any]", self.function(**args, **self._injected(credential, key))
+        )
 
     def _injected(self, credential: Credential | None, key: str) -> dict[str, Any]:
         given: dict[str, Any] = {IDEMPOTENCY_KEY: key} if self.takes_key else {}
@@ -254,7 +251,7 @@ def _declare(  # noqa: PLR0913 - one declaration says everything about a tool
     scope = _scope(credential, ttl, mount)
     if scope is not None:
         scope.check(effect)
-    fields = fields_of(function, name, scope)
+    fields = tool_fields.fields_of(function, name, scope)
     claims = [effect, repr(scope), *(["idempotent"] if idempotent else [])]
     tool = ScopedTool(
         **fields,
@@ -263,7 +260,7 @@ def _declare(  # noqa: PLR0913 - one declaration says everything about a tool
         describe=describe,
         function=function,
         idempotent=idempotent,
-        version=version_of(fields, function, *claims),
+        version=tool_fields.version_of(fields, function, *claims),
     )
     return _with_afterwards(tool, reconcile, compensate)
 

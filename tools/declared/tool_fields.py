@@ -87,3 +87,18 @@ def version_of(fields: Mapping[str, Any], declared: object, *claims: Json) -> st
     schema = fields["args_schema"]
     taken = schema if isinstance(schema, dict) else schema.model_json_schema()
     return version([fields["name"], fields["description"], taken, *claims], declared)
+
+
+def has_sync_form(function: Callable[..., Any] | BaseTool) -> bool:
+    """Tell whether a function or a tool can be called without an event loop."""
+    if isinstance(function, BaseTool):
+        return getattr(function, "func", function) is not None
+    return not inspect.iscoroutinefunction(function)
+
+
+def has_async_form(function: Callable[..., Any] | BaseTool) -> bool:
+    """Tell whether a function or a tool can be awaited; LangChain's own way is a thread."""
+    if not isinstance(function, BaseTool):
+        return inspect.iscoroutinefunction(function)
+    inherited = type(function)._arun is BaseTool._arun  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - LangChain's hook
+    return not inherited and getattr(function, "coroutine", function) is not None

@@ -108,12 +108,13 @@ def test_arguments_that_do_not_fit_are_refused(args: dict[str, Any], fault: str)
 
 
 async def test_a_function_runs_with_its_credential() -> None:
-    """Sync and async, each by both ways where it can."""
+    """Sync or async, as it is written."""
     sync = scoped_tool(ping, effect="read")
     asynchronous = scoped_tool(apay, effect="write", credential="bank/pay")
 
-    assert await sync.acall({"times": 2}, None) == "pongpong"
+    assert sync.call({"times": 2}, None) == "pongpong"
     assert await asynchronous.acall({"to": "x"}, credential()) == "x k-123"
-    assert (sync.is_async_only, asynchronous.is_async_only) == (False, True)
+    assert (sync.blocks, sync.is_async_only) == (True, False)
+    assert (asynchronous.blocks, asynchronous.is_async_only) == (False, True)
     with pytest.raises(ScopeError, match="'apay' is asynchronous: use ainvoke or astream"):
         asynchronous.call({"to": "x"}, credential())

@@ -57,7 +57,7 @@ async def test_a_tool_that_is_cancelled_is_in_doubt(
 async def test_a_tool_in_a_thread_loses_its_credential_when_cancelled(
     vaulted: Guard, devvault: DevelopmentVault
 ) -> None:
-    """The thread goes on, as threads do, but what it holds is worth nothing any more."""
+    """The thread goes on, as threads do, with what is worth nothing any more; its end is known."""
     begun, go_on = threading.Event(), threading.Event()
     found: list[str] = []
 
@@ -76,9 +76,35 @@ async def test_a_tool_in_a_thread_loses_its_credential_when_cancelled(
     with pytest.raises(asyncio.CancelledError):
         await task
     go_on.set()
-    await asyncio.to_thread(wait_for, lambda: found)
+    await asyncio.to_thread(wait_for, lambda: vaulted.calls.list()[0].state == "succeeded")
 
     assert "ended with its call" in found[0]
+    assert live(vaulted, devvault) == []
+    assert (await vaulted.arun(refund(tool), tool)).outcome == "succeeded"
+    assert len(found) == 1
+
+
+async def test_a_tool_in_a_thread_that_fails_when_cancelled_is_in_doubt(
+    vaulted: Guard, devvault: DevelopmentVault
+) -> None:
+    """What it raises without its credential says nothing about what it did before."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait(credential: Credential) -> None:
+        begun.set()
+        go_on.wait(5)
+        credential.reveal()
+
+    tool = refund_tool(wait)
+    task = asyncio.create_task(vaulted.arun(refund(tool), tool))
+    await asyncio.to_thread(begun.wait, 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    go_on.set()
+    await asyncio.to_thread(wait_for, lambda: vaulted.calls.list()[0].state == "in_doubt")
+
+    assert UNDECIDED in str((await vaulted.arun(refund(tool), tool)).content)
     assert live(vaulted, devvault) == []
 
 
