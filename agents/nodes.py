@@ -137,7 +137,8 @@ class ApprovalNode:
 
     async def acall(self, requested: Requested, config: RunnableConfig) -> Command[str]:
         """Run the node on an event loop."""
-        asked = await asyncio.to_thread(self._ask, requested, config)
+        ledger = self.toolset.guard.ledger
+        asked = await ledger.off_loop(lambda: self._ask(requested, config))
         if isinstance(asked, Command):
             return asked
         return _ended(requested, asked, await self.toolset.arun(asked, config))

@@ -1,6 +1,5 @@
 """Owns the bound tool: a governed tool for graphs that are not ours."""
 
-import asyncio
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from langchain_core.messages import ToolCall as RequestedCall
@@ -88,7 +87,8 @@ class BoundTool(BaseTool):
         **_: object,
     ) -> ToolMessage:
         config = ensure_config(config)
-        asked = await asyncio.to_thread(self._ask, self._requested(input), config)
+        requested = self._requested(input)
+        asked = await self.guard.ledger.off_loop(lambda: self._ask(requested, config))
         if isinstance(asked, ToolMessage):
             return asked
         prepared, note = asked

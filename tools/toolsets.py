@@ -1,7 +1,6 @@
 """Owns an agent's governed tools: from the model's request to the message that answers it."""
 
 import logging
-from asyncio import to_thread
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -67,6 +66,7 @@ class Toolset:
         self.guard = guard
         self.agent = agent
         self.tools = _by_name(_scoped(tool, guard) for tool in tools)
+        self._off_loop = guard.ledger.off_loop
 
     def prepare(
         self, requested: RequestedCall, config: RunnableConfig, origin: str, request: str = ""
@@ -110,7 +110,7 @@ class Toolset:
         """Do what `prepare` does, on an event loop."""
         if self.guard.requests.is_known(Location.of(config).thread, request):
             return self.prepare(requested, config, origin, request)
-        return await to_thread(self.prepare, requested, config, origin, request)
+        return await self._off_loop(lambda: self.prepare(requested, config, origin, request))
 
     def request_of(self, messages: Sequence[BaseMessage]) -> str:
         """Return the key of the person's message; empty where a supervisor says who asked."""
@@ -130,7 +130,7 @@ class Toolset:
         """Do what `note_request` does, on an event loop."""
         thread, request = Location.of(config).thread, self.request_of(messages)
         if not self.guard.requests.is_known(thread, request):
-            await to_thread(self.note_request, messages, config)
+            await self._off_loop(lambda: self.note_request(messages, config))
 
     def waits(self, prepared: Prepared) -> bool:
         """Tell whether a person has to be asked before the call may run."""
@@ -164,14 +164,14 @@ class Toolset:
         """Do what `run` does, on an event loop."""
         call, tool = prepared.call, prepared.tool
         if tool is None or prepared.problem:
-            return await to_thread(self._refused, call, prepared.problem)
+            return await self._off_loop(lambda: self._refused(call, prepared.problem))
         branch = Branch(request=prepared.request)
         if self._runs_unasked(prepared):
             if (way := await asaved_way(config)) is None:
-                return await to_thread(self._unsaved, call)
-            last = await to_thread(self._taken, prepared)
+                return await self._off_loop(lambda: self._unsaved(call))
+            last = await self._off_loop(lambda: self._taken(prepared))
             if (found := await apoints(config, way, last)) is None:
-                return await to_thread(self._refused, call, BRANCHED)
+                return await self._off_loop(lambda: self._refused(call, BRANCHED))
             branch = Branch(request=prepared.request, points=found)
         return await atraced(tool, call, config, lambda: self.guard.arun(call, tool, branch))
 

@@ -1,6 +1,5 @@
 """Owns what a guard demands of a supervisor: governed agents, governed tools, decided hand-offs."""
 
-from asyncio import to_thread
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -51,7 +50,7 @@ async def arequester_of(
     is_known = guard.requests.is_known(where.thread, request_key(messages))
     if is_known or where.requester is not None:
         return requester_of(guard, messages, config)
-    return await to_thread(requester_of, guard, messages, config)
+    return await guard.ledger.off_loop(lambda: requester_of(guard, messages, config))
 
 
 def check_agent(agent: Any, guard: Guard) -> None:  # noqa: ANN401 - graphs of several kinds

@@ -1,6 +1,5 @@
 """Owns what a guarded supervisor reads of work that a new message has broken off."""
 
-from asyncio import to_thread
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -52,7 +51,7 @@ async def ainterrupted(
     """Do what `interrupted` does, on an event loop."""
     if guard is None or not _unreported(messages):
         return []
-    return await to_thread(interrupted, guard, messages, config)
+    return await guard.ledger.off_loop(lambda: interrupted(guard, messages, config))
 
 
 def with_messages(state: dict[str, Any], messages: Sequence[BaseMessage]) -> dict[str, Any]:

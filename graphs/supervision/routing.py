@@ -1,6 +1,5 @@
 """Owns the way from a supervisor's message to what runs next: agents, tools, or the end."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -114,7 +113,8 @@ class Router:
             return self._end(turn)
         refusals: dict[str, str] = {}
         if self.guard is not None:
-            refusals = await asyncio.to_thread(self._refusals, turn, config)
+            ledger = self.guard.ledger
+            refusals = await ledger.off_loop(lambda: self._refusals(turn, config))
         foreign = self.foreign
         readings = {
             str(call["id"]): await foreign.aread(call, turn.said, _before(turn, state), config)

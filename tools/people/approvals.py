@@ -93,14 +93,13 @@ class Approvals(Inbox):
             self._ledger.append(connection, call.thread, approval_records.requested(request))
             return Approval(request=request, state="pending")
 
-    def asked(self, call: ToolCall, policy_version: str) -> Approval | None:
+    def asked(self, connection: Connection, call: ToolCall, policy_version: str) -> Approval | None:
         """Return where the request for exactly this call stands, if there is one.
 
         Raises:
             LedgerError: If the database fails.
         """
-        with self._ledger.reading() as connection:
-            return rows.find(connection, approval_id(call, policy_version))
+        return rows.find(connection, approval_id(call, policy_version))
 
     def outbox(self, *, lapse: float = deliveries.LAPSE) -> deliveries.Deliveries:
         """Return the outbox of what was asked here.
@@ -248,7 +247,7 @@ class Approvals(Inbox):
         Raises:
             LedgerError: If the database fails.
         """
-        approval = rows.find(connection, approval_id(call, policy_version))
+        approval = self.asked(connection, call, policy_version)
         if approval is None or approval.state not in {"approved", "consumed"}:
             return None
         return approval if approval.request.digest == call.digest(policy_version) else None

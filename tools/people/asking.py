@@ -15,6 +15,7 @@ from bailiwick.policies.approvals import (
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.tools.declared.scoped import ScopedTool
+from bailiwick.tools.effects import call_rows
 from bailiwick.tools.effects.call_rows import CallRecord
 from bailiwick.tools.locations import UNTHREADED
 from bailiwick.tools.people.following import Next, follow, request_approval
@@ -44,10 +45,11 @@ def ask(guard: "Guard", call: ToolCall, tool: ScopedTool) -> Next | ToolResult:
     if call.thread == UNTHREADED:
         reason = "It needs an approval, and a graph without a checkpointer cannot wait for one."
         return guard.refuse(call, reason)
-    approval = guard.approvals.asked(call, decision.policy_version)
-    if approval is None:
-        if guard.calls.begun(call):
+    with guard.ledger.reading() as connection:
+        approval = guard.approvals.asked(connection, call, decision.policy_version)
+        if approval is None and call_rows.standing(connection, call):
             return Next(node="execute")
+    if approval is None:
         approval = request_approval(guard, call, tool, decision)
     if approval.state == "pending":
         approval = _answered(guard, call, tool, approval)

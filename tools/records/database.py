@@ -39,6 +39,7 @@ class Database:
         address = engines.address_of(url)
         self.name = engines.name_of(address)
         self.is_sqlite = address.get_backend_name() == "sqlite"
+        self.is_in_memory = engines.is_in_memory(address)
         self._turn = threading.Lock()
         self._engine = engines.connect(address, wait=WAIT)
         self._errors = (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error)

@@ -44,6 +44,11 @@ def name_of(address: URL) -> str:
     return f"{address.database!r} at {host!r}"
 
 
+def is_in_memory(address: URL) -> bool:
+    """Tell whether a database is in this process's memory, and gone with it."""
+    return address.get_backend_name() == "sqlite" and address.database in {None, "", ":memory:"}
+
+
 def connect(address: URL, *, wait: float) -> Engine:
     """Return the engine for an address; nothing is connected to yet.
 
@@ -78,7 +83,7 @@ def _postgresql(address: URL, wait: float) -> Engine:
 
 
 def _sqlite(address: URL, wait: float) -> Engine:
-    in_memory = address.database in {None, "", ":memory:"}
+    in_memory = is_in_memory(address)
     make_private(address.database)
     engine = create_engine(
         address,

@@ -1,9 +1,10 @@
 """Owns the ledger: what was decided, approved, leased, called and handed on, in hash chains."""
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, bindparam, insert, select, tuple_
 
@@ -42,6 +43,7 @@ Kind: TypeAlias = Literal[
 ]
 """What a record can be about."""
 
+T = TypeVar("T")
 _Appended: TypeAlias = "tuple[Kind, str]"
 _PAGE = 500
 
@@ -63,7 +65,7 @@ class Ledger:
     """Keep one tamper-evident chain of records for each thread, in SQLite or PostgreSQL.
 
     Every method is synchronous and safe to call from many threads and processes at once; on an
-    event loop, call it through `asyncio.to_thread`. The approvals and the calls live in the same
+    event loop, call it through `off_loop`. The approvals and the calls live in the same
     database, so that what they change and what is recorded of it are one transaction.
 
     Args:
@@ -99,6 +101,14 @@ class Ledger:
             LedgerError: If the database fails.
         """
         return self._database.reading()
+
+    async def off_loop(self, work: Callable[[], T]) -> T:
+        """Do what uses the ledger without holding up an event loop: in a thread.
+
+        Where the database is in memory it is done at once, as LangGraph does with its own: nothing
+        is waited for there, and the way to a thread takes longer.
+        """
+        return work() if self._database.is_in_memory else await asyncio.to_thread(work)
 
     def lock(self, connection: Connection, thread: str) -> None:
         """Let nobody else write of `thread` until the transaction ends.

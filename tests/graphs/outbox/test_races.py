@@ -15,7 +15,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 from tests.graphs.till import (
     CUSTOMER,
     REQUEST,
@@ -55,8 +55,8 @@ def sibling_answered_meanwhile(till: Till) -> None:
     looks: list[Report] = []
     asked, to = till.guard.approvals.asked, set[object]()
 
-    def ask(call: ToolCall, version: str) -> Approval | None:
-        approval = asked(call, version)
+    def ask(connection: Connection, call: ToolCall, version: str) -> Approval | None:
+        approval = asked(connection, call, version)
         to.add(call.args["to"])
         return approval
 
