@@ -1,20 +1,19 @@
 """Owns the ledger: what was decided, approved, leased, called and handed on, in hash chains."""
 
 import asyncio
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, bindparam, insert, select, tuple_
+from sqlalchemy import Connection, select, tuple_
 
-from bailiwick.policies.approvals import rfc3339
 from bailiwick.policies.canonical import canonical, plain
 from bailiwick.policies.errors import LedgerError
 from bailiwick.tools.records import chain, tables
-from bailiwick.tools.records.chain import GENESIS, Break, Record, Verification
-from bailiwick.tools.records.database import Database, now
-from bailiwick.tools.records.statements import Statement
+from bailiwick.tools.records.chain import Break, Record, Verification
+from bailiwick.tools.records.chain_ends import Appended, ChainEnds
+from bailiwick.tools.records.database import Database
 
 __all__ = ["Break", "Entry", "Kind", "Ledger", "Record", "Verification", "verify_export"]
 
@@ -44,7 +43,6 @@ Kind: TypeAlias = Literal[
 """What a record can be about."""
 
 T = TypeVar("T")
-_Appended: TypeAlias = "tuple[Kind, str]"
 _PAGE = 500
 
 
@@ -77,6 +75,7 @@ class Ledger:
 
     def __init__(self, url: str) -> None:
         self._database = Database(url)
+        self._ends = ChainEnds()
 
     def transaction(self, *, flushes: bool = True) -> AbstractContextManager[Connection]:
         """Hold one write transaction: committed at the end, rolled back on any error.
@@ -125,8 +124,8 @@ class Ledger:
         """
         if entries:
             self.lock(connection, thread)
-            texts: list[_Appended] = [(each.kind, _text(each)) for each in entries]
-            appended: dict[str, list[_Appended]] = connection.info["appended"]
+            texts: list[Appended] = [(each.kind, _text(each)) for each in entries]
+            appended: dict[str, list[Appended]] = connection.info["appended"]
             appended.setdefault(thread, []).extend(texts)
 
     def records(self, thread: str | None = None, kind: str | None = None) -> Iterator[Record]:
@@ -188,11 +187,11 @@ class Ledger:
     @contextmanager
     def _transaction(self, *, flushes: bool) -> Generator[Connection]:
         with self._database.transaction(flushes=flushes) as connection:
-            appended: dict[str, list[_Appended]] = {}
+            appended: dict[str, list[Appended]] = {}
             connection.info["appended"] = appended
             yield connection
             for thread, entries in appended.items():
-                _link(connection, thread, entries)
+                self._ends.join(connection, thread, entries)
 
     def _page(self, place: tuple[str, int], thread: str | None, kind: str | None) -> list[Record]:
         table = tables.records
@@ -214,28 +213,6 @@ def verify_export(lines: Iterable[str]) -> Verification:
     return chain.verify(Record.from_line(line.rstrip("\r\n")) for line in lines)
 
 
-def _link(connection: Connection, thread: str, appended: Sequence[_Appended]) -> None:
-    last = _LAST.one(connection, {"thread": thread})
-    length, previous = (last["seq"], last["hash"]) if last else (0, GENESIS)
-    at = rfc3339(now(connection))
-    rows: list[dict[str, str | int]] = []
-    for seq, (kind, text) in enumerate(appended, start=length + 1):
-        hashed = chain.link(previous, thread=thread, seq=seq, at=at, kind=kind, text=text)
-        rows.append(
-            {
-                "thread": thread,
-                "seq": seq,
-                "at": at,
-                "kind": kind,
-                "body": text,
-                "previous": previous,
-                "hash": hashed,
-            }
-        )
-        previous = hashed
-    _INSERT.each(connection, rows)
-
-
 def _text(entry: Entry) -> str:
     try:
         return canonical(plain(entry.body)).decode()
@@ -243,13 +220,6 @@ def _text(entry: Entry) -> str:
         raise LedgerError(f"{entry.kind!r} cannot be recorded: {error}") from None
 
 
-_LAST = Statement(
-    select(tables.records.c.seq, tables.records.c.hash)
-    .where(tables.records.c.thread == bindparam("thread"))
-    .order_by(tables.records.c.seq.desc())
-    .limit(1)
-)
-_INSERT = Statement(insert(tables.records), columns=tables.records.c.keys())
 _RECORDS = select(
     tables.records.c.thread,
     tables.records.c.seq,

@@ -47,10 +47,14 @@ class Statement:
         count: int = self._run(connection, values).rowcount
         return count
 
-    def each(self, connection: Connection, values: Sequence[Mapping[str, object]]) -> None:
-        """Insert or change once for each of several sets of values, on one way to the server."""
+    def each(self, connection: Connection, values: Sequence[Mapping[str, object]]) -> int:
+        """Insert or change once for each of several sets of values, on one way to the server.
+
+        It tells how many rows that were in all.
+        """
         # For one the driver need not make a pipeline, which says much when the server goes away.
-        self._run(connection, values if len(values) > 1 else values[0])
+        count: int = self._run(connection, values if len(values) > 1 else values[0]).rowcount
+        return count
 
     def _run(
         self, connection: Connection, values: Mapping[str, object] | Sequence[Mapping[str, object]]
@@ -61,13 +65,16 @@ class Statement:
         text, fixed = compiled
         driver: Any = connection.connection.driver_connection
         try:
+            cursor = driver.cursor()
             if isinstance(values, Mapping):
-                return driver.execute(text, {**fixed, **values})
-            return driver.cursor().executemany(text, [{**fixed, **each} for each in values])
+                cursor.execute(text, {**fixed, **values})
+            else:
+                cursor.executemany(text, [{**fixed, **each} for each in values])
         except dialect.loaded_dbapi.Error as error:
             if dialect.is_disconnect(error, driver, None):
                 connection.invalidate(error)
             raise
+        return cursor
 
     def _compile(self, connection: Connection) -> tuple[str, Mapping[str, Any]]:
         compiled = self._clause.compile(dialect=connection.dialect, column_keys=self._columns)

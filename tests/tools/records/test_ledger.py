@@ -1,13 +1,15 @@
 """The ledger keeps one sound chain for each thread, whoever writes at once."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete
 from tests.tools.records.entries import append
 
 from bailiwick.policies.errors import LedgerError
+from bailiwick.tools.records import tables
 from bailiwick.tools.records.chain import GENESIS
 from bailiwick.tools.records.ledger import Entry, Ledger
 
@@ -135,6 +137,60 @@ def test_many_threads_write_one_sound_chain(ledger: Ledger) -> None:
     assert len({(r.body["worker"], r.body["number"]) for r in records}) == 80
     assert ledger.verify().records == 80
     assert ledger.verify().is_sound
+
+
+def test_processes_that_take_turns_write_one_sound_chain(ledger: Ledger, database_url: str) -> None:
+    """Where one remembers the end of a chain, another may have gone on from there."""
+    with closing(Ledger(database_url)) as other:
+        for each in (ledger, other, other, ledger):
+            append(each, "a", Entry("decision", {}), Entry("call.started", {}))
+
+    assert [record.seq for record in ledger.records("a")] == list(range(1, 9))
+    assert ledger.verify().is_sound
+
+
+def test_what_is_undone_is_not_remembered(ledger: Ledger) -> None:
+    """The next record follows the last one that was kept."""
+
+    def fail() -> None:
+        with ledger.transaction() as connection:
+            for thread in ("b", "a", "\ud800"):
+                ledger.append(connection, thread, Entry("handoff", {}))
+
+    append(ledger, "a", Entry("decision", {}))
+    with pytest.raises(LedgerError):
+        fail()
+    append(ledger, "a", Entry("call.started", {}))
+
+    assert [(r.thread, r.kind) for r in ledger.records()] == [
+        ("a", "decision"),
+        ("a", "call.started"),
+    ]
+    assert ledger.verify().is_sound
+
+
+def test_a_chain_that_lost_its_end_goes_on_from_what_is_left(ledger: Ledger) -> None:
+    """What this process remembers is no record; that one is missing, the seal finds."""
+    append(ledger, "a", Entry("decision", {}), Entry("call.started", {}))
+    with ledger.transaction() as connection:
+        connection.execute(delete(tables.records).where(tables.records.c.seq == 2))
+    append(ledger, "a", Entry("call.ended", {}))
+
+    assert [(r.seq, r.kind) for r in ledger.records("a")] == [(1, "decision"), (2, "call.ended")]
+    assert ledger.verify().is_sound
+
+
+def test_the_ends_of_chains_are_not_remembered_for_ever(
+    memory: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that carries many threads forgets them, and reads their ends again."""
+    monkeypatch.setattr("bailiwick.tools.records.chain_ends.REMEMBERED", 2)
+    for thread in "abcabc":
+        append(memory, thread, Entry("decision", {}))
+    assert [(r.thread, r.seq) for r in memory.records()] == [
+        (thread, seq) for thread in "abc" for seq in (1, 2)
+    ]
+    assert memory.verify().is_sound
 
 
 def test_readers_do_not_wait_for_a_writer(ledger: Ledger) -> None:
