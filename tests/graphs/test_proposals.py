@@ -41,7 +41,7 @@ def opened(guard: Guard, bank: Bank) -> tuple[ProposalDesk, App]:
 def doubtful(guard: Guard, bank: Bank, amount: int = 140) -> str:
     """Bring an approved payment of thread `t` into doubt; return its key."""
     call = call_of(bank.pay, {"to": "shop", "amount": amount})
-    request = guard.approvals.request(call, guard.decide(call), scope=None, description="")
+    request = guard.approvals.ask(call, guard.decide(call), scope=None, description="").request
     guard.approvals.answer(request.id, Approve(action_digest=request.digest), by=MANAGER)
     bank.is_down = True
     assert guard.run(call, bank.pay).outcome == "unknown"

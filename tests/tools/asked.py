@@ -43,7 +43,7 @@ def ask(approvals: Approvals, *requirements: Requirement, call: ToolCall = CALL)
     """Request the approvals of a call."""
     scope = Scope(path="payments/refund", ttl=30)
     decision = review(*(requirements or (NEEDED,)))
-    return approvals.request(call, decision, scope=scope, description="Refund 40 on order A-17")
+    return approvals.ask(call, decision, scope=scope, description="Refund 40 on order A-17").request
 
 
 def approve(request: ApprovalRequest) -> Approve:

@@ -52,12 +52,6 @@ class Approvals(Inbox):
         self._place = place
         self._refusals = Refusals(ledger)
 
-    def request(
-        self, call: ToolCall, decision: Decision, *, scope: Scope | None, description: str
-    ) -> ApprovalRequest:
-        """Do what `ask` does, and return the request alone."""
-        return self.ask(call, decision, scope=scope, description=description).request
-
     def ask(
         self, call: ToolCall, decision: Decision, *, scope: Scope | None, description: str
     ) -> Approval:

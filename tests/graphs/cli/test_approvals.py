@@ -36,7 +36,7 @@ def ask(
     asked = replace(CALL, id=call, requester="customer")
     decision = review(replace(NEEDED, quorum=quorum))
     scope = Scope(path="payments/refund", ttl=60)
-    return approvals.request(asked, decision, scope=scope, description=description)
+    return approvals.ask(asked, decision, scope=scope, description=description).request
 
 
 @pytest.mark.parametrize("words", [("ls",), ("show", "a"), ("approve", "a"), ("reject", "a")])

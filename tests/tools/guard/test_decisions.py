@@ -66,7 +66,7 @@ def test_a_call_that_needs_an_approval_does_not_run_without(
 
 def approve(guard: Guard, call: ToolCall, by: Principal) -> None:
     """Ask for a call's approval and give it."""
-    request = guard.approvals.request(call, guard.decide(call), scope=None, description="")
+    request = guard.approvals.ask(call, guard.decide(call), scope=None, description="").request
     guard.approvals.answer(request.id, Approve(action_digest=request.digest), by=by)
 
 

@@ -73,7 +73,7 @@ def test_nothing_is_asked_where_no_approval_would_help(decision: Decision) -> No
     """A request that needs nothing would be approved by nothing."""
     ledger = Ledger("sqlite://")
     with pytest.raises(ApprovalError, match="nobody can approve 'issue_refund'"):
-        Approvals(ledger).request(CALL, decision, scope=None, description="")
+        Approvals(ledger).ask(CALL, decision, scope=None, description="")
     ledger.close()
 
 

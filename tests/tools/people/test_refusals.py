@@ -36,7 +36,7 @@ def request_(approvals: Approvals) -> ApprovalRequest:
         requirements=(Requirement(rule="needs-a-manager", role="manager"),),
         policy_version="p1",
     )
-    return approvals.request(call, decision, scope=None, description="Pay 1")
+    return approvals.ask(call, decision, scope=None, description="Pay 1").request
 
 
 def refused(ledger: Ledger) -> list[dict[str, Any]]:

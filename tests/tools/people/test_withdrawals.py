@@ -24,7 +24,7 @@ def guard(database_url: str, tmp_path: Path) -> Iterator[Guard]:
 def ask(guard: Guard, amount: int, thread: str = "t") -> ApprovalRequest:
     """Ask for a payment that needs a manager."""
     call = call_of(pay_tool([]), {"to": "shop", "amount": amount}, thread=thread)
-    return guard.approvals.request(call, guard.decide(call), scope=None, description="Pay.")
+    return guard.approvals.ask(call, guard.decide(call), scope=None, description="Pay.").request
 
 
 def approve(guard: Guard, request: ApprovalRequest) -> None:
