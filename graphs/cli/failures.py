@@ -1,5 +1,7 @@
 """Owns the sentences for what ends a command, whoever raised it: what happened and the remedy."""
 
+from traceback import walk_tb
+
 from bailiwick.graphs.cli.terminal import quoted, terminal
 from bailiwick.policies.errors import BailiwickError
 from bailiwick.tools.records import database_errors
@@ -14,6 +16,15 @@ _SERVICE = {
     "InternalServerError": "failed: try again later",
 }
 """What the errors of the client of OpenAI-compatible services mean."""
+
+_READERS = {
+    ("openai._legacy_response", "_parse"),
+    ("langchain_openai.chat_models.base", "_create_chat_result"),
+}
+"""What does nothing but read the answer of such a service."""
+
+_CHOOSER = ("langchain_core.language_models.chat_models", "invoke")
+"""What takes the first choice of an answer; it fails itself only where there is none."""
 
 
 def report(error: Exception) -> None:
@@ -31,12 +42,11 @@ def explain(error: Exception) -> str:
     """
     if isinstance(error, BailiwickError):
         return str(error)
+    if why := _service_failure(error):
+        return f"the model's service {why}"
     name = type(error).__name__
     library = type(error).__module__.partition(".")[0]
     match library, error:
-        case "openai", _:
-            other = f"refused the request ({name}): check BAILIWICK_MODEL, or see its log"
-            return f"the model's service {_SERVICE.get(name, other)}"
         case (("sqlite3" | "psycopg" | "psycopg_pool"), _):
             return f"the checkpoints' database {database_errors.sentence(error)}"
         case "langgraph", _ if name == "GraphRecursionError":
@@ -48,3 +58,25 @@ def explain(error: Exception) -> str:
                 f"something went wrong that should not have ({name}): run it again with --debug "
                 "to see where, and report it"
             )
+
+
+def _service_failure(error: Exception) -> str | None:
+    """Return what the model's service did, unless the error is none of its client's."""
+    # LangChain raises its own classes of the client's errors.
+    for kind in type(error).__mro__:
+        if kind.__module__.partition(".")[0] == "openai":
+            name = kind.__name__
+            other = f"refused the request ({name}): check BAILIWICK_MODEL, or see its log"
+            return _SERVICE.get(name, other)
+    if _is_about_the_answer(error):
+        return "answered with no completion: check OPENAI_BASE_URL and BAILIWICK_MODEL"
+    return None
+
+
+def _is_about_the_answer(error: Exception) -> bool:
+    # LangChain raises ValueError, TypeError and more of Python's for an answer that it cannot read.
+    places = [
+        (frame.f_globals.get("__name__"), frame.f_code.co_name)
+        for frame, _ in walk_tb(error.__traceback__)
+    ]
+    return not _READERS.isdisjoint(places) or places[-1:] == [_CHOOSER]

@@ -4,13 +4,14 @@ import asyncio
 import sqlite3
 from collections.abc import Iterator
 
-import openai
 import psycopg
 import pytest
+from langchain_openai import ChatOpenAI
 from langgraph.errors import GraphRecursionError
+from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bailiwick.graphs.cli.failures import explain
@@ -18,7 +19,7 @@ from bailiwick.policies.errors import VaultError
 from bailiwick.tools.loopback import serve
 
 
-async def answer(request: Request) -> JSONResponse:
+async def refuse(request: Request) -> Response:
     """Answer with the status that the path names, and quote the key, as some services do."""
     status = int(request.path_params["status"])
     if status == 408:
@@ -26,20 +27,54 @@ async def answer(request: Request) -> JSONResponse:
     return JSONResponse({"error": {"message": request.headers["authorization"]}}, status)
 
 
+ANSWERS = {
+    "page": "<html>secret</html>",
+    "nothing": "",
+    "empty": "{}",
+    "list": "[]",
+    "null": '{"choices": null}',
+    "none": '{"choices": []}',
+    "number": '{"choices": 5}',
+    "bare": '{"choices": [{}]}',
+    "error": '{"error": {"message": "secret"}}',
+    "call": '{"choices": [{"message": {"role": "assistant", "tool_calls": [{"id": "secret"}]}}]}',
+}
+"""What a service says that is no completion, though it calls it a success."""
+
+
+def chat(request: Request) -> Response:
+    """Answer with what the path names."""
+    body = ANSWERS[request.path_params["answer"]]
+    kind = "text/html" if body.startswith("<") else "application/json"
+    return Response(body, media_type=kind)
+
+
+APP = Starlette(
+    routes=[
+        Route("/refused/{status}/chat/completions", refuse, methods=["POST"]),
+        Route("/answered/{answer}/chat/completions", chat, methods=["POST"]),
+    ]
+)
+
+
 @pytest.fixture(scope="module")
 def service() -> Iterator[str]:
-    """Give the address of a model's service that always refuses."""
-    with serve(Starlette(routes=[Route("/{status}/models", answer)])) as address:
+    """Give the address of a model's service that never completes anything."""
+    with serve(APP) as address:
         yield address
 
 
-def ask(address: str) -> Exception:
-    """Ask a model's service, and return what its client raises."""
-    with (
-        openai.OpenAI(base_url=address, api_key="sk-secret", max_retries=0, timeout=0.2) as client,
-        pytest.raises(openai.OpenAIError) as caught,
-    ):
-        client.models.list()
+def ask(address: str, timeout: float = 30) -> Exception:
+    """Ask a model's service as we do, and return what is raised."""
+    model = ChatOpenAI(
+        model="small",
+        base_url=address,
+        api_key=SecretStr("secret"),
+        max_retries=0,
+        timeout=timeout,
+    )
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - of any class: it is what is told of it
+        model.invoke("hello")
     return caught.value
 
 
@@ -52,17 +87,37 @@ def ask(address: str) -> Exception:
         (429, "limits requests"),
         (400, "refused the request (BadRequestError)"),
         (500, "try again later"),
-        (408, "took too long"),
     ],
 )
 def test_what_a_models_service_refuses_is_told_with_its_remedy(
     service: str, status: int, said: str
 ) -> None:
     """And nothing of its answer, which may quote the key."""
-    sentence = explain(ask(f"{service}/{status}"))
+    sentence = explain(ask(f"{service}/refused/{status}"))
     assert sentence.startswith("the model's service ")
     assert said in sentence
     assert "secret" not in sentence
+
+
+def test_a_models_service_that_takes_too_long_is_told(service: str) -> None:
+    """It is waited for only so long."""
+    assert "took too long" in explain(ask(f"{service}/refused/408", timeout=0.2))
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_an_answer_that_is_no_completion_is_told(service: str, answer: str) -> None:
+    """Most often the address is another server's, or one of its other paths."""
+    assert explain(ask(f"{service}/answered/{answer}")) == (
+        "the model's service answered with no completion: check OPENAI_BASE_URL and BAILIWICK_MODEL"
+    )
+
+
+def test_a_question_that_cannot_be_sent_is_not_the_services_fault(service: str) -> None:
+    """It was our mistake, and is told as one."""
+    model = ChatOpenAI(model="small", base_url=service, api_key=SecretStr("secret"))
+    with pytest.raises(TypeError) as caught:
+        model.invoke("hello", unknown=object())
+    assert "report it" in explain(caught.value)
 
 
 def test_a_models_service_that_is_not_there_is_told() -> None:
