@@ -2,7 +2,6 @@
 
 import asyncio
 import sqlite3
-import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -17,24 +16,10 @@ from bailiwick.tools.records.database_errors import sentence
 from bailiwick.tools.records.sqlite_files import make_private, write_ahead
 
 if TYPE_CHECKING:
-    from psycopg import AsyncConnection, Connection
-    from psycopg.rows import DictRow
-    from psycopg_pool import AsyncConnectionPool, ConnectionPool
-
     from bailiwick.graphs.checkpoints.sqlite_saver import DualSqliteSaver
 
-POOL_SIZE = 10
-
 WAIT = 5
-"""Seconds to wait for a connection, or for SQLite's one writer."""
-
-PATIENCE = 60
-"""Seconds to wait while another process makes the tables."""
-
-_GLANCE = 0.02
-_TURN = "SELECT pg_try_advisory_lock(%s) AS is_ours"
-_SEED = 0x6261696C69636B70
-"""Keeps our advisory lock in PostgreSQL apart from others in the same database."""
+"""Seconds to wait for SQLite's one writer."""
 
 _EACH_ITS_OWN: Any = nullcontext()
 """In the place of LangGraph's lock, which lets one call at a time to the database: that is for a
@@ -65,8 +50,10 @@ def open_checkpointer(
     with _plainly(url):
         from langgraph.checkpoint.postgres import PostgresSaver  # noqa: PLC0415 - as above
 
-        _prepare(_plain(url))
-        pool = _pool(_plain(url))
+        from bailiwick.graphs.checkpoints import postgres_pools  # noqa: PLC0415 - as above
+
+        postgres_pools.prepare(_plain(url))
+        pool = postgres_pools.open_pool(_plain(url))
     with pool:
         postgres = PostgresSaver(pool, serde=CompactSerializer())
         postgres.lock = _EACH_ITS_OWN
@@ -92,8 +79,10 @@ async def open_async_checkpointer(
     with _plainly(url):
         from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver  # noqa: PLC0415 - as above
 
-        await asyncio.to_thread(_prepare, _plain(url))
-        pool = _async_pool(_plain(url))
+        from bailiwick.graphs.checkpoints import postgres_pools  # noqa: PLC0415 - as above
+
+        await asyncio.to_thread(postgres_pools.prepare, _plain(url))
+        pool = postgres_pools.open_async_pool(_plain(url))
     async with pool:
         postgres = AsyncPostgresSaver(pool, serde=CompactSerializer())
         postgres.lock = _EACH_ITS_OWN
@@ -158,65 +147,6 @@ def _connect(path: str) -> sqlite3.Connection:
             connection.close()
             raise
         return connection
-
-
-def _prepare(url: str) -> None:
-    """Make LangGraph's tables where they are missing, one process at a time.
-
-    It is also the first connection: a pool would try for long and not say what is wrong.
-    """
-    from langgraph.checkpoint.postgres import PostgresSaver  # noqa: PLC0415 - as below
-    from psycopg import Connection  # noqa: PLC0415 - only where PostgreSQL is used
-    from psycopg.rows import DictRow  # noqa: PLC0415 - as above
-
-    with closing(Connection[DictRow].connect(url, **_connection_options())) as connection:
-        _take_turn(connection)
-        PostgresSaver(connection).setup()
-
-
-def _take_turn(connection: "Connection[DictRow]") -> None:
-    """Wait until no other process makes the tables; the turn ends with the connection."""
-    until = time.monotonic() + PATIENCE
-    # Not the lock that waits by itself: what waits in a statement keeps LangGraph's
-    # `CREATE INDEX CONCURRENTLY` waiting, and both would wait for each other.
-    while not connection.execute(_TURN, (_SEED,)).fetchall()[0]["is_ours"]:
-        if time.monotonic() > until:
-            raise SettingsError(
-                "the checkpoints' database in PostgreSQL is being prepared by another process "
-                f"for more than {PATIENCE} seconds: start again when that has ended"
-            )
-        time.sleep(_GLANCE)
-
-
-def _pool(url: str) -> "ConnectionPool[Connection[DictRow]]":
-    from psycopg import Connection  # noqa: PLC0415 - only where PostgreSQL is used
-    from psycopg.rows import DictRow  # noqa: PLC0415 - as above
-    from psycopg_pool import ConnectionPool  # noqa: PLC0415 - as above
-
-    return ConnectionPool(
-        url, kwargs=_connection_options(), connection_class=Connection[DictRow], **_SIZE
-    )
-
-
-def _async_pool(url: str) -> "AsyncConnectionPool[AsyncConnection[DictRow]]":
-    from psycopg import AsyncConnection  # noqa: PLC0415 - only where PostgreSQL is used
-    from psycopg.rows import DictRow  # noqa: PLC0415 - as above
-    from psycopg_pool import AsyncConnectionPool  # noqa: PLC0415 - as above
-
-    return AsyncConnectionPool(
-        url, kwargs=_connection_options(), connection_class=AsyncConnection[DictRow], **_SIZE
-    )
-
-
-_SIZE: dict[str, Any] = {"min_size": 1, "max_size": POOL_SIZE, "timeout": WAIT, "open": False}
-
-
-def _connection_options() -> dict[str, Any]:
-    from psycopg.rows import dict_row  # noqa: PLC0415 - only where PostgreSQL is used
-
-    # What LangGraph's savers ask of their connections.
-    saver = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
-    return {**saver, "connect_timeout": WAIT}
 
 
 @contextmanager

@@ -20,14 +20,12 @@ from langgraph.checkpoint.base import BaseCheckpointSaver, empty_checkpoint
 from langgraph.checkpoint.postgres import PostgresSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import START, StateGraph
+from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict
 from typing_extensions import TypedDict
 
-from bailiwick.graphs.checkpoints.checkpointers import (
-    WAIT,
-    open_async_checkpointer,
-    open_checkpointer,
-)
+from bailiwick.graphs.checkpoints.checkpointers import open_async_checkpointer, open_checkpointer
+from bailiwick.graphs.checkpoints.postgres_pools import WAIT
 from bailiwick.policies.errors import SettingsError
 
 CONFIG: RunnableConfig = {"configurable": {"thread_id": "one", "checkpoint_ns": ""}}
@@ -188,7 +186,7 @@ def test_a_silent_postgresql_is_given_up(
 ) -> None:
     """Nobody waits long for a program that says nothing: 5 seconds, and here the least there is."""
     assert WAIT == 5
-    monkeypatch.setattr("bailiwick.graphs.checkpoints.checkpointers.WAIT", 2)
+    monkeypatch.setattr("bailiwick.graphs.checkpoints.postgres_pools.WAIT", 2)
     started = time.monotonic()
     with pytest.raises(SettingsError, match="cannot be reached"):
         opening(f"postgresql://u@127.0.0.1:{silent}/d", way)
@@ -262,10 +260,38 @@ def test_a_worker_that_makes_the_tables_for_long_is_waited_for(
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(opening, postgres_url, "sync")
         assert making.wait(60)
-        monkeypatch.setattr("bailiwick.graphs.checkpoints.checkpointers.PATIENCE", 0.1)
+        monkeypatch.setattr("bailiwick.graphs.checkpoints.postgres_pools.PATIENCE", 0.1)
         with pytest.raises(SettingsError, match="is being prepared by another process"):
             opening(postgres_url, "async")
         monkeypatch.undo()
         second = pool.submit(opening, postgres_url, "async")
         made.set()
         assert (first.result(), second.result()) == (None, None)
+
+
+def cut(url: str) -> int:
+    """End every other connection to a database, as a server does that is started again."""
+    with Connection.connect(url, autocommit=True) as connection:
+        ended = connection.execute(
+            "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        ).fetchone()
+    assert ended is not None
+    return int(ended[0])
+
+
+def test_connections_that_were_cut_are_not_used(postgres_url: str) -> None:
+    """However many the pool had: the next call gets a new one, and soon."""
+    with open_checkpointer(postgres_url) as saver:
+        with ThreadPoolExecutor(10) as several:
+            list(several.map(saver.get_tuple, [CONFIG] * 100))
+        assert cut(postgres_url) > 2
+        assert [saver.get_tuple(CONFIG) for _ in range(20)] == [None] * 20
+
+
+async def test_connections_that_were_cut_are_not_awaited(postgres_url: str) -> None:
+    """The same on an event loop."""
+    async with open_async_checkpointer(postgres_url) as saver:
+        await asyncio.gather(*(saver.aget_tuple(CONFIG) for _ in range(100)))
+        assert await asyncio.to_thread(cut, postgres_url) > 2
+        assert [await saver.aget_tuple(CONFIG) for _ in range(20)] == [None] * 20

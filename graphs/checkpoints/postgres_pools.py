@@ -1,0 +1,112 @@
+"""Owns the connections to checkpoints in PostgreSQL: pooled, tried, their tables made in turn."""
+
+import time
+from contextlib import closing
+from typing import Any
+
+from langgraph.checkpoint.postgres import PostgresSaver
+from psycopg import AsyncConnection, Connection, OperationalError
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
+from bailiwick.policies.errors import SettingsError
+
+POOL_SIZE = 10
+
+WAIT = 5
+"""Seconds to wait for a connection."""
+
+PATIENCE = 60
+"""Seconds to wait while another process makes the tables."""
+
+_GLANCE = 0.02
+_TURN = "SELECT pg_try_advisory_lock(%s) AS is_ours"
+_SEED = 0x6261696C69636B70
+"""Keeps our advisory lock in PostgreSQL apart from others in the same database."""
+
+_SIZE: dict[str, Any] = {"min_size": 1, "max_size": POOL_SIZE, "timeout": WAIT, "open": False}
+
+
+def prepare(url: str) -> None:
+    """Make LangGraph's tables where they are missing, one process at a time.
+
+    It is also the first connection: a pool would try for long and not say what is wrong.
+
+    Raises:
+        SettingsError: If another process makes them for too long.
+        psycopg.Error: If the database cannot be used.
+    """
+    with closing(Connection[DictRow].connect(url, **_connection_options())) as connection:
+        _take_turn(connection)
+        PostgresSaver(connection).setup()
+
+
+def open_pool(url: str) -> ConnectionPool[Connection[DictRow]]:
+    """Return a pool for `invoke`, to be opened as a context."""
+
+    def check(connection: Connection[DictRow]) -> None:
+        try:
+            _look(connection)
+        except OperationalError:
+            pool.drain()
+            raise
+
+    pool = ConnectionPool(
+        url,
+        kwargs=_connection_options(),
+        connection_class=Connection[DictRow],
+        check=check,
+        **_SIZE,
+    )
+    return pool
+
+
+def open_async_pool(url: str) -> AsyncConnectionPool[AsyncConnection[DictRow]]:
+    """Return a pool for `ainvoke`, to be opened as a context."""
+
+    async def check(connection: AsyncConnection[DictRow]) -> None:
+        try:
+            _look(connection)
+        except OperationalError:
+            await pool.drain()
+            raise
+
+    pool = AsyncConnectionPool(
+        url,
+        kwargs=_connection_options(),
+        connection_class=AsyncConnection[DictRow],
+        check=check,
+        **_SIZE,
+    )
+    return pool
+
+
+def _look(connection: Connection[Any] | AsyncConnection[Any]) -> None:
+    """Read what has come unasked, without a way to the server: that it went away, for one.
+
+    Where one connection was cut, all of the pool are taken for cut: the pool itself would try them
+    one by one, with longer and longer pauses.
+    """
+    # What a server says as it goes comes first, and that it is gone only after that.
+    connection.pgconn.consume_input()
+    connection.pgconn.consume_input()
+
+
+def _take_turn(connection: Connection[DictRow]) -> None:
+    """Wait until no other process makes the tables; the turn ends with the connection."""
+    until = time.monotonic() + PATIENCE
+    # Not the lock that waits by itself: what waits in a statement keeps LangGraph's
+    # `CREATE INDEX CONCURRENTLY` waiting, and both would wait for each other.
+    while not connection.execute(_TURN, (_SEED,)).fetchall()[0]["is_ours"]:
+        if time.monotonic() > until:
+            raise SettingsError(
+                "the checkpoints' database in PostgreSQL is being prepared by another process "
+                f"for more than {PATIENCE} seconds: start again when that has ended"
+            )
+        time.sleep(_GLANCE)
+
+
+def _connection_options() -> dict[str, Any]:
+    # What LangGraph's savers ask of their connections.
+    saver = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
+    return {**saver, "connect_timeout": WAIT}
