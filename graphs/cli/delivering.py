@@ -1,8 +1,12 @@
 """Owns `bailiwick approvals deliver`: the outbox of the refund desk, carried to its threads."""
 
+from collections.abc import Callable
+from threading import Event
+
 from rich.console import Console
 
 from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
+from bailiwick.graphs.cli.failures import explain
 from bailiwick.graphs.cli.reports import report_line
 from bailiwick.graphs.cli.terminal import quoted, terminal
 from bailiwick.graphs.outbox.deliveries import App, Report, deliver
@@ -38,14 +42,32 @@ def deliver_due(*, watch: bool) -> None:
         if watch:
             console.print("Looking for answers; it stops with Ctrl-C.")
         parts = ((app, desk.guard), (proposed, proposals.guard))
-        while not stopped.is_set():
+
+        def look() -> int:
             proposals.carry_on_all(proposed)
-            delivered = sum(_deliver_one(console, each, guard) for each, guard in parts)
-            if not delivered and not watch:
-                _tell_elsewhere(console, desk.guard.ledger)
-                break
-            if not delivered:
-                stopped.wait(PAUSE)
+            return sum(_deliver_one(console, each, guard) for each, guard in parts)
+
+        if watch:
+            _keep_looking(console, look, stopped)
+        else:
+            while look() and not stopped.is_set():
+                pass
+            _tell_elsewhere(console, desk.guard.ledger)
+
+
+def _keep_looking(console: Console, look: Callable[[], int], stopped: Event) -> None:
+    """Look until stopped; a database that is away for a while is told of once, and waited for."""
+    told = ""
+    while not stopped.is_set():
+        try:
+            delivered, hindrance = look(), ""
+        except Exception as error:  # noqa: BLE001 - whatever hinders one look, the next may succeed
+            delivered, hindrance = 0, explain(error)
+        if hindrance not in {"", told}:
+            console.print(quoted(f"{hindrance}; it looks again and again"))
+        told = hindrance
+        if not delivered:
+            stopped.wait(PAUSE)
 
 
 def _deliver_one(console: Console, app: App, guard: Guard) -> int:

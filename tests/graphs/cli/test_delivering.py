@@ -4,6 +4,7 @@ import io
 import json
 import re
 import signal
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -79,4 +80,27 @@ def test_watching_goes_on_until_it_is_interrupted(
         watching.expect("Refunded 42.00 EUR on order A-1001")
         watching.process.send_signal(signal.SIGINT)
         assert watching.end() == 0
+    assert "Traceback" not in watching.shown
+
+
+def test_watching_outlives_a_database_that_is_away(
+    bailiwick: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    home: Path,
+    clean_environment: dict[str, str],
+) -> None:
+    """It says so once, and goes on when the database is there again."""
+    _, request = requested(bailiwick, monkeypatch)
+    done(bailiwick("approvals", "approve", request))
+    file = home / "bailiwick.db"
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("ALTER TABLE deliveries RENAME TO elsewhere")
+        with Terminal(("approvals", "deliver", "--watch"), clean_environment, home) as watching:
+            watching.expect("does not have the tables it should have")
+            watching.expect("it looks again and again")
+            other.execute("ALTER TABLE elsewhere RENAME TO deliveries")
+            watching.expect("Refunded 42.00 EUR on order A-1001")
+            watching.process.send_signal(signal.SIGINT)
+            assert watching.end() == 0
+    assert watching.shown.count("it looks again and again") == 1
     assert "Traceback" not in watching.shown
