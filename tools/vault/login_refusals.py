@@ -5,13 +5,20 @@ from pathlib import Path
 from bailiwick.tools.secrets.leases import identity_name
 from bailiwick.tools.vault.answers import FORBIDDEN, INVALID, MISSING, Refusals
 
+_START_AGAIN = "; then start this process again: it read its AppRoles when it began"
 
-def secret_id(agent: str) -> Refusals:
-    """Return what a refused login by AppRole means."""
+
+def secret_id(agent: str, *, is_reread: bool) -> Refusals:
+    """Return what a refused login by AppRole means.
+
+    Args:
+        agent: Who was refused.
+        is_reread: Whether a new secret id is found without a new start.
+    """
     return {
         INVALID: (
             f"agent {agent!r} cannot log in: its secret id is spent or wrong: "
-            f"give it a new one with {_bootstrap(agent)}"
+            f"give it a new one with {_bootstrap(agent)}" + ("" if is_reread else _START_AGAIN)
         ),
         FORBIDDEN: (
             f"agent {agent!r} may not log in: its AppRole is locked out or bound to another "
@@ -25,7 +32,7 @@ def no_login(agent: str) -> str:
     """Say that nobody told what an agent logs in with."""
     return (
         f"agent {agent!r} has nothing to log in with: put its AppRole into the file that "
-        f"BAILIWICK_APPROLES names, with {_bootstrap(agent)}"
+        f"BAILIWICK_APPROLES names, with {_bootstrap(agent)}{_START_AGAIN}"
     )
 
 

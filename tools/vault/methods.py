@@ -58,7 +58,7 @@ class AppRole:
             json={"role_id": self.role_id, "secret_id": SecretStr(self.secret_id)},
             to="log in",
         )
-        return answer.read(Minted, refusals.secret_id(agent))
+        return answer.read(Minted, refusals.secret_id(agent, is_reread=False))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +117,7 @@ class WrappedAppRole:
         )
         if answer.trouble is None:
             self._secret_id = None
-        return answer.read(Minted, refusals.secret_id(agent))
+        return answer.read(Minted, refusals.secret_id(agent, is_reread=True))
 
     def _check_origin(self, wire: Wire, agent: str, wrapped: WrappedSecretId) -> None:
         answer = wire.request(

@@ -158,3 +158,16 @@ def test_an_hour_between_the_clocks_changes_nothing(skew: float) -> None:
         assert 55 < left <= 60
         assert count(devvault, LOGIN) == 1
         assert devvault.live_tokens(role="bailiwick-issue_refund") == []
+
+
+def test_after_a_restart_that_forgot_everything_the_process_must_start_again_too(
+    devvault: DevelopmentVault, logged_in: Vault
+) -> None:
+    """Its secret id belongs to a Vault that is gone, and it does not look for another."""
+    devvault.reset()
+    tool = ToolScope(tool="issue_refund", scope=REFUND)
+    with closing(VaultOperator(devvault.address, devvault.root_token)) as operator:
+        provision(operator, agents={"billing": [tool]})
+
+    with pytest.raises(VaultError, match="vault bootstrap billing .*then start this process again"):
+        lease_refund(logged_in)

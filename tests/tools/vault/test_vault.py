@@ -35,7 +35,8 @@ def test_an_agent_without_an_approle_gets_nothing(vault_server: tuple[str, str])
     assert str(caught.value) == (
         "agent 'billing' has nothing to log in with: put its AppRole into the file that "
         "BAILIWICK_APPROLES names, with `bailiwick vault bootstrap billing --approles FILE`; "
-        "without a name it renews all"
+        "without a name it renews all; then start this process again: it read its AppRoles when it "
+        "began"
     )
 
 
@@ -141,7 +142,8 @@ def test_a_spent_secret_id_names_its_remedy(
 
     assert str(caught.value) == (
         "agent 'billing' cannot log in: its secret id is spent or wrong: give it a new one with "
-        "`bailiwick vault bootstrap billing --approles FILE`; without a name it renews all"
+        "`bailiwick vault bootstrap billing --approles FILE`; without a name it renews all; then "
+        "start this process again: it read its AppRoles when it began"
     )
 
 

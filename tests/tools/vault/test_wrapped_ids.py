@@ -153,6 +153,20 @@ def test_after_its_session_an_agent_needs_a_new_one(
     assert lease_refund(vault).credential.reveal() == SECRET
 
 
+def test_a_new_one_needs_no_new_start(
+    devvault: DevelopmentVault, operator: VaultOperator, connect: Connect
+) -> None:
+    """What is written for it is read at each login, so nobody is told to start it again."""
+    vault = connect({"billing": method(wrapped(operator), wrapped(operator))})
+    devvault.faults.add(Fault(path=LOGIN, status=400))
+    with pytest.raises(VaultError, match="spent or wrong: give it a new one with") as caught:
+        vault.log_in()
+
+    vault.log_in()
+
+    assert "start this process again" not in str(caught.value)
+
+
 def test_a_vault_that_is_down_for_a_moment_does_not_cost_the_secret_id(
     devvault: DevelopmentVault, operator: VaultOperator, connect: Connect
 ) -> None:
