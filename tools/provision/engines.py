@@ -6,7 +6,7 @@ from typing import cast
 
 from bailiwick.policies.errors import VaultError
 from bailiwick.tools.provision.declarations import TransitKey
-from bailiwick.tools.provision.operator import VaultOperator
+from bailiwick.tools.provision.operator import InvalidRequestError, VaultOperator
 from bailiwick.tools.provision.steps import Change, Step
 
 
@@ -45,7 +45,7 @@ class Method:
             kind="auth method",
             name=self.path,
             notes=self._notes(operator, is_there=found is not None),
-            run=lambda operator: _write(operator, f"sys/auth/{self.path}", {"type": self.kind}),
+            run=lambda operator: _mount(operator, "sys/auth", self.path, {"type": self.kind}),
         )
 
     def _notes(self, operator: VaultOperator, *, is_there: bool) -> tuple[str, ...]:
@@ -79,9 +79,9 @@ class Engine:
                 kind="secrets engine",
                 name=self.path,
                 changes=(Change(field="type", before=None, after=self.kind),),
-                run=lambda operator: _write(operator, f"sys/mounts/{self.path}", body),
+                run=lambda operator: _mount(operator, "sys/mounts", self.path, body),
             )
-        version = cast("Mapping[str, object]", found.get("options") or {}).get("version")
+        version = _version(found)
         if found.get("type") != self.kind or (options and version != "2"):
             held = f"{found.get('type')} {version or ''}".strip()
             raise VaultError(
@@ -113,7 +113,7 @@ class Key:
                 kind="key",
                 name=name,
                 changes=(Change(field="type", before=None, after=self.key.kind),),
-                run=lambda operator: _write(operator, path, self._body()),
+                run=lambda operator: self._make(operator, path),
             )
         if found.get("type") != self.key.kind or found.get("derived") != self.key.is_derived:
             kind, derived = found.get("type"), found.get("derived")
@@ -129,9 +129,23 @@ class Key:
         )
         return Step(action="keep", kind="key", name=name, notes=notes)
 
-    def _body(self) -> dict[str, object]:
-        return {"type": self.key.kind, "derived": self.key.is_derived}
+    def _make(self, operator: VaultOperator, path: str) -> None:
+        operator.write(path, type=self.key.kind, derived=self.key.is_derived)
 
 
-def _write(operator: VaultOperator, path: str, body: Mapping[str, object]) -> None:
-    operator.write(path, **body)
+def _mount(operator: VaultOperator, table: str, path: str, body: Mapping[str, object]) -> None:
+    try:
+        operator.write(f"{table}/{path}", **body)
+    except InvalidRequestError:
+        # A setup that runs at the same time may have been first.
+        if not _is_as_wanted(mounted(operator, table).get(f"{path}/", {}), body):
+            raise
+
+
+def _is_as_wanted(found: Mapping[str, object], wanted: Mapping[str, object]) -> bool:
+    is_version = _version(wanted) in {None, _version(found)}
+    return is_version and found.get("type") == wanted["type"]
+
+
+def _version(mount: Mapping[str, object]) -> object:
+    return cast("Mapping[str, object]", mount.get("options") or {}).get("version")

@@ -10,6 +10,10 @@ from bailiwick.tools.vault.answers import FORBIDDEN, INVALID, MISSING, Answer
 from bailiwick.tools.vault.wire import Wire
 
 
+class InvalidRequestError(VaultError):
+    """Vault takes a request for wrong: what it says, or when it comes."""
+
+
 class Wrapped(BaseModel):
     """Hold what stands for an answer that only the holder of a token can open, once.
 
@@ -103,6 +107,7 @@ class VaultOperator:
         """Write an API path and return what Vault answers, empty where it says nothing.
 
         Raises:
+            InvalidRequestError: If Vault takes the request for wrong.
             VaultError: If Vault refuses or is not there.
         """
         answer = self._wire.request("POST", path, token=self._token, json=body, to=f"write {path}")
@@ -135,10 +140,11 @@ class VaultOperator:
         self._wire.close()
 
     def _checked(self, answer: Answer) -> Mapping[str, object]:
+        if answer.status == INVALID:
+            raise InvalidRequestError(
+                f"Vault refused to {answer.to}: its version may not know what was sent"
+            )
         answer.check(
-            {
-                FORBIDDEN: f"the operator's token may not {answer.to}: use one with more policies",
-                INVALID: f"Vault refused to {answer.to}: its version may not know what was sent",
-            }
+            {FORBIDDEN: f"the operator's token may not {answer.to}: use one with more policies"}
         )
         return answer.body
