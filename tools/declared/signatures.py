@@ -4,8 +4,9 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from types import FunctionType, MethodType
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
+from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, InjectedToolArg, InjectedToolCallId
 from pydantic import BaseModel, ConfigDict, create_model
 from pydantic.errors import PydanticUserError
@@ -145,6 +146,8 @@ def _must_be_injected(field: FieldInfo) -> bool:
 
 
 def _is_injected(hint: object) -> bool:
+    if any(each is RunnableConfig for each in (hint, *get_args(hint))):
+        return True
     marks = _kinds(getattr(hint, "__metadata__", ()))
     return any(issubclass(mark, InjectedToolArg) for mark in marks)
 

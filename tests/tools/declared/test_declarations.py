@@ -6,6 +6,7 @@ from functools import partial
 from typing import Annotated, Any
 
 import pytest
+from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import (
     tool,
 )
@@ -157,6 +158,23 @@ def stateful(times: int, state: Annotated[dict[str, Any], InjectedState]) -> str
 def test_nothing_but_the_credential_is_injected(declared: Any) -> None:  # noqa: ANN401 - of both kinds
     """A guard has no state to give, and a model must not fill such an argument in its place."""
     with pytest.raises(ScopeError, match="'stateful' wants 'state' injected"):
+        scoped_tool(declared, effect="read")
+
+
+def configured(times: int, config: RunnableConfig) -> str:
+    """Look into the run."""
+    return f"{times}{config}"
+
+
+def perhaps_configured(times: int, config: RunnableConfig | None = None) -> str:
+    """Look into the run, if there is one."""
+    return f"{times}{config}"
+
+
+@pytest.mark.parametrize("declared", [configured, perhaps_configured])
+def test_a_model_does_not_make_up_the_config(declared: Any) -> None:  # noqa: ANN401 - any function
+    """LangChain's own tools get the run's; ours can ask LangGraph for it."""
+    with pytest.raises(ScopeError, match="wants 'config' injected"):
         scoped_tool(declared, effect="read")
 
 
