@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bailiwick.graphs.settings import Settings
 from bailiwick.policies.errors import LedgerError
+from bailiwick.tools.records.engines import address_of
 from bailiwick.tools.records.ledger import Ledger
 
 
@@ -17,6 +18,8 @@ def open_ledger(settings: Settings) -> Generator[Ledger]:
         LedgerError: If there is none, or it cannot be used.
     """
     url = settings.database_url
+    # What is no URL names no file that could be missing.
+    address_of(url)
     path = Path(url.removeprefix("sqlite:///"))
     # Opening it would make it, and nothing at all would be found in order.
     if url.startswith("sqlite:") and not (path.is_file() and path.stat().st_size):

@@ -2,9 +2,10 @@
 
 import sqlite3
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+NOWHERE = "cannot be found at such a URL: check what follows the '?' in it"
 LOCKED = "is locked by somebody else: let them finish or end them, then try again"
 _READ_ONLY = "is read-only: allow writing to it, or point the ledger's URL elsewhere"
 _FULL = "has no space left on its disk: make room, then try again"
@@ -51,6 +52,8 @@ def sentence(error: Exception) -> str:
     """
     if isinstance(error, PoolTimeoutError):
         return _EXHAUSTED
+    if _is_about_the_url(error):
+        return NOWHERE
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, sqlite3.Error):
         # The lowest byte is the primary code (sqlite.org/rescode.html).
@@ -59,6 +62,13 @@ def sentence(error: Exception) -> str:
         state = _state(cause)
         words = _POSTGRESQL_SENTENCES.get(state) or _POSTGRESQL_SENTENCES.get(state[:2])
     return words or f"refused what was asked of it ({type(cause).__name__}): report it"
+
+
+def _is_about_the_url(error: Exception) -> bool:
+    # Psycopg tries no connection that it cannot describe: there is no statement, and no state.
+    return (
+        isinstance(error, ProgrammingError) and error.statement is None and not _state(error.orig)
+    )
 
 
 def _state(cause: BaseException | None) -> str:

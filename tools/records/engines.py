@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from bailiwick.policies.errors import LedgerError
+from bailiwick.tools.records.database_errors import NOWHERE
 from bailiwick.tools.records.sqlite_files import make_private, write_ahead
 
 _IDLE = 30.0
@@ -21,19 +22,37 @@ def address_of(url: str) -> URL:
     """Read a ledger's URL.
 
     Raises:
-        LedgerError: If it is none, or names a kind of database that the ledger does not know.
+        LedgerError: If it is none, may be read in more than one way, or names a kind of database
+            that the ledger does not know.
     """
     try:
         address = make_url(url)
     except (ArgumentError, ValueError):
         raise LedgerError(f"the ledger's URL cannot be read: {_FORMS}") from None
     match address.drivername:
-        case "postgres" | "postgresql":
-            return address.set(drivername="postgresql+psycopg")
-        case "sqlite" | "postgresql+psycopg":
+        case "sqlite":
+            _check_file(address)
             return address
+        case "postgres" | "postgresql" | "postgresql+psycopg":
+            _check_at_signs(url, address)
+            return address.set(drivername="postgresql+psycopg")
         case other:
             raise LedgerError(f"the ledger does not know {other!r} databases: {_FORMS}")
+
+
+def _check_file(address: URL) -> None:
+    # SQLite's engine would be refused it; `sqlite://` alone is a database in memory.
+    if any(part is not None for part in (address.host, address.port, address.username)):
+        raise LedgerError(f"the ledger's URL names a host, where SQLite has files: {_FORMS}")
+
+
+def _check_at_signs(url: str, address: URL) -> None:
+    # Read wrongly, parts of a password are the host's or the database's name, and would be told.
+    if url.count("@") > 1 or "@" in (address.database or ""):
+        raise LedgerError(
+            "the ledger's URL can be read in more than one way: write @ in the user or the "
+            "password as %40, and / as %2F"
+        )
 
 
 def name_of(address: URL) -> str:
@@ -57,9 +76,13 @@ def connect(address: URL, *, wait: float) -> Engine:
         wait: Seconds to wait for a connection, and for a lock.
 
     Raises:
-        LedgerError: If what connects to it is not installed.
+        LedgerError: If what connects to it is not installed, or the address says what cannot be.
     """
-    return (_sqlite if address.get_backend_name() == "sqlite" else _postgresql)(address, wait)
+    create = _sqlite if address.get_backend_name() == "sqlite" else _postgresql
+    try:
+        return create(address, wait)
+    except (ArgumentError, ValueError):
+        raise LedgerError(f"the ledger {name_of(address)} {NOWHERE}") from None
 
 
 def _postgresql(address: URL, wait: float) -> Engine:

@@ -48,6 +48,14 @@ def test_a_ledger_that_is_not_there_is_not_made(
     assert list(home.iterdir()) == []
 
 
+def test_a_url_that_names_no_file_is_told_as_such(
+    bailiwick: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rather than that its file is not there."""
+    monkeypatch.setenv("BAILIWICK_DATABASE_URL", "sqlite://bailiwick.db")
+    assert "use sqlite:///PATH" in refused(bailiwick("approvals", "ls"))
+
+
 @pytest.mark.usefixtures("approvals")
 def test_nothing_is_listed_at_first(bailiwick: Command) -> None:
     """It says so; a script gets an empty list."""

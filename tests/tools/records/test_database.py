@@ -172,27 +172,6 @@ def test_a_locked_thread_is_told_in_a_sentence(
     two.close()
 
 
-@pytest.mark.parametrize(
-    ("url", "sentence"),
-    [
-        ("nonsense", "the ledger's URL cannot be read"),
-        ("mysql://u:secret@h/d", "does not know 'mysql' databases"),
-        ("sqlite:////nowhere/at/all/ledger.db", "cannot be opened: check that its folder exists"),
-        ("postgresql://u:secret@127.0.0.1:1/d", "'d' at '127.0.0.1' cannot be reached"),
-        ("postgres://u:secret@/d?host=/nowhere", "'d' at '/nowhere' cannot be reached"),
-        ("postgresql://u@127.0.0.1:1/d?password=secret", "cannot be reached"),
-        ("postgresql://u:secret@127.0.0.1:x/d", "the ledger's URL cannot be read"),
-    ],
-)
-def test_what_cannot_be_opened_is_told_without_the_password(url: str, sentence: str) -> None:
-    """One sentence with the remedy."""
-    with pytest.raises(LedgerError) as caught:
-        Ledger(url)
-    assert sentence in str(caught.value)
-    assert "secret" not in str(caught.value)
-    assert caught.value.__context__ is None or caught.value.__suppress_context__
-
-
 def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     """It is left as it is."""
     path = tmp_path / "notes.txt"

@@ -1,0 +1,99 @@
+"""A ledger's URL names a file or a server, and is told without a password."""
+
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bailiwick.policies.errors import LedgerError
+from bailiwick.tools.records.engines import address_of, name_of
+from bailiwick.tools.records.ledger import Ledger
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("nonsense", "the ledger's URL cannot be read"),
+        ("mysql://u:secret@h/d", "does not know 'mysql' databases"),
+        ("sqlite:////nowhere/at/all/ledger.db", "cannot be opened: check that its folder exists"),
+        ("postgresql://u:secret@127.0.0.1:1/d", "'d' at '127.0.0.1' cannot be reached"),
+        ("postgres://u:secret@/d?host=/nowhere", "'d' at '/nowhere' cannot be reached"),
+        ("postgresql://u@127.0.0.1:1/d?password=secret", "cannot be reached"),
+        ("postgresql://u:secret@127.0.0.1:x/d", "the ledger's URL cannot be read"),
+        ("postgresql://u@127.0.0.1:1/d?secret=1", "'d' at '127.0.0.1' cannot be found at such"),
+        ("postgresql://u@127.0.0.1:1/d?port=secret", "check what follows the '?' in it"),
+        ("sqlite:///ledger.db?timeout=secret", "check what follows the '?' in it"),
+        ("sqlite://secret.db", "names a host, where SQLite has files: use sqlite:///PATH"),
+        ("sqlite://u:secret@/ledger.db", "use sqlite:///PATH"),
+        ("sqlite://:5432/secret.db", "use sqlite:///PATH"),
+    ],
+)
+def test_what_cannot_be_opened_is_told_without_the_password(url: str, sentence: str) -> None:
+    """One sentence with the remedy."""
+    with pytest.raises(LedgerError) as caught:
+        Ledger(url)
+    assert sentence in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    "user_and_password",
+    [
+        "app:s3cr@t-w0rd",
+        "app:@secret",
+        "app:p@ss/secret",
+        "app:p@/secret",
+        "app:p@ss?secret",
+        "app:p@ss?secret=secret",
+        "app:p@ss#secret",
+        "app:p@[secret]",
+        "app@corp:secret",
+        "a/b:secret",
+    ],
+)
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_a_url_that_can_be_read_in_two_ways_is_refused(scheme: str, user_and_password: str) -> None:
+    """A part of the password would be the host's name, or the database's, and be told."""
+    with pytest.raises(LedgerError) as caught:
+        address_of(f"{scheme}://{user_and_password}@db.example:5432/bailiwick")
+    assert str(caught.value) == (
+        "the ledger's URL can be read in more than one way: write @ in the user or the password "
+        "as %40, and / as %2F"
+    )
+
+
+@given(password=st.text(st.characters(codec="utf-8"), min_size=1))
+def test_any_password_can_be_written(password: str) -> None:
+    """Escaped, it is read as it was, and told nowhere."""
+    address = address_of(f"postgresql://app:{quote(password, safe='')}@h/d")
+    assert address.password == password
+    assert name_of(address) == "'d' at 'h'"
+
+
+@given(password=st.text("ab@:/?#[]%&=", max_size=8))
+def test_no_part_of_an_unescaped_password_is_told(password: str) -> None:
+    """It is read whole, or refused."""
+    try:
+        told = name_of(address_of(f"postgresql://app:{password}@h/d"))
+    except LedgerError as error:
+        told = str(error)
+        assert "URL can" in told
+    else:
+        assert told == "'d' at 'h'"
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("sqlite://", "':memory:'"),
+        ("sqlite:///a@b@c.db", "'a@b@c.db'"),
+        ("postgresql:///d", "'d' at 'the default host'"),
+        ("postgresql://h/d?user=app@corp", "'d' at 'h'"),
+        ("postgresql://u:p@[::1]:5432/d", "'d' at '::1'"),
+    ],
+)
+def test_what_can_be_read_in_one_way_only_is_read(url: str, name: str) -> None:
+    """An @ elsewhere does no harm."""
+    assert name_of(address_of(url)) == name
