@@ -1,18 +1,18 @@
 """Owns the wrapped keys that checkpoints are sealed with: one table, a row for each key."""
 
-import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import SecretStr
-from sqlalchemy import Connection, Select, and_, insert, or_, select, update
+from sqlalchemy import Connection, or_, select, update
 
 from bailiwick.policies.errors import CheckpointError
-from bailiwick.tools.keys.transit import DataKey, Transit, version_of
+from bailiwick.tools.keys import key_rows as rows
+from bailiwick.tools.keys.key_rows import WrappedKey
+from bailiwick.tools.keys.transit import Transit, version_of
 from bailiwick.tools.people.withdrawals import withdraw_all
 from bailiwick.tools.records.ledger import Entry, Ledger
-from bailiwick.tools.records.statements import insert_once
-from bailiwick.tools.records.tables import checkpoint_keys, database_clock, retired_versions
+from bailiwick.tools.records.tables import checkpoint_keys, database_clock
 
 MOST_USES = 2**32
 """Values that one key seals at most, by all processes together.
@@ -25,7 +25,7 @@ LOT = 2**16
 """Uses that a process takes of a key at once. What it leaves over is lost, and never used twice."""
 
 _LOCK = "bailiwick.checkpoint_keys"
-_BATCH = 200
+_PASSES = 5
 _FORGOTTEN = "the thread was forgotten"
 _TABLE = checkpoint_keys.c
 
@@ -35,26 +35,11 @@ class Forgotten(CheckpointError):  # noqa: N818 - what it says of the thread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WrappedKey:
-    """Hold one key as it is stored.
-
-    Attributes:
-        id: 16 hex digits.
-        thread: The thread that it belongs to; None where every thread shares it.
-        wrapped: The key, encrypted by the transit key.
-    """
-
-    id: str
-    thread: str | None
-    wrapped: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Rewrapped:
     """Tell what a rewrapping came to.
 
     Attributes:
-        version: The newest version of the transit key.
+        version: The newest version of the transit key, or where some were retired the oldest left.
         keys: How many keys it has newly wrapped.
         lost: The threads whose keys Vault cannot unwrap.
     """
@@ -146,9 +131,9 @@ class CheckpointKeys:
         with self._ledger.transaction() as connection:
             self._ledger.lock(connection, _LOCK)
             others = _alive(connection, thread, with_uses=True)
-            if others or version_of(made.wrapped) < self._oldest(connection):
+            if others or version_of(made.wrapped) < rows.oldest(connection, self._transit.name):
                 return None
-            return _inserted(connection, thread, made), made.plain
+            return rows.add(connection, thread, made.wrapped, uses=LOT), made.plain
 
     def rewrap(self) -> Rewrapped:
         """Have every key wrapped by the newest version of Vault's key; no checkpoint is touched.
@@ -158,12 +143,13 @@ class CheckpointKeys:
             LedgerError: If the database fails.
         """
         newest, count, lost = self._transit.latest(), 0, list[str | None]()
-        for page in self._pages():
+        for page in rows.pages(self._ledger):
             old = [key for key in page if version_of(key.wrapped) < newest]
             given = [(key.wrapped, _context(key.thread)) for key in old]
             pairs = list(zip(old, self._transit.rewrap(given), strict=True))
-            lost += [key.thread for key, wrapped in pairs if wrapped is None]
-            count += self._replace([(key, wrapped) for key, wrapped in pairs if wrapped])
+            replaced, gone = self._replace(pairs)
+            count += replaced
+            lost += gone
         return Rewrapped(version=newest, keys=count, lost=tuple(lost))
 
     def rotate(self) -> None:
@@ -178,30 +164,29 @@ class CheckpointKeys:
         """Rewrap every key, then have Vault destroy the versions that wrapped them before.
 
         Copies of the table from before, in backups for one, then hold nothing that could be
-        unwrapped.
+        unwrapped. Several may do so at once.
 
         Raises:
             CheckpointError: If a key cannot be rewrapped; then nothing was destroyed.
             VaultError: If Vault refuses or is not there.
             LedgerError: If the database fails.
         """
-        newest = self._transit.latest()
         with self._ledger.transaction() as connection:
             self._ledger.lock(connection, _LOCK)
-            # From here on nobody stores what an older version has wrapped.
-            row = {"transit_key": self._transit.name, "oldest": newest}
-            if not insert_once(connection, retired_versions, row):
-                name = retired_versions.c.transit_key == self._transit.name
-                connection.execute(update(retired_versions).where(name).values(oldest=newest))
-        done = self.rewrap()
-        if done.lost:
-            raise CheckpointError(
-                f"{len(done.lost)} keys cannot be unwrapped, such as that of thread "
-                f"{done.lost[0]!r}: no version was retired; forget these threads, or use the Vault "
-                "that has wrapped their keys"
-            )
-        self._transit.retire(newest)
-        return done
+            # Asked in turn: whoever comes later sets no older one.
+            rows.set_oldest(connection, self._transit.name, self._transit.latest())
+        count = 0
+        for _ in range(_PASSES):
+            done = self.rewrap()
+            if done.lost:
+                raise CheckpointError(_not_retired(done.lost))
+            count += done.keys
+            if oldest := self._retired():
+                return Rewrapped(version=oldest, keys=count, lost=())
+        raise CheckpointError(
+            "some keys are still wrapped by an older version, as others rotate Vault's key: no "
+            "version was retired; try again"
+        )
 
     def forget(self, thread: str, by: str) -> int:
         """Destroy every key of a thread and record who did it; return how many there were.
@@ -228,33 +213,35 @@ class CheckpointKeys:
             withdraw_all(self._ledger, connection, thread, _FORGOTTEN)
             return destroyed
 
-    def _pages(self) -> Iterator[list[WrappedKey]]:
-        place = ""
-        while True:
-            page = _keys().where(_TABLE.id > place).order_by(_TABLE.id).limit(_BATCH)
-            with self._ledger.reading() as connection:
-                keys = [WrappedKey(**row) for row in connection.execute(page).mappings()]
-            if not keys:
-                return
-            yield keys
-            place = keys[-1].id
-
-    def _replace(self, pairs: Sequence[tuple[WrappedKey, str]]) -> int:
-        replaced = 0
+    def _replace(
+        self, pairs: Sequence[tuple[WrappedKey, str | None]]
+    ) -> tuple[int, list[str | None]]:
+        if not pairs:
+            return 0, []
         with self._ledger.transaction() as connection:
-            for key, wrapped in pairs:
-                is_same = and_(_TABLE.id == key.id, _TABLE.wrapped == key.wrapped)
-                change = update(checkpoint_keys).where(is_same).values(wrapped=wrapped)
-                replaced += connection.execute(change).rowcount
-        return replaced
+            self._ledger.lock(connection, _LOCK)
+            oldest = rows.oldest(connection, self._transit.name)
+            # Others may have wrapped some of them meanwhile, and retired what Vault was given.
+            same = rows.unchanged(connection, (key for key, _ in pairs))
+            replaced = sum(
+                rows.replace(connection, key, wrapped)
+                for key, wrapped in pairs
+                if key in same and wrapped and version_of(wrapped) >= oldest
+            )
+        return replaced, [key.thread for key, wrapped in pairs if key in same and not wrapped]
 
-    def _oldest(self, connection: Connection) -> int:
-        name = retired_versions.c.transit_key == self._transit.name
-        return connection.scalar(select(retired_versions.c.oldest).where(name)) or 0
+    def _retired(self) -> int | None:
+        """Retire what wraps no key any more, and return the oldest version that is left.
 
-
-def _keys() -> Select[str, str | None, str | None]:
-    return select(_TABLE.id, _TABLE.thread, _TABLE.wrapped).where(_TABLE.wrapped.is_not(None))
+        Nobody stores a key meanwhile. Where an older version wraps one yet nothing is done.
+        """
+        with self._ledger.transaction() as connection:
+            self._ledger.lock(connection, _LOCK)
+            oldest = rows.oldest(connection, self._transit.name)
+            if rows.is_any_older(connection, oldest):
+                return None
+            self._transit.retire(oldest)
+            return oldest
 
 
 def _alive(
@@ -273,11 +260,11 @@ def _alive(
     return [WrappedKey(**row) for row in found]
 
 
-def _inserted(connection: Connection, thread: str | None, made: DataKey) -> WrappedKey:
-    key = WrappedKey(id=secrets.token_hex(8), thread=thread, wrapped=made.wrapped)
-    row = {"id": key.id, "thread": thread, "wrapped": key.wrapped, "uses": LOT}
-    connection.execute(insert(checkpoint_keys).values(created_at=database_clock(), **row))
-    return key
+def _not_retired(lost: Sequence[str | None]) -> str:
+    return (
+        f"{len(lost)} keys cannot be unwrapped, such as that of thread {lost[0]!r}: no version was "
+        "retired; forget these threads, or use the Vault that has wrapped their keys"
+    )
 
 
 def _no_key(connection: Connection, thread: str) -> str:

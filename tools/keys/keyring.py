@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import SecretStr
 
 from bailiwick.policies.errors import CheckpointError
-from bailiwick.tools.keys.checkpoint_keys import LOT, CheckpointKeys, Forgotten, WrappedKey
+from bailiwick.tools.keys.checkpoint_keys import LOT, CheckpointKeys, Forgotten
+from bailiwick.tools.keys.key_rows import WrappedKey
 
 ID, NONCE, TAG = 8, 12, 16
 """Bytes of a sealed value before and after what it holds: the key's id, the nonce; the tag."""

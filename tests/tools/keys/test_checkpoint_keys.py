@@ -1,22 +1,15 @@
 """The wrapped keys of checkpoints: made, counted, wrapped anew, destroyed."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
 from sqlalchemy import select, update
-from tests.sealed import House, open_house
+from tests.sealed import House
 
 from bailiwick.policies.errors import CheckpointError, VaultError
-from bailiwick.tools.devvault import DevelopmentVault
-from bailiwick.tools.keys.checkpoint_keys import (
-    LOT,
-    MOST_USES,
-    CheckpointKeys,
-    Forgotten,
-    WrappedKey,
-)
+from bailiwick.tools.keys.checkpoint_keys import LOT, MOST_USES, CheckpointKeys, Forgotten
+from bailiwick.tools.keys.key_rows import WrappedKey
 from bailiwick.tools.keys.transit import DataKey, Transit, version_of
 from bailiwick.tools.provision.services import CHECKPOINT_KEY, CHECKPOINTS
 from bailiwick.tools.records.tables import checkpoint_keys
@@ -32,13 +25,6 @@ class Slow(Transit):
         """Return what was made before."""
         del context
         return self.late
-
-
-@pytest.fixture
-def house(devvault: DevelopmentVault, database_url: str) -> Iterator[House]:
-    """A Vault with the services of the house, and a ledger."""
-    with open_house(devvault, database_url) as opened:
-        yield opened
 
 
 def made(house: House, thread: str | None) -> WrappedKey:
