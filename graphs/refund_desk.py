@@ -90,6 +90,8 @@ def _create_vault(settings: Settings, surroundings: Surroundings) -> Vault:
         logins=surroundings.logins,
         verify=settings.vault_verify,
         production=settings.env == "production",
+        # The namespace is of the Vault that the settings name; a development Vault has none.
+        namespace=settings.vault_namespace if surroundings.vault is None else None,
     )
 
 

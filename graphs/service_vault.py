@@ -19,6 +19,7 @@ def open_service_vault(settings: Settings) -> Generator[Vault]:
     """
     with ExitStack() as opened:
         address, has_logins = settings.vault_addr, settings.has_logins
+        namespace = None if address is None else settings.vault_namespace
         if address is not None and has_logins:
             logins = read_logins(settings)
         elif address is None and not has_logins and settings.env == "development":
@@ -34,6 +35,7 @@ def open_service_vault(settings: Settings) -> Generator[Vault]:
             logins=logins,
             verify=settings.vault_verify,
             production=settings.env == "production",
+            namespace=namespace,
         )
         opened.callback(vault.close)
         vault.ping()

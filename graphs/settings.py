@@ -62,6 +62,8 @@ class Settings(BaseSettings):
             own can be forgotten.
         policy: The folder of Cedar rules; the refund desk's own where left out.
         vault_addr: A Vault or OpenBao server; a development Vault in this process where left out.
+        vault_namespace: The namespace of that server that everything is done in; the root where
+            left out.
         vault_token: An operator's token, for `bailiwick vault setup` and `bootstrap` alone: no
             agent ever has it.
         vault_cacert: The file of the authority that Vault's certificate is checked against; the
@@ -104,6 +106,7 @@ class Settings(BaseSettings):
     encrypt_keys: Literal["thread", "shared"] = "thread"
     policy: Path | None = None
     vault_addr: str | None = Field(default=None, validation_alias="VAULT_ADDR")
+    vault_namespace: str | None = Field(default=None, validation_alias="VAULT_NAMESPACE")
     vault_token: SecretStr | None = Field(default=None, validation_alias="VAULT_TOKEN")
     vault_cacert: Path | None = Field(default=None, validation_alias="VAULT_CACERT")
     vault_login: Literal["approle", "kubernetes", "jwt"] = "approle"

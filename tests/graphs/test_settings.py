@@ -16,6 +16,7 @@ GIVEN = {
     "BAILIWICK_ENCRYPT_KEYS": ("encrypt_keys", "shared", "shared"),
     "BAILIWICK_POLICY": ("policy", "rules", Path("rules")),
     "VAULT_ADDR": ("vault_addr", "https://vault.example", "https://vault.example"),
+    "VAULT_NAMESPACE": ("vault_namespace", "team/desk", "team/desk"),
     "VAULT_CACERT": ("vault_cacert", "ca.pem", Path("ca.pem")),
     "BAILIWICK_VAULT_LOGIN": ("vault_login", "kubernetes", "kubernetes"),
     "BAILIWICK_VAULT_MOUNT": ("vault_mount", "clusters/west", "clusters/west"),
@@ -165,6 +166,7 @@ def test_a_wrong_value_is_named_with_its_remedy(
         ("BAILIWICK_POLICIES", "BAILIWICK_POLICY"),
         ("bailiwick_role", "BAILIWICK_ROLES"),
         ("BAILIWICK_VAULT_ADDR", "VAULT_ADDR"),
+        ("BAILIWICK_VAULT_NAMESPACE", "VAULT_NAMESPACE"),
         ("BAILIWICK_OPENAI_API_KEY", "OPENAI_API_KEY"),
     ],
 )

@@ -37,6 +37,8 @@ _OPERATIONS: dict[str, Operation] = {
 }
 _MERGE_PATCH = "application/merge-patch+json"
 _KEPT = 10_000
+_ROOT = ("", "root")
+_NO_NAMESPACES = "a development Vault has no namespaces: unset VAULT_NAMESPACE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +120,8 @@ def _request(request_id: str, scope: Scope, body: bytes) -> Request:
     if not str(scope["path"]).startswith("/v1/"):
         raise no_mount(str(scope["path"]))
     headers = Headers(scope=scope)
+    if headers.get("x-vault-namespace", "").strip("/") not in _ROOT:
+        raise invalid(_NO_NAMESPACES)
     query = QueryParams(scope["query_string"])
     operation = _OPERATIONS.get(_method(scope))
     if operation is None:

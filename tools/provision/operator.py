@@ -6,7 +6,7 @@ from typing import cast
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from bailiwick.policies.errors import VaultError
-from bailiwick.tools.vault.answers import FORBIDDEN, INVALID, MISSING, Answer
+from bailiwick.tools.vault.answers import FORBIDDEN, INVALID, MISSING, Answer, Refusals
 from bailiwick.tools.vault.wire import Wire
 
 
@@ -47,13 +47,15 @@ class VaultOperator:
         timeout: Seconds to connect and to wait for an answer.
         verify: Whether to check the certificate, or the file of its authority.
         production: Whether to refuse development Vaults and unencrypted connections.
+        namespace: The namespace that is set up; the root where left out.
 
     Raises:
-        SettingsError: If the address is no address, or not one for production.
+        SettingsError: If the address is no address, or not one for production, or the namespace
+            none.
         VaultError: If the token is none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a setting of the operator
         self,
         address: str,
         token: str,
@@ -61,10 +63,13 @@ class VaultOperator:
         timeout: tuple[float, float] = (2.0, 5.0),
         verify: bool | str = True,
         production: bool = False,
+        namespace: str | None = None,
     ) -> None:
         if not token or not token.isascii() or not token.isprintable():
             raise VaultError("the operator's token is empty or garbled: set VAULT_TOKEN")
-        self._wire = Wire(address, timeout=timeout, verify=verify, production=production)
+        self._wire = Wire(
+            address, timeout=timeout, verify=verify, production=production, namespace=namespace
+        )
         self._token = SecretStr(token)
 
     @property
@@ -144,7 +149,20 @@ class VaultOperator:
             raise InvalidRequestError(
                 f"Vault refused to {answer.to}: its version may not know what was sent"
             )
+        if self._wire.namespace:
+            answer.check(_refusals_in(self._wire.namespace, answer.to))
         answer.check(
             {FORBIDDEN: f"the operator's token may not {answer.to}: use one with more policies"}
         )
         return answer.body
+
+
+def _refusals_in(namespace: str, to: str) -> Refusals:
+    where = f"in the namespace {namespace!r}"
+    return {
+        FORBIDDEN: (
+            f"the operator's token may not {to} {where}: use one with more policies there, or "
+            "check VAULT_NAMESPACE"
+        ),
+        MISSING: f"Vault cannot {to} {where}: create the namespace, or check VAULT_NAMESPACE",
+    }

@@ -38,10 +38,12 @@ class Vault:
         timeout: Seconds to connect and to wait for an answer.
         verify: Whether to check the certificate, or the file of its authority.
         production: Whether to refuse development Vaults and unencrypted connections.
+        namespace: The namespace that everything is done in; the root where left out.
         clock: Gives monotonic seconds.
 
     Raises:
-        SettingsError: If the address is no address, or not one for production.
+        SettingsError: If the address is no address, or not one for production, or the namespace
+            none.
     """
 
     def __init__(  # noqa: PLR0913 - each is a setting of the operator
@@ -52,10 +54,16 @@ class Vault:
         timeout: tuple[float, float] = (2.0, 5.0),
         verify: bool | str = True,
         production: bool = False,
+        namespace: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._wire = Wire(
-            address, timeout=timeout, verify=verify, production=production, clock=clock
+            address,
+            timeout=timeout,
+            verify=verify,
+            production=production,
+            namespace=namespace,
+            clock=clock,
         )
         self._sessions = Sessions(self._wire, logins, clock)
         self._leasing = Leasing(self._wire, self._sessions, clock)
@@ -192,7 +200,8 @@ class Vault:
         """Return if Vault is there to lease from.
 
         Raises:
-            VaultError: If it is down, sealed or not initialised, with the remedy.
+            VaultError: If it is down, sealed or not initialised, or has no namespaces where one is
+                named, with the remedy.
         """
         answer = self._wire.health()
         if answer.status not in (STANDBY, PERFORMANCE_STANDBY):

@@ -33,6 +33,14 @@ def development(address: str) -> str:
     return f"{address} is a development Vault, not for production: set VAULT_ADDR to a real one"
 
 
+def no_namespaces(address: str, namespace: str) -> str:
+    """Say that a Vault would do in its root what is meant for a namespace."""
+    return (
+        f"Vault at {address} has no namespaces, so nothing was sent to it for {namespace!r}: unset "
+        "VAULT_NAMESPACE, or use Vault Enterprise or OpenBao; development Vaults have none"
+    )
+
+
 def mint(agent: str, role: str) -> Refusals:
     """Return what a refused child token means."""
     return {

@@ -17,6 +17,7 @@ from bailiwick.policies.errors import VaultError
 from bailiwick.tools.vault import refusals
 from bailiwick.tools.vault.answers import Answer, checked_address
 from bailiwick.tools.vault.breaker import Breaker
+from bailiwick.tools.vault.namespaces import checked_namespace, has_namespaces
 
 # hvac has no types, and what can be inferred of them is narrower than what it takes.
 _Adapter: Any = RawAdapter
@@ -38,25 +39,29 @@ class Wire:
         timeout: Seconds to connect and to wait for an answer.
         verify: Whether to check the certificate, or the file of its authority.
         production: Whether to refuse development Vaults and unencrypted connections.
+        namespace: The namespace that requests are made in; the root where left out.
         clock: Gives monotonic seconds.
 
     Raises:
-        SettingsError: If the address is no address, or not one for production.
+        SettingsError: If the address is no address, or not one for production, or the namespace
+            none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a setting of the operator
         self,
         address: str,
         *,
         timeout: tuple[float, float],
         verify: bool | str,
         production: bool,
+        namespace: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.address = checked_address(address, production=production)
+        self.namespace = checked_namespace(namespace)
         self._timeout = timeout
         self._production = production
-        self._is_vetted = not production
+        self._is_vetted = not production and not self.namespace
         self._vetting = threading.Lock()
         self._is_development = False
         self._breaker = Breaker(clock)
@@ -90,13 +95,14 @@ class Wire:
             wrap_ttl: Seconds for which to wrap the answer; not wrapped where left out.
 
         Raises:
-            VaultError: If there was no answer, it came from a development Vault in production, or
-                Vault has failed so often that nothing is sent to it for a while.
+            VaultError: If there was no answer, it came from a development Vault in production,
+                Vault has no namespaces where one is named, or it has failed so often that nothing
+                is sent to it for a while.
         """
         with self._vetting:
             if not self._is_vetted:
                 # Before anything secret is sent; a standby's 429 is no trouble.
-                self._exchange(lambda: self._send("GET", _HEALTH), to, is_health=True)
+                self._vet(self._exchange(lambda: self._send("GET", _HEALTH), to, is_health=True))
                 self._is_vetted = True
         return self._exchange(lambda: self._send(method, path, token, json, wrap_ttl), to)
 
@@ -104,10 +110,11 @@ class Wire:
         """Return what Vault says of itself, also where nothing else is sent to it for a while.
 
         Raises:
-            VaultError: If there was no answer, or it came from a development Vault in production.
+            VaultError: If there was no answer, it came from a development Vault in production, or
+                Vault has no namespaces where one is named.
         """
         to = "tell its health"
-        return self._sound(self._attempt(lambda: self._send("GET", _HEALTH), to))
+        return self._vet(self._sound(self._attempt(lambda: self._send("GET", _HEALTH), to)))
 
     def close(self) -> None:
         """Close the connections."""
@@ -131,6 +138,8 @@ class Wire:
             allow_redirects=False,
             session=self._session,
             ignore_exceptions=True,
+            # Health is told in the root alone: https://github.com/jmgilman/vaultrs/issues/194.
+            namespace=None if path == _HEALTH else self.namespace,
         )
         body = {} if json is None else {"json": revealed(json)}
         url = f"/v1/{quote(path)}"
@@ -157,6 +166,11 @@ class Wire:
         if self._production and self._is_development:
             raise VaultError(refusals.development(self.address))
         return answer
+
+    def _vet(self, health: Answer) -> Answer:
+        if self.namespace and (self._is_development or not has_namespaces(health.body)):
+            raise VaultError(refusals.no_namespaces(self.address, self.namespace))
+        return health
 
     def _attempt(self, call: Callable[[], requests.Response], to: str) -> Answer | str:
         try:

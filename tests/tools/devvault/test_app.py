@@ -101,3 +101,18 @@ def test_a_path_of_the_old_engine_is_told_so(http: httpx.Client) -> None:
 
     assert answer.status_code == 404
     assert "versioned K/V secrets engine" in answer.json()["warnings"][0]
+
+
+@pytest.mark.parametrize("path", ["sys/health", "secret/data/a", "auth/approle/login"])
+def test_a_request_in_a_namespace_is_refused(http: httpx.Client, path: str) -> None:
+    """Whoever means one shall not believe that it was done there."""
+    answer = http.get(path, headers={"X-Vault-Namespace": "team/desk"})
+
+    assert answer.status_code == 400
+    assert "has no namespaces: unset VAULT_NAMESPACE" in answer.json()["errors"][0]
+
+
+@pytest.mark.parametrize("root", ["", "root", "root/", "/"])
+def test_a_request_in_the_root_namespace_is_answered(http: httpx.Client, root: str) -> None:
+    """It is the only one that there is."""
+    assert http.get("sys/mounts", headers={"X-Vault-Namespace": root}).status_code == 200
