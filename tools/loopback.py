@@ -85,7 +85,7 @@ def _bound(port: int) -> socket.socket:
 
 @contextmanager
 def stopped_by_signals() -> Generator[threading.Event]:
-    """Turn Ctrl-C and SIGTERM into an event while the context lasts.
+    """Turn Ctrl-C, SIGTERM and a closed terminal into an event while the context lasts.
 
     A service ends what it does before it stops: a call cut off would be in doubt.
     """
@@ -94,9 +94,17 @@ def stopped_by_signals() -> Generator[threading.Event]:
     def stop(_number: int, _frame: FrameType | None) -> None:
         stopped.set()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in _stopping()}
     try:
         yield stopped
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _stopping() -> list[signal.Signals]:
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    # `nohup` ignores it so that the terminal may be closed, and Windows has none.
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    return numbers

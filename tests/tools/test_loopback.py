@@ -1,7 +1,9 @@
 """Small services on loopback: reachable while they last, and gone afterwards."""
 
 import asyncio
+import signal
 import socket
+import subprocess
 import sys
 import threading
 from urllib.parse import urlsplit
@@ -95,3 +97,47 @@ def test_an_idle_connection_does_not_hold_the_end_up() -> None:
             assert client.get(f"{address}/clerk").is_success
         with pytest.raises(httpx.TransportError):
             client.get(f"{address}/clerk")
+
+
+WAITING = """
+from bailiwick.tools.loopback import stopped_by_signals
+
+with stopped_by_signals() as stopped:
+    print("waits", flush=True)
+    stopped.wait()
+print("ended", flush=True)
+"""
+
+
+def waiting(*before: str) -> "subprocess.Popen[str]":
+    """Return a process that waits for a signal."""
+    started = subprocess.Popen(
+        [*before, sys.executable, "-c", WAITING],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert started.stdout
+    assert started.stdout.readline() == "waits\n"
+    return started
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_serves_ends_what_it_does_before_it_stops(number: signal.Signals) -> None:
+    """However it is told to: by a key, by a supervisor, or by a terminal that is closed."""
+    with waiting() as process:
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=30)
+    assert (process.returncode, out) == (0, "ended\n")
+
+
+def test_what_serves_under_nohup_outlives_its_terminal() -> None:
+    """That is what `nohup` is for."""
+    with waiting("nohup") as process:
+        process.send_signal(signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.3)
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=30)
+    assert (process.returncode, out) == (0, "ended\n")

@@ -1,6 +1,7 @@
 """Errors on the command line: one sentence with the remedy, status 1, and nothing lost."""
 
 import logging
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.graphs.cli.outcomes import Command
-from tests.graphs.cli.terminals import COMMAND, Outcome
+from tests.graphs.cli.terminals import COMMAND, Outcome, Terminal
 
 from bailiwick.graphs.cli import main
 from bailiwick.policies.errors import SettingsError
@@ -143,6 +144,19 @@ def test_logins_are_not_written_over(bailiwick: Command, home: Path) -> None:
     outcome = bailiwick("vault", "dev", "--port", "0", "--shop-port", "0")
     assert "'approles.json' exists already" in told(outcome)
     assert (home / "approles.json").read_text() == LOGINS
+
+
+def test_a_closed_terminal_leaves_no_logins_behind(
+    clean_environment: dict[str, str], tmp_path: Path
+) -> None:
+    """They log in nowhere any more, and the next Vault would be refused."""
+    args = ("vault", "dev", "--port", "0", "--shop-port", "0")
+    with Terminal(args, clean_environment, tmp_path) as vault:
+        vault.expect("It stops with Ctrl-C")
+        assert (tmp_path / "approles.json").exists()
+        vault.process.send_signal(signal.SIGHUP)
+        assert vault.end() == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_development_vault_is_not_for_production(
