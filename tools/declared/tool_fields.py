@@ -1,6 +1,7 @@
 """Owns what is read off a function or a tool when it is declared a scoped one."""
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,6 +20,9 @@ from bailiwick.tools.declared.signatures import (
     type_hints,
 )
 from bailiwick.tools.declared.versions import version
+
+_NO_DOCSTRINGS = 2
+"""The level of optimization from which on Python keeps none."""
 
 
 def fields_of_function(
@@ -39,7 +43,7 @@ def fields_of_function(
             "credential=...: add the one or the other"
         )
     if not (description := inspect.getdoc(function)):
-        raise ScopeError(f"{name!r} needs a docstring: it is what the model knows of the tool")
+        raise ScopeError(f"{name!r} needs a docstring{_about_docstrings()}")
     return {
         "name": name,
         "description": description,
@@ -80,6 +84,12 @@ def fields_of(
     if isinstance(declared, BaseTool):
         return fields_of_tool(declared, name, scope)
     return fields_of_function(declared, name, scope)
+
+
+def _about_docstrings() -> str:
+    if sys.flags.optimize >= _NO_DOCSTRINGS:
+        return ", and -OO (or PYTHONOPTIMIZE=2) takes docstrings away: run Python without it"
+    return ": it is what the model knows of the tool"
 
 
 def version_of(fields: Mapping[str, Any], declared: object, *claims: Json) -> str:

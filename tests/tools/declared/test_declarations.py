@@ -1,5 +1,7 @@
 """What a tool declares, and which declarations are refused."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from functools import partial
@@ -135,6 +137,32 @@ def test_a_tool_needs_a_docstring() -> None:
     for declared in (silent, lambda: "x"):
         with pytest.raises(ScopeError, match="needs a docstring"):
             scoped_tool(declared, effect="read", name="silent")
+
+
+DOCUMENTED = """
+from bailiwick.policies.errors import ScopeError
+from bailiwick.tools.declared.scoped import scoped_tool
+
+def ping(times: int) -> str:
+    'Answer as often as asked.'
+    return "x" * times
+
+try:
+    scoped_tool(ping, effect="read")
+except ScopeError as error:
+    print(error)
+"""
+
+
+def test_a_docstring_that_python_took_away_is_told() -> None:
+    """It is there in the file, and nobody would find what is wrong with it."""
+    ran = subprocess.run(
+        [sys.executable, "-OO", "-c", DOCUMENTED], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == (
+        "'ping' needs a docstring, and -OO (or PYTHONOPTIMIZE=2) takes docstrings away: "
+        "run Python without it\n"
+    )
 
 
 @pytest.mark.parametrize(
