@@ -20,14 +20,15 @@ def rekey(
         typer.Option(
             "--retire",
             help="Have Vault destroy the older versions: what they wrapped is then worth nothing, "
-            "in old backups of the ledger's database for one.",
+            "in old backups of the ledger's database for one, and in other ledgers.",
         ),
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,  # noqa: FBT002 - as above
 ) -> None:
     """Have every key wrapped by the newest version of Vault's key; no checkpoint is touched."""
     from bailiwick.graphs.cli.keys import rekey_all  # noqa: PLC0415 - --help must be quick
 
-    rekey_all(rotate=rotate, retire=retire)
+    rekey_all(rotate=rotate, retire=retire, is_sure=yes)
 
 
 @checkpoints.command("forget")

@@ -16,21 +16,29 @@ from bailiwick.tools.people.system_user import system_user
 from bailiwick.tools.provision.services import CHECKPOINT_KEY, CHECKPOINT_KEYS
 
 
-def rekey_all(*, rotate: bool, retire: bool) -> None:
+def rekey_all(*, rotate: bool, retire: bool, is_sure: bool) -> None:
     """Wrap every key anew.
 
     Raises:
-        CheckpointError: If versions were to be retired and a key cannot be wrapped anew.
+        CheckpointError: If versions were to be retired and nobody confirmed, the ledger never had a
+            key, or one cannot be wrapped anew.
         VaultError: If Vault refuses or is not there.
         LedgerError: If the ledger cannot be used.
     """
-    with _keys(read_settings()) as keys:
+    console, settings = terminal(), read_settings()
+    with _keys(settings) as keys:
+        if retire:
+            keys.check()
+            keys.check_any()
+        if retire and not is_sure:
+            _say_what_others_lose(console, settings, rotated=rotate)
+            _ask(console, "Destroy the older versions?")
         if rotate:
             keys.rotate()
         done = keys.retire() if retire else keys.rewrap()
-    _tell(terminal(), done)
+    _tell(console, done)
     if retire:
-        terminal().print(
+        console.print(
             f"Versions before {done.version} are destroyed: back the ledger's database up again.",
             style="dim",
         )
@@ -44,12 +52,18 @@ def forget_thread(thread: str, *, is_sure: bool) -> None:
         VaultError: If Vault refuses or is not there.
         LedgerError: If the ledger cannot be used.
     """
-    console = terminal()
-    with _keys(read_settings()) as keys:
+    console, settings = terminal(), read_settings()
+    with _keys(settings) as keys:
         keys.check()
         keys.check_own(thread)
         if not is_sure:
-            _ask(console, thread)
+            console.print(
+                quoted(f"The checkpoints of thread {thread} can never be read again. ", "yellow"),
+                "The ledger's records of it stay.",
+                sep="",
+            )
+            _say_what_others_lose(console, settings, rotated=True)
+            _ask(console, "Destroy its key?")
         count = keys.forget(thread, system_user())
         with _halfway(thread):
             keys.rotate()
@@ -62,15 +76,26 @@ def forget_thread(thread: str, *, is_sure: bool) -> None:
     )
 
 
-def _ask(console: Console, thread: str) -> None:
+def _say_what_others_lose(console: Console, settings: Settings, *, rotated: bool) -> None:
+    spared = "" if rotated else " that was not rekeyed since Vault's key was rotated last"
+    name = settings.vault_namespace
+    namespace = "" if name is None else f", namespace {name!r}"
     console.print(
-        quoted(f"The checkpoints of thread {thread} can never be read again. ", "yellow"),
-        "The ledger's records of it stay. Backups of the ledger's database from before will open "
-        "no thread's checkpoints any more: make a new one afterwards.",
-        sep="",
+        quoted(
+            f"Every other ledger{spared} loses its checkpoints if it uses the Vault at "
+            f"{settings.vault_addr}{namespace}.",
+            "yellow",
+        )
     )
+    console.print(
+        "Backups of this ledger's database from before will open no thread's checkpoints any more: "
+        "make a new one afterwards."
+    )
+
+
+def _ask(console: Console, question: str) -> None:
     try:
-        answer = console.input("Destroy its key? [y/N] ", markup=False)
+        answer = console.input(f"{question} [y/N] ", markup=False)
     except EOFError:
         console.print()
         answer = ""

@@ -27,6 +27,10 @@ LOT = 2**16
 _LOCK = "bailiwick.checkpoint_keys"
 _PASSES = 5
 _FORGOTTEN = "the thread was forgotten"
+_NEVER = (
+    "this ledger never had a key of checkpoints, so no version was retired, which others may need: "
+    "set BAILIWICK_DATABASE_URL to the ledger whose keys are meant"
+)
 _TABLE = checkpoint_keys.c
 
 
@@ -40,7 +44,7 @@ class Rewrapped:
 
     Attributes:
         version: The newest version of the transit key, or where some were retired the oldest left.
-        keys: How many keys it has newly wrapped.
+        keys: How many keys it has newly wrapped; where that took several passes, in the largest.
         lost: The threads whose keys Vault cannot unwrap.
     """
 
@@ -81,6 +85,17 @@ class CheckpointKeys:
         with self._ledger.reading() as connection:
             if connection.scalar(own) is None:
                 raise CheckpointError(_no_key(connection, thread))
+
+    def check_any(self) -> None:
+        """Return if the ledger has keys, or had some that were destroyed.
+
+        Raises:
+            CheckpointError: If it never had one.
+            LedgerError: If the database fails.
+        """
+        with self._ledger.reading() as connection:
+            if not rows.is_any(connection):
+                raise CheckpointError(_NEVER)
 
     def of(self, thread: str | None) -> list[WrappedKey]:
         """Return the keys of a thread, or those that every thread shares.
@@ -164,13 +179,16 @@ class CheckpointKeys:
         """Rewrap every key, then have Vault destroy the versions that wrapped them before.
 
         Copies of the table from before, in backups for one, then hold nothing that could be
-        unwrapped. Several may do so at once.
+        unwrapped; nor does any other ledger whose keys the versions wrap. Several may retire
+        versions for one ledger at once.
 
         Raises:
-            CheckpointError: If a key cannot be rewrapped; then nothing was destroyed.
+            CheckpointError: If a key cannot be rewrapped, or the ledger never had one; then nothing
+                was destroyed.
             VaultError: If Vault refuses or is not there.
             LedgerError: If the database fails.
         """
+        self.check_any()
         with self._ledger.transaction() as connection:
             self._ledger.lock(connection, _LOCK)
             # Asked in turn: whoever comes later sets no older one.
@@ -180,7 +198,7 @@ class CheckpointKeys:
             done = self.rewrap()
             if done.lost:
                 raise CheckpointError(_not_retired(done.lost))
-            count += done.keys
+            count = max(count, done.keys)
             if oldest := self._retired():
                 return Rewrapped(version=oldest, keys=count, lost=())
         raise CheckpointError(

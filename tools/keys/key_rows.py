@@ -66,6 +66,11 @@ def replace(connection: Connection, key: WrappedKey, wrapped: str) -> bool:
     return connection.execute(change).rowcount == 1
 
 
+def is_any(connection: Connection) -> bool:
+    """Tell whether there is a key, or was one that was destroyed."""
+    return connection.scalar(select(_TABLE.id).limit(1)) is not None
+
+
 def is_any_older(connection: Connection, version: int) -> bool:
     """Tell whether an older version wraps a key."""
     alive = select(_TABLE.wrapped).where(_TABLE.wrapped.is_not(None))

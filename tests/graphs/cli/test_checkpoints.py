@@ -55,11 +55,56 @@ def test_rekeying_says_how_many_keys_were_wrapped_anew(bailiwick: Command) -> No
     """None where nothing is old."""
     first = bailiwick("checkpoints", "rekey")
     rotated = bailiwick("checkpoints", "rekey", "--rotate")
-    retired = bailiwick("checkpoints", "rekey", "--rotate", "--retire")
+    retired = bailiwick("checkpoints", "rekey", "--rotate", "--retire", "--yes")
     assert first.out == "rekeyed: 0 key(s) are now wrapped by version 1\n"
     assert rotated.out == "rekeyed: 2 key(s) are now wrapped by version 2\n"
     assert "2 key(s) are now wrapped by version 3" in retired.out
     assert "back the ledger's database up again" in retired.out.replace("\n", " ")
+
+
+@pytest.mark.parametrize("said", ["", "\n", "n\n"], ids=repr)
+def test_no_version_is_retired_unless_somebody_says_yes(
+    bailiwick: Command, devvault: DevelopmentVault, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    """Other ledgers may need it, and Vault is named; nothing was rotated either."""
+    answer(monkeypatch, said)
+    outcome = bailiwick("checkpoints", "rekey", "--rotate", "--retire")
+    assert outcome.status == 1
+    told = outcome.out.replace("\n", " ")
+    assert "Every other ledger loses its checkpoints if it uses the Vault at" in told
+    assert devvault.address in told
+    assert "nothing was destroyed" in outcome.err
+    assert "wrapped by version 1" in bailiwick("checkpoints", "rekey").out
+
+
+@pytest.mark.usefixtures("devvault")
+def test_versions_are_retired_once_somebody_said_yes(
+    bailiwick: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other ledgers can be rekeyed between rotating and retiring."""
+    assert bailiwick("checkpoints", "rekey", "--rotate").status == 0
+    answer(monkeypatch, "y\n")
+    outcome = bailiwick("checkpoints", "rekey", "--retire")
+    assert outcome.status == 0
+    told = outcome.out.replace("\n", " ")
+    assert "that was not rekeyed since Vault's key was rotated last loses its checkpoints" in told
+    assert "Versions before 2 are destroyed" in told
+
+
+@pytest.mark.usefixtures("devvault")
+@pytest.mark.parametrize("flags", [(), ("--yes",)], ids=["asked", "unasked"])
+def test_a_ledger_that_lies_there_by_chance_retires_nothing(
+    bailiwick: Command, home: Path, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...]
+) -> None:
+    """What the other ledger's keys are wrapped by stays, and is not rotated."""
+    url = f"sqlite:///{home / 'other.db'}"
+    Ledger(url).close()
+    monkeypatch.setenv("BAILIWICK_DATABASE_URL", url)
+    outcome = bailiwick("checkpoints", "rekey", "--rotate", "--retire", *flags)
+    assert (outcome.status, outcome.out) == (1, "")
+    assert "this ledger never had a key" in outcome.err
+    assert "set BAILIWICK_DATABASE_URL" in outcome.err
+    assert "wrapped by version 1" in bailiwick("checkpoints", "rekey").out
 
 
 @pytest.mark.usefixtures("devvault")
@@ -72,6 +117,7 @@ def test_a_thread_is_not_forgotten_unless_somebody_says_yes(
     outcome = bailiwick("checkpoints", "forget", "one")
     assert outcome.status == 1
     assert "can never be read again" in outcome.out
+    assert "Every other ledger loses its checkpoints if it uses the Vault at" in outcome.out
     assert "nothing was destroyed" in outcome.err
     assert "2 key(s)" in bailiwick("checkpoints", "rekey", "--rotate").out
 
@@ -124,7 +170,7 @@ def test_what_is_left_to_do_is_told_where_vault_fails_halfway(
     assert outcome.status == 1
     assert "is destroyed here, but backups of the ledger's database still hold it" in outcome.err
     assert "`bailiwick checkpoints rekey --rotate --retire`" in outcome.err
-    assert bailiwick("checkpoints", "rekey", "--rotate", "--retire").status == 0
+    assert bailiwick("checkpoints", "rekey", "--rotate", "--retire", "--yes").status == 0
 
 
 def test_a_key_that_another_vault_wrapped_is_told(
@@ -141,7 +187,7 @@ def test_a_key_that_another_vault_wrapped_is_told(
     assert outcome.status == 1
     assert "1 key(s) are now wrapped by version 2" in outcome.out
     assert "the key of thread two cannot be unwrapped: it is lost" in outcome.out
-    refused = bailiwick("checkpoints", "rekey", "--retire")
+    refused = bailiwick("checkpoints", "rekey", "--retire", "--yes")
     assert "no version was retired" in refused.err
 
 

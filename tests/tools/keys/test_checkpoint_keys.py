@@ -123,6 +123,7 @@ def test_what_was_wrapped_before_a_version_was_retired_is_not_stored_after_it(
     house: House,
 ) -> None:
     """A process that was slow to store its key makes another."""
+    made(house, "earlier")
     transit = house.transit(CHECKPOINT_KEY, CHECKPOINTS)
     slow = Slow(
         vault=transit.vault,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event
 
 import pytest
@@ -76,6 +77,13 @@ def other(house: House, database_url: str) -> Iterator[House]:
 
 
 @pytest.fixture
+def stranger(house: House, tmp_path: Path) -> Iterator[House]:
+    """Another ledger on the same Vault, without a key."""
+    with moved(house, f"sqlite:///{tmp_path / 'stranger.db'}") as opened:
+        yield opened
+
+
+@pytest.fixture
 def pool() -> Iterator[ThreadPoolExecutor]:
     """Two who work at once."""
     with ThreadPoolExecutor(2) as made:
@@ -100,6 +108,22 @@ def assert_nothing_is_lost(house: House, version: int) -> None:
         (key,) = house.keys.of(thread)
         assert version_of(key.wrapped) == version
         house.keys.unwrap(key)
+
+
+def test_a_ledger_that_never_had_a_key_retires_no_version(house: House, stranger: House) -> None:
+    """It has nothing that an older version wraps; other ledgers have."""
+    house.keeper.rotate()
+    with pytest.raises(CheckpointError, match="set BAILIWICK_DATABASE_URL to the ledger"):
+        stranger.keeper.retire()
+    assert_nothing_is_lost(house, 1)
+
+
+def test_a_ledger_whose_only_key_was_destroyed_retires_its_version(stranger: House) -> None:
+    """A backup holds it yet."""
+    assert stranger.keys.make("one")
+    stranger.keeper.forget("one", "clerk")
+    stranger.keeper.rotate()
+    assert stranger.keeper.retire().version == 2
 
 
 def test_of_two_who_retire_at_once_neither_loses_a_key(
