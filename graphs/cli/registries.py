@@ -56,6 +56,7 @@ def open_operator(settings: Settings) -> VaultOperator:
         settings.vault_token.get_secret_value(),
         verify=settings.vault_verify,
         production=settings.env == "production",
+        namespace=settings.vault_namespace,
     )
 
 

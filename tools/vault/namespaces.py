@@ -1,7 +1,7 @@
 """Owns the namespace of Vault that requests are made in, and which Vaults have any.
 
 Vault Enterprise has them, and OpenBao from 2.3 on: https://openbao.org/docs/concepts/namespaces/.
-Vault's Community Edition takes the header that names one and does what is asked in its root.
+Vault's Community Edition has none, and is not trusted to refuse the header that names one.
 """
 
 import re
