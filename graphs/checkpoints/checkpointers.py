@@ -101,9 +101,10 @@ def _is_sqlite(url: str) -> bool:
         return True
     if scheme in {"postgresql", "postgres", "postgresql+psycopg"}:
         return False
-    # The rest may hold a password.
+    # The rest may hold a password, and without a scheme all of it is the rest.
+    where = repr(scheme) if "://" in url else "what is no URL"
     raise SettingsError(
-        f"checkpoints cannot be kept at {scheme!r}: use sqlite:///PATH or "
+        f"checkpoints cannot be kept at {where}: use sqlite:///PATH or "
         "postgresql://USER:PASSWORD@HOST/DATABASE"
     )
 

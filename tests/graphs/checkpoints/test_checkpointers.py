@@ -4,10 +4,8 @@ import asyncio
 import json
 import socket
 import sqlite3
-import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,20 +13,16 @@ from typing import Any
 import ormsgpack
 import pytest
 from langchain_core.messages import HumanMessage
-from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, empty_checkpoint
-from langgraph.checkpoint.postgres import PostgresSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import START, StateGraph
-from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict
+from tests.graphs.checkpoints.opened import CONFIG, adopted, opening
 from typing_extensions import TypedDict
 
-from bailiwick.graphs.checkpoints.checkpointers import open_async_checkpointer, open_checkpointer
+from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
 from bailiwick.graphs.checkpoints.postgres_pools import WAIT
 from bailiwick.policies.errors import SettingsError
-
-CONFIG: RunnableConfig = {"configurable": {"thread_id": "one", "checkpoint_ns": ""}}
 
 built: list[str] = []
 
@@ -57,23 +51,6 @@ def graph() -> StateGraph[State]:
     made.add_node("count", count)
     made.add_edge(START, "count")
     return made
-
-
-async def adopted(url: str, use: Callable[[BaseCheckpointSaver[Any]], Awaitable[object]]) -> object:
-    """Use an asynchronous checkpointer while it is open."""
-    async with open_async_checkpointer(url) as saver:
-        return await use(saver)
-
-
-def opening(url: str, way: str) -> None:
-    """Open checkpoints and close them."""
-    if way == "sync":
-        with open_checkpointer(url):
-            return
-
-    async def nothing(_: object) -> None: ...
-
-    asyncio.run(adopted(url, nothing))
 
 
 def test_a_thread_outlives_its_process_in_either_database(database_url: str) -> None:
@@ -164,8 +141,9 @@ def silent() -> Iterator[int]:
         ("postgresql+psycopg://u:s3cret@127.0.0.1:1/d", "cannot be reached"),
         ("postgresql://u:s3cret@127.0.0.1/d?nonsense=1", "cannot be found at such a URL"),
         ("mysql://u:s3cret@h/d", "cannot be kept at 'mysql'"),
-        ("", "cannot be kept at ''"),
-        ("sqlite:checkpoints.db", "cannot be kept at"),
+        ("", "cannot be kept at what is no URL"),
+        ("sqlite:checkpoints.db", "cannot be kept at what is no URL"),
+        ("postgresql:app:s3cret@h/d", "cannot be kept at what is no URL"),
         ("sqlite:///no/such/folder/c.db", "check that its folder exists"),
         ("sqlite:///.", "cannot be opened"),
     ],
@@ -231,67 +209,3 @@ def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
     path = tmp_path / "checkpoints.db"
     with open_checkpointer(f"sqlite:///{path}"):
         assert path.stat().st_mode & 0o777 == 0o600
-
-
-def test_several_workers_start_at_once_on_a_new_database(database_url: str) -> None:
-    """Whoever comes first makes the tables, the others find them."""
-    begin = threading.Barrier(6)
-
-    def start(way: str) -> None:
-        begin.wait()
-        opening(database_url, way)
-
-    with ThreadPoolExecutor(6) as pool:
-        assert list(pool.map(start, ["sync", "async"] * 3)) == [None] * 6
-
-
-def test_a_worker_that_makes_the_tables_for_long_is_waited_for(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Moving the tables of an older LangGraph can take a while; who gives up says why."""
-    making, made, make = threading.Event(), threading.Event(), PostgresSaver.setup
-
-    def slowly(saver: PostgresSaver) -> None:
-        making.set()
-        made.wait(60)
-        make(saver)
-
-    monkeypatch.setattr(PostgresSaver, "setup", slowly)
-    with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(opening, postgres_url, "sync")
-        assert making.wait(60)
-        monkeypatch.setattr("bailiwick.graphs.checkpoints.postgres_pools.PATIENCE", 0.1)
-        with pytest.raises(SettingsError, match="is being prepared by another process"):
-            opening(postgres_url, "async")
-        monkeypatch.undo()
-        second = pool.submit(opening, postgres_url, "async")
-        made.set()
-        assert (first.result(), second.result()) == (None, None)
-
-
-def cut(url: str) -> int:
-    """End every other connection to a database, as a server does that is started again."""
-    with Connection.connect(url, autocommit=True) as connection:
-        ended = connection.execute(
-            "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        ).fetchone()
-    assert ended is not None
-    return int(ended[0])
-
-
-def test_connections_that_were_cut_are_not_used(postgres_url: str) -> None:
-    """However many the pool had: the next call gets a new one, and soon."""
-    with open_checkpointer(postgres_url) as saver:
-        with ThreadPoolExecutor(10) as several:
-            list(several.map(saver.get_tuple, [CONFIG] * 100))
-        assert cut(postgres_url) > 2
-        assert [saver.get_tuple(CONFIG) for _ in range(20)] == [None] * 20
-
-
-async def test_connections_that_were_cut_are_not_awaited(postgres_url: str) -> None:
-    """The same on an event loop."""
-    async with open_async_checkpointer(postgres_url) as saver:
-        await asyncio.gather(*(saver.aget_tuple(CONFIG) for _ in range(100)))
-        assert await asyncio.to_thread(cut, postgres_url) > 2
-        assert [await saver.aget_tuple(CONFIG) for _ in range(20)] == [None] * 20
