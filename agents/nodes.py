@@ -1,6 +1,5 @@
 """Owns a specialist's nodes: the model, the approval, the execution of one call."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import NotRequired
 from uuid import uuid4
@@ -76,10 +75,12 @@ class ModelNode:
         turn = LastTurn.of(state["messages"], self.agent)
         if turn.is_waiting:
             return Command()
+        withdrawn: list[AnyMessage] = []
         if self.toolset is not None:
             await self.toolset.anote_request(state["messages"], config)
-        # Nearly always there is nothing to withdraw, and a thread costs more than all the rest.
-        withdrawn = await asyncio.to_thread(self._withdraw, turn, config) if turn.open_calls else []
+            # Nearly always there is nothing to withdraw, and a thread costs more than all the rest.
+            if turn.open_calls:
+                withdrawn = await self.toolset.off_loop(lambda: self._withdraw(turn, config))
         given = self._conversation(state, withdrawn)
         said = self._signed(await self.model.ainvoke(given, config, **self.binding))
         return _turn(withdrawn, said, self._ways(said, state, config))
@@ -137,8 +138,7 @@ class ApprovalNode:
 
     async def acall(self, requested: Requested, config: RunnableConfig) -> Command[str]:
         """Run the node on an event loop."""
-        ledger = self.toolset.guard.ledger
-        asked = await ledger.off_loop(lambda: self._ask(requested, config))
+        asked = await self.toolset.off_loop(lambda: self._ask(requested, config))
         if isinstance(asked, Command):
             return asked
         return _ended(requested, asked, await self.toolset.arun(asked, config))

@@ -88,7 +88,7 @@ class BoundTool(BaseTool):
     ) -> ToolMessage:
         config = ensure_config(config)
         requested = self._requested(input)
-        asked = await self.guard.ledger.off_loop(lambda: self._ask(requested, config))
+        asked = await self._toolset.off_loop(lambda: self._ask(requested, config))
         if isinstance(asked, ToolMessage):
             return asked
         prepared, note = asked

@@ -58,6 +58,9 @@ class Toolset:
         tools: The tools, each a scoped one.
         agent: The agent's name; left out, it is the one the current hand-off went to.
 
+    Attributes:
+        off_loop: Does what uses the ledger without holding up an event loop.
+
     Raises:
         ScopeError: If a tool is not scoped, or needs a credential and the guard has no vault.
     """
@@ -66,7 +69,7 @@ class Toolset:
         self.guard = guard
         self.agent = agent
         self.tools = _by_name(_scoped(tool, guard) for tool in tools)
-        self._off_loop = guard.ledger.off_loop
+        self.off_loop = guard.ledger.off_loop
 
     def prepare(
         self, requested: RequestedCall, config: RunnableConfig, origin: str, request: str = ""
@@ -110,7 +113,7 @@ class Toolset:
         """Do what `prepare` does, on an event loop."""
         if self.guard.requests.is_known(Location.of(config).thread, request):
             return self.prepare(requested, config, origin, request)
-        return await self._off_loop(lambda: self.prepare(requested, config, origin, request))
+        return await self.off_loop(lambda: self.prepare(requested, config, origin, request))
 
     def request_of(self, messages: Sequence[BaseMessage]) -> str:
         """Return the key of the person's message; empty where a supervisor says who asked."""
@@ -130,7 +133,7 @@ class Toolset:
         """Do what `note_request` does, on an event loop."""
         thread, request = Location.of(config).thread, self.request_of(messages)
         if not self.guard.requests.is_known(thread, request):
-            await self._off_loop(lambda: self.note_request(messages, config))
+            await self.off_loop(lambda: self.note_request(messages, config))
 
     def waits(self, prepared: Prepared) -> bool:
         """Tell whether a person has to be asked before the call may run."""
@@ -164,14 +167,14 @@ class Toolset:
         """Do what `run` does, on an event loop."""
         call, tool = prepared.call, prepared.tool
         if tool is None or prepared.problem:
-            return await self._off_loop(lambda: self._refused(call, prepared.problem))
+            return await self.off_loop(lambda: self._refused(call, prepared.problem))
         branch = Branch(request=prepared.request)
         if self._runs_unasked(prepared):
             if (way := await asaved_way(config)) is None:
-                return await self._off_loop(lambda: self._unsaved(call))
-            last = await self._off_loop(lambda: self._taken(prepared))
+                return await self.off_loop(lambda: self._unsaved(call))
+            last = await self.off_loop(lambda: self._taken(prepared))
             if (found := await apoints(config, way, last)) is None:
-                return await self._off_loop(lambda: self._refused(call, BRANCHED))
+                return await self.off_loop(lambda: self._refused(call, BRANCHED))
             branch = Branch(request=prepared.request, points=found)
         return await atraced(tool, call, config, lambda: self.guard.arun(call, tool, branch))
 

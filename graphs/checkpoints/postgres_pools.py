@@ -48,6 +48,7 @@ def open_pool(url: str) -> ConnectionPool[Connection[DictRow]]:
         try:
             _look(connection)
         except OperationalError:
+            # All are taken for cut: the pool would try them with longer and longer pauses.
             pool.drain()
             raise
 
@@ -82,11 +83,7 @@ def open_async_pool(url: str) -> AsyncConnectionPool[AsyncConnection[DictRow]]:
 
 
 def _look(connection: Connection[Any] | AsyncConnection[Any]) -> None:
-    """Read what has come unasked, without a way to the server: that it went away, for one.
-
-    Where one connection was cut, all of the pool are taken for cut: the pool itself would try them
-    one by one, with longer and longer pauses.
-    """
+    """Read what has come unasked, without a way to the server: that it went away, for one."""
     # What a server says as it goes comes first, and that it is gone only after that.
     connection.pgconn.consume_input()
     connection.pgconn.consume_input()

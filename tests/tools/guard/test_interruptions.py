@@ -9,7 +9,7 @@ from tests.tools.guard.refunds import UNDECIDED, live, raises, refund, refund_to
 from tests.waiting import wait_for
 
 from bailiwick.policies.errors import ScopeError
-from bailiwick.tools.declared.scoped import scoped_tool
+from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.devvault import DevelopmentVault, Fault
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.secrets.credentials import Credential
@@ -54,6 +54,15 @@ async def test_a_tool_that_is_cancelled_is_in_doubt(
     assert UNDECIDED in str(again.content)
 
 
+async def cancelled(vaulted: Guard, tool: ScopedTool, begun: threading.Event) -> None:
+    """Run a refund and cancel it as soon as its tool has begun."""
+    task = asyncio.create_task(vaulted.arun(refund(tool), tool))
+    await asyncio.to_thread(begun.wait, 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
 async def test_a_tool_in_a_thread_loses_its_credential_when_cancelled(
     vaulted: Guard, devvault: DevelopmentVault
 ) -> None:
@@ -70,11 +79,7 @@ async def test_a_tool_in_a_thread_loses_its_credential_when_cancelled(
             found.append(str(error))
 
     tool = refund_tool(wait)
-    task = asyncio.create_task(vaulted.arun(refund(tool), tool))
-    await asyncio.to_thread(begun.wait, 5)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    await cancelled(vaulted, tool, begun)
     go_on.set()
     await asyncio.to_thread(wait_for, lambda: vaulted.calls.list()[0].state == "succeeded")
 
@@ -96,11 +101,7 @@ async def test_a_tool_in_a_thread_that_fails_when_cancelled_is_in_doubt(
         credential.reveal()
 
     tool = refund_tool(wait)
-    task = asyncio.create_task(vaulted.arun(refund(tool), tool))
-    await asyncio.to_thread(begun.wait, 5)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    await cancelled(vaulted, tool, begun)
     go_on.set()
     await asyncio.to_thread(wait_for, lambda: vaulted.calls.list()[0].state == "in_doubt")
 
