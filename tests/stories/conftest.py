@@ -12,10 +12,12 @@ from tests.stories.engines import OPENERS, Engine
 from tests.stories.gates import GatedGround, open_gated_ground
 from tests.stories.ground import Ground
 from tests.stories.kills import Carriers
+from tests.stories.leasing import connected
 from tests.stories.nursery import Nursery, open_nursery
 
 from bailiwick.graphs.approles import write_approles
 from bailiwick.graphs.surroundings import start_surroundings
+from bailiwick.tools.vault import Vault
 
 DATABASES = ("sqlite", "postgresql")
 WAYS = tuple(f"{database}-{way}" for database in DATABASES for way in OPENERS)
@@ -36,6 +38,13 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     with start_surroundings() as surroundings:
         write_approles(approles, surroundings.logins)
         yield Ground(surroundings=surroundings, approles=approles)
+
+
+@pytest.fixture
+def vault(ground: Ground) -> Iterator[Vault]:
+    """Give a connection to Vault over which nobody has logged in yet."""
+    with connected(ground) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module", params=WAYS)

@@ -138,7 +138,7 @@ OUTAGES: dict[str, Outage] = {
         f"slow to {step}": Outage(
             strike=struck(step, delay=2.0),
             remedy=f"took too long to {to}: look at its load, or give it more than",
-            patience=0.4,
+            patience=1.0,
             leaves_a_child=step == "mint",
         )
         for step, to in _TO.items()

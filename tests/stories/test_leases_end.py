@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -25,13 +25,6 @@ MANY = 64
 REVOKE = "auth/token/revoke-self"
 
 
-@pytest.fixture
-def vault(ground: Ground) -> Iterator[Vault]:
-    """Give a connection to Vault over which nobody has logged in yet."""
-    with connected(ground, patience=0.5) as opened:
-        yield opened
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
     """Describe what befalls a lease.
@@ -39,11 +32,13 @@ class Trouble:
     Attributes:
         faults: What Vault's faults are.
         paid: Whether the refund is made all the same.
+        patience: Seconds that the desk waits for an answer.
         by_time: Whether nobody knows the child, so that its time alone ends it.
     """
 
     faults: tuple[Fault, ...]
     paid: bool
+    patience: float = 5.0
     by_time: bool = False
 
 
@@ -59,7 +54,9 @@ def troubles() -> dict[str, Trouble]:
         "the mint's answer is lost": Trouble(
             faults=(struck(mint, loses="answer"),), paid=False, by_time=True
         ),
-        "the mint is slow": Trouble(faults=(struck(mint, delay=2.0),), paid=False, by_time=True),
+        "the mint is slow": Trouble(
+            faults=(struck(mint, delay=2.0),), paid=False, patience=1.0, by_time=True
+        ),
         "the wrong role": Trouble(faults=(struck(mint, status=403),), paid=False),
         "the read's answer is lost": Trouble(faults=(struck(read, loses="answer"),), paid=False),
         "sealed at the read": Trouble(
@@ -72,28 +69,29 @@ def troubles() -> dict[str, Trouble]:
         "the end fails four times": Trouble(faults=(struck(REVOKE, 4, status=503),), paid=True),
         "the end's request is lost": Trouble(faults=(struck(REVOKE, loses="request"),), paid=True),
         "the end's answer is lost": Trouble(faults=(struck(REVOKE, loses="answer"),), paid=True),
-        "the end is slow": Trouble(faults=(struck(REVOKE, delay=0.7),), paid=True),
+        "the end is slow": Trouble(faults=(struck(REVOKE, delay=1.5),), paid=True, patience=1.0),
         "the end is limited": Trouble(faults=(struck(REVOKE, 2, status=429),), paid=True),
     }
 
 
 @pytest.mark.parametrize("name", troubles())
-def test_a_lease_in_trouble_ends_all_the_same(desk: Desk, vault: Vault, name: str) -> None:
+def test_a_lease_in_trouble_ends_all_the_same(desk: Desk, ground: Ground, name: str) -> None:
     """Nothing is leased twice, the refund is made once or not at all, and nothing stays alive."""
-    trouble, own = troubles()[name], over(desk, vault)
-    thread = billing(own)
-    interrupt = thread.ask()
-    begun = len(desk.vault.requests)
-    for fault in trouble.faults:
-        desk.vault.faults.add(fault)
-    try:
-        thread.answer(interrupt)
-        if trouble.by_time:
-            wait_for(lambda: desk.live_now() == ["bailiwick-issue_refund"])
-            desk.vault.let_pass(TTL)
-        assert desk.live_children() == []
-    finally:
-        desk.vault.faults.clear()
+    trouble = troubles()[name]
+    with connected(ground, trouble.patience) as vault:
+        thread = billing(over(desk, vault))
+        interrupt = thread.ask()
+        begun = len(desk.vault.requests)
+        for fault in trouble.faults:
+            desk.vault.faults.add(fault)
+        try:
+            thread.answer(interrupt)
+            if trouble.by_time:
+                wait_for(lambda: desk.live_now() == ["bailiwick-issue_refund"])
+                desk.vault.let_pass(TTL)
+            assert desk.live_children() == []
+        finally:
+            desk.vault.faults.clear()
 
     assert thread.is_done()
     assert desk.refunded == ([500] if trouble.paid else [])

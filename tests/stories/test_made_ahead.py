@@ -1,11 +1,9 @@
 """Promise 3, where children are made ahead: each serves one call that nobody had to approve."""
 
 import json
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
-import pytest
 from langchain_core.messages import HumanMessage
 from tests.stories.desk import Desk, Thread
 from tests.stories.ground import Ground
@@ -30,13 +28,6 @@ FORBIDDEN = """
 @id("no-orders-today") @reason("the orders are closed")
 forbid (principal, action == Action::"call", resource == Tool::"look_up_order");
 """
-
-
-@pytest.fixture
-def vault(ground: Ground) -> Iterator[Vault]:
-    """Give a connection to Vault over which nobody has logged in yet."""
-    with connected(ground) as opened:
-        yield opened
 
 
 def looks_up(ahead: int = 2) -> ScopedTool:

@@ -44,13 +44,6 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
         yield Ground(surroundings=surroundings, approles=approles)
 
 
-@pytest.fixture
-def vault(ground: Ground) -> Iterator[Vault]:
-    """Give a connection to Vault over which nobody has logged in yet."""
-    with connected(ground) as opened:
-        yield opened
-
-
 @pytest.mark.parametrize("outage", OUTAGES.values(), ids=OUTAGES.keys())
 def test_vault_fails_while_a_refund_is_approved(
     desk: Desk, ground: Ground, outage: Outage, caplog: pytest.LogCaptureFixture

@@ -4,7 +4,6 @@ import asyncio
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from typing import NoReturn
 
 import pytest
@@ -40,13 +39,6 @@ ON_AN_EVENT_LOOP = pytest.mark.parametrize(
 WITHOUT_AN_EVENT_LOOP = pytest.mark.parametrize(
     "way", ["sqlite-sync", "postgresql-sync"], indirect=True, scope="module"
 )
-
-
-@pytest.fixture
-def vault(ground: Ground) -> Iterator[Vault]:
-    """Give a connection to Vault over which nobody has logged in yet."""
-    with connected(ground) as opened:
-        yield opened
 
 
 def test_a_credential_kept_after_its_call(desk: Desk) -> None:
