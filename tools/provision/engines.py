@@ -7,16 +7,16 @@ from typing import cast
 from bailiwick.policies.errors import VaultError
 from bailiwick.tools.provision.declarations import TransitKey
 from bailiwick.tools.provision.operator import InvalidRequestError, VaultOperator
-from bailiwick.tools.provision.steps import Change, Step
+from bailiwick.tools.provision.steps import Change, Read, Step
 
 
-def mounted(operator: VaultOperator, path: str) -> Mapping[str, Mapping[str, object]]:
+def mounted(read: Read, path: str) -> Mapping[str, Mapping[str, object]]:
     """Return what is mounted, by `sys/mounts` or `sys/auth`.
 
     Raises:
         VaultError: If Vault refuses or is not there.
     """
-    return cast("Mapping[str, Mapping[str, object]]", operator.fields(path) or {})
+    return cast("Mapping[str, Mapping[str, object]]", read(path) or {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +31,10 @@ class Method:
     kind: str
     path: str
 
-    def step(self, operator: VaultOperator, *, loosen: bool) -> Step:
+    def step(self, read: Read, *, loosen: bool) -> Step:
         """Return what must be done for it; whom it believes is the operator's to say."""
         del loosen
-        found = mounted(operator, "sys/auth").get(f"{self.path}/")
+        found = mounted(read, "sys/auth").get(f"{self.path}/")
         if found is not None and found.get("type") != self.kind:
             raise VaultError(
                 f"the auth method {self.path!r} is {found.get('type')!r} and not {self.kind!r}: "
@@ -44,13 +44,13 @@ class Method:
             action="create" if found is None else "keep",
             kind="auth method",
             name=self.path,
-            notes=self._notes(operator, is_there=found is not None),
+            notes=self._notes(read, is_there=found is not None),
             run=lambda operator: _mount(operator, "sys/auth", self.path, {"type": self.kind}),
         )
 
-    def _notes(self, operator: VaultOperator, *, is_there: bool) -> tuple[str, ...]:
+    def _notes(self, read: Read, *, is_there: bool) -> tuple[str, ...]:
         config = f"auth/{self.path}/config"
-        if self.kind == "approle" or (is_there and operator.fields(config)):
+        if self.kind == "approle" or (is_there and read(config)):
             return ()
         return (f"it does not know yet whose tokens to believe: `vault write {config} ...`",)
 
@@ -67,11 +67,11 @@ class Engine:
     path: str
     kind: str
 
-    def step(self, operator: VaultOperator, *, loosen: bool) -> Step:
+    def step(self, read: Read, *, loosen: bool) -> Step:
         """Return what must be done for it."""
         del loosen
         options = {"version": "2"} if self.kind == "kv" else {}
-        found = mounted(operator, "sys/mounts").get(f"{self.path}/")
+        found = mounted(read, "sys/mounts").get(f"{self.path}/")
         if found is None:
             body = {"type": self.kind, "options": options}
             return Step(
@@ -102,11 +102,11 @@ class Key:
 
     key: TransitKey
 
-    def step(self, operator: VaultOperator, *, loosen: bool) -> Step:
+    def step(self, read: Read, *, loosen: bool) -> Step:
         """Return what must be done for it."""
         del loosen
         name, path = f"{self.key.mount}/{self.key.name}", f"{self.key.mount}/keys/{self.key.name}"
-        found = operator.fields(path)
+        found = read(path)
         if found is None:
             return Step(
                 action="create",
@@ -138,7 +138,7 @@ def _mount(operator: VaultOperator, table: str, path: str, body: Mapping[str, ob
         operator.write(f"{table}/{path}", **body)
     except InvalidRequestError:
         # A setup that runs at the same time may have been first.
-        if not _is_as_wanted(mounted(operator, table).get(f"{path}/", {}), body):
+        if not _is_as_wanted(mounted(operator.fields, table).get(f"{path}/", {}), body):
             raise
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bailiwick.tools.provision.documents import allows_less, is_untouched
 from bailiwick.tools.provision.operator import VaultOperator
-from bailiwick.tools.provision.steps import Action, Change, Kind, Step
+from bailiwick.tools.provision.steps import Action, Change, Kind, Read, Step
 
 _LIMITS = frozenset(
     {
@@ -36,10 +36,10 @@ class Policy:
     name: str
     text: str
 
-    def step(self, operator: VaultOperator, *, loosen: bool) -> Step:
+    def step(self, read: Read, *, loosen: bool) -> Step:
         """Return what must be done for it."""
         path = f"sys/policies/acl/{self.name}"
-        found = (operator.fields(path) or {}).get("policy")
+        found = (read(path) or {}).get("policy")
         if found == self.text:
             return Step(action="keep", kind="policy", name=self.name)
         before = None if found is None else str(found)
@@ -75,9 +75,9 @@ class Role:
     path: str
     fields: Mapping[str, object]
 
-    def step(self, operator: VaultOperator, *, loosen: bool) -> Step:
+    def step(self, read: Read, *, loosen: bool) -> Step:
         """Return what must be done for it."""
-        found = operator.fields(self.path)
+        found = read(self.path)
         held = {name: _plain((found or {}).get(name)) for name in self.fields}
         differing = self._differing(held, is_there=found is not None)
         kept = found is not None and not loosen

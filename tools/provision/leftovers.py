@@ -60,7 +60,7 @@ def leftovers(operator: VaultOperator, declared: Container[tuple[Kind, str]]) ->
 
 
 def _logins(operator: VaultOperator, policies: set[str]) -> Iterator[Found]:
-    for path, method in sorted(mounted(operator, "sys/auth").items()):
+    for path, method in sorted(mounted(operator.fields, "sys/auth").items()):
         mount, kind = path.rstrip("/"), _METHODS.get(method.get("type"))
         if kind == "AppRole" and mount != "approle":
             # Somebody else's: ours has this name.

@@ -7,7 +7,7 @@ from typing import cast
 from bailiwick.policies.errors import VaultError
 from bailiwick.tools.provision.engines import mounted
 from bailiwick.tools.provision.operator import VaultOperator
-from bailiwick.tools.provision.steps import Action, Change, Step
+from bailiwick.tools.provision.steps import Action, Change, Read, Step
 
 MARK = {"managed-by": "bailiwick"}
 _NOTED = {
@@ -30,11 +30,11 @@ class Entity:
     name: str
     metadata: Mapping[str, str]
 
-    def step(self, operator: VaultOperator, *, loosen: bool) -> Step:
+    def step(self, read: Read, *, loosen: bool) -> Step:
         """Return what must be done for it; who disabled an entity has the last word."""
         del loosen
-        path = f"identity/entity/name/{self.name}"
-        found = operator.fields(path)
+        path = _entity(self.name)
+        found = read(path)
         held = found or {}
         wanted: Mapping[str, object] = {"metadata": dict(self.metadata), "policies": []}
         changes = tuple(
@@ -69,11 +69,11 @@ class Alias:
     mount: str = "approle"
     known_as: str = ""
 
-    def step(self, operator: VaultOperator, *, loosen: bool) -> Step:
+    def step(self, read: Read, *, loosen: bool) -> Step:
         """Return what must be done for it."""
         del loosen
-        accessor, known_as = self._known(operator)
-        held = self._aliases(operator, accessor)
+        accessor, known_as = self._known(read)
+        held = _aliases(read(_entity(self.name)) or {}, accessor)
         if known_as is not None and held == {known_as: held.get(known_as, "")}:
             return Step(action="keep", kind="alias", name=self.name)
         stale = tuple(alias for alias in held if alias != known_as)
@@ -86,25 +86,21 @@ class Alias:
             run=self._tie,
         )
 
-    def _known(self, operator: VaultOperator) -> tuple[str | None, str | None]:
-        accessor = mount_accessor(operator, self.mount)
-        return accessor, self.known_as or role_id_of(operator, self.name)
-
-    def _aliases(self, operator: VaultOperator, accessor: str | None) -> dict[str, str]:
-        entity = operator.fields(f"identity/entity/name/{self.name}") or {}
-        aliases = cast("list[Mapping[str, object]]", entity.get("aliases") or [])
-        return {
-            str(alias["name"]): str(alias["id"])
-            for alias in aliases
-            if alias.get("mount_accessor") == accessor
-        }
+    def _known(self, read: Read) -> tuple[str | None, str | None]:
+        accessor = cast(
+            "str | None", mounted(read, "sys/auth").get(f"{self.mount}/", {}).get("accessor")
+        )
+        if accessor is None or self.known_as:
+            return accessor, self.known_as or None
+        role = read(f"auth/{self.mount}/role/{self.name}/role-id")
+        return accessor, None if role is None else str(role["role_id"])
 
     def _tie(self, operator: VaultOperator) -> None:
-        accessor, known_as = self._known(operator)
-        entity = operator.fields(f"identity/entity/name/{self.name}")
+        accessor, known_as = self._known(operator.fields)
+        entity = operator.fields(_entity(self.name))
         if accessor is None or known_as is None or entity is None:
             raise VaultError(f"{self.name!r} went away meanwhile: run the setup again")
-        for name, alias in self._aliases(operator, accessor).items():
+        for name, alias in _aliases(entity, accessor).items():
             # An entity has one alias at a mount.
             if name != known_as:
                 operator.delete(f"identity/entity-alias/id/{alias}")
@@ -122,17 +118,17 @@ def described(*, owner: str, purpose: str, capabilities: list[str]) -> dict[str,
     return {name: text[:_LONGEST] for name, text in said.items() if text} | MARK
 
 
-def mount_accessor(operator: VaultOperator, mount: str = "approle") -> str | None:
-    """Return the accessor of an auth method, or None."""
-    return cast("str | None", mounted(operator, "sys/auth").get(f"{mount}/", {}).get("accessor"))
+def _entity(name: str) -> str:
+    return f"identity/entity/name/{name}"
 
 
-def role_id_of(operator: VaultOperator, name: str) -> str | None:
-    """Return the role id of an AppRole, or None."""
-    if mount_accessor(operator) is None:
-        return None
-    found = operator.fields(f"auth/approle/role/{name}/role-id")
-    return None if found is None else str(found["role_id"])
+def _aliases(entity: Mapping[str, object], accessor: str | None) -> dict[str, str]:
+    aliases = cast("list[Mapping[str, object]]", entity.get("aliases") or [])
+    return {
+        str(alias["name"]): str(alias["id"])
+        for alias in aliases
+        if alias.get("mount_accessor") == accessor
+    }
 
 
 def _pieces(name: str, words: list[str]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Owns the plan of a setup: everything declared, compared with what stands in Vault."""
 
+import functools
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -96,7 +97,9 @@ def make_plan(  # noqa: PLR0913 - each is a choice of the operator
     """
     registry.check(terms or LoginTerms())
     wanted = list(_resources(registry, terms or LoginTerms(), platform))
-    steps = [resource.step(operator, loosen=loosen) for resource in wanted]
+    # A plan is of one moment, so each path is read once.
+    read = functools.cache(operator.fields)
+    steps = [resource.step(read, loosen=loosen) for resource in wanted]
     declared = {(step.kind, step.name) for step in steps}
     removed = leftovers(operator, declared) if prune else ()
     return Plan(steps=(*steps, *removed))

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from bailiwick.tools.provision.operator import VaultOperator
+
+Read: TypeAlias = Callable[[str], Mapping[str, object] | None]
+"""Returns the fields of what stands at an API path, or None."""
 
 Action = Literal["create", "change", "keep", "remove"]
 Kind = Literal[
@@ -76,11 +79,11 @@ class Step:
 class Resource(Protocol):
     """Be one thing that shall stand in Vault."""
 
-    def step(self, operator: VaultOperator, *, loosen: bool) -> Step:
+    def step(self, read: Read, *, loosen: bool) -> Step:
         """Return what must be done for it; nothing is written yet.
 
         Args:
-            operator: Reads what is there.
+            read: Reads what is there.
             loosen: Whether to write over what is stricter than declared.
 
         Raises:
