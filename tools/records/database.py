@@ -4,9 +4,12 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 
 from sqlalchemy import Connection, bindparam, func, insert, inspect, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
 from bailiwick.policies.errors import LedgerError
 from bailiwick.tools.records import database_errors, engines, tables
@@ -167,6 +170,19 @@ def _created(connection: Connection) -> int:
     if (version := _version(connection) or 0) >= tables.SCHEMA_VERSION:
         return version
     # Each version so far has added tables, and changed none.
-    tables.metadata.create_all(connection)
+    for text in _definitions(connection.dialect.name):
+        connection.exec_driver_sql(text)
     connection.execute(insert(tables.schema), {"version": tables.SCHEMA_VERSION})
     return tables.SCHEMA_VERSION
+
+
+@cache
+def _definitions(dialect: str) -> tuple[str, ...]:
+    """Return what makes the tables that are not there yet, compiled once for each dialect."""
+    made: list[ExecutableDDLElement] = []
+    for table in tables.metadata.sorted_tables:
+        made.append(CreateTable(table, if_not_exists=True))
+        indexes = sorted(table.indexes, key=lambda index: str(index.name))
+        made.extend(CreateIndex(index, if_not_exists=True) for index in indexes)
+    speaks = sqlite.dialect() if dialect == "sqlite" else postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it so
+    return tuple(str(each.compile(dialect=speaks)) for each in made)
