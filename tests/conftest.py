@@ -1,5 +1,6 @@
 """Owns the fixtures that several tests share: the databases."""
 
+import gc
 import getpass
 import os
 import pwd
@@ -36,6 +37,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Try the Vault at VAULT_ADDR too, with VAULT_TOKEN. Policies, roles and secrets are "
         "written there: name none that matters.",
     )
+
+
+def pytest_configure() -> None:
+    """Look for no garbage while the tests are collected, as none of it is any."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was collected out of every search for garbage: it stays to the end."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
