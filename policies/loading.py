@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import get_args
 
@@ -43,7 +43,12 @@ def compile_folder(folder: Path) -> Compiled:
         PolicyError: If anything in it is missing, unreadable, ambiguous or invalid; the message
             names file, line and remedy.
     """
-    sources, schema = read_folder(folder)
+    return _compile(folder, *read_folder(folder))
+
+
+@lru_cache(maxsize=8)
+def _compile(folder: Path, sources: tuple[Source, ...], schema: Source) -> Compiled:
+    """Compile what was read; a process that builds several guards reads the same again."""
     rules = read_rules(sources)
     declarations = read_declarations(schema)
     loader = _Loader(folder=folder, schema=schema, declarations=declarations, rules=rules)
