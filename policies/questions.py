@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pydantic_core import to_jsonable_python
+
 _PLAIN = re.compile(r"[\w.:@/+-]+")
 """What is text wherever it stands: no blank, bracket, comma or sign that could end it."""
 
@@ -30,18 +32,20 @@ def questions(request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def spelled(name: str, args: Mapping[str, object]) -> str:
-    """Return a call as people read it, such as `issue_refund(amount=42)`.
+    """Return a call as people read it, such as `issue_refund(amount=42.00)`.
 
-    Text with anything in it but letters, digits and `_ . : @ / + -` is quoted: a model must not
-    write an argument that looks like two.
+    Values are JSON, and text has no quotes where it is letters, digits and `_ . : @ / + -` alone: a
+    model must not write an argument that looks like two.
     """
     return f"{name}({', '.join(f'{_told(key)}={_told(value)}' for key, value in args.items())})"
 
 
 def _told(value: object) -> str:
-    if not isinstance(value, str) or _PLAIN.fullmatch(value):
-        return str(value)
-    return json.dumps(value, ensure_ascii=False)
+    # Not the canonical form, in which the 42.00 that somebody wrote is 42.
+    told = to_jsonable_python(value, bytes_mode="hex", fallback=str)
+    if isinstance(told, str) and _PLAIN.fullmatch(told):
+        return told
+    return json.dumps(told, ensure_ascii=False)
 
 
 def _rule(rule: Mapping[str, Any]) -> str:

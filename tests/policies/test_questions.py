@@ -1,9 +1,12 @@
 """A person who is asked reads everything that there is to know, on every surface."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, cast
 
 import pytest
+from pydantic import BaseModel
 
 from bailiwick.policies.approvals import ApprovalRequest, Grant
 from bailiwick.policies.calls import ToolCall, ToolUse
@@ -70,6 +73,13 @@ def test_the_kind_of_a_credential_is_told() -> None:
         assert dict(questions(asked(scope, MANAGERS).to_interrupt()))["credential"] == told
 
 
+class Line(BaseModel):
+    """Be what a tool takes many of."""
+
+    sku: str
+    price: Decimal
+
+
 @pytest.mark.parametrize(
     ("value", "told"),
     [
@@ -82,6 +92,12 @@ def test_the_kind_of_a_credential_is_told() -> None:
         ('A"', r'"A\""'),
         ("two words", '"two words"'),
         ("ren\u00e9", "ren\u00e9"),
+        (True, "true"),
+        (Decimal("42.00"), "42.00"),
+        (datetime(2026, 11, 20, 9, 30, tzinfo=UTC), "2026-11-20T09:30:00Z"),
+        (Line(sku="two words", price=Decimal("1.50")), '{"sku": "two words", "price": "1.50"}'),
+        (None, "null"),
+        ([{"sku": "a), amount=5", "count": 2}], '[{"sku": "a), amount=5", "count": 2}]'),
     ],
 )
 def test_no_argument_looks_like_two(value: object, told: str) -> None:
