@@ -192,7 +192,7 @@ def _refuse_misspelt(given: Iterable[str]) -> None:
 
 def _meant(name: str, known: Iterable[str]) -> str | None:
     short = {each.removeprefix(PREFIX): each for each in sorted(known)}
-    close = get_close_matches(name, short, n=1, cutoff=0.7)
+    close = get_close_matches(name, short, n=1, cutoff=0.66)
     longer = [each for each in short if name.startswith(each)]
     return short[[*close, *longer][0]] if close or longer else None
 

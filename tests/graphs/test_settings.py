@@ -163,6 +163,7 @@ def test_a_wrong_value_is_named_with_its_remedy(
     [
         ("BAILIWICK_ENVIRONMENT", "BAILIWICK_ENV"),
         ("BAILIWICK_DATABSE_URL", "BAILIWICK_DATABASE_URL"),
+        ("BAILIWICK_DB_URL", "BAILIWICK_DATABASE_URL"),
         ("BAILIWICK_POLICIES", "BAILIWICK_POLICY"),
         ("bailiwick_role", "BAILIWICK_ROLES"),
         ("BAILIWICK_VAULT_ADDR", "VAULT_ADDR"),
@@ -182,7 +183,10 @@ def test_a_misspelt_setting_is_not_ignored(
         read_settings()
 
 
-@pytest.mark.parametrize("name", ["BAILIWICK_PORT", "BAILIWICK_SERVICE_HOST", "OPENAI_ORG_ID"])
+@pytest.mark.parametrize(
+    "name",
+    ["BAILIWICK_PORT", "BAILIWICK_PORT_80_TCP_ADDR", "BAILIWICK_SERVICE_HOST", "OPENAI_ORG_ID"],
+)
 def test_what_resembles_no_setting_is_left_alone(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
