@@ -1,6 +1,8 @@
 """The plan of a setup: what is declared against what stands in Vault, and nothing done unasked."""
 
 import json
+from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -8,6 +10,7 @@ from tests.tools.provision.plans.declared import (
     APPROLE,
     BILLING,
     DESK,
+    ENTITY,
     REFUND,
     SEALING,
     pending,
@@ -43,6 +46,18 @@ def test_a_plan_writes_nothing(devvault: DevelopmentVault) -> None:
     assert plan.counts["create"] == 13
     assert {exchange.method for exchange in devvault.requests} <= {"GET", "LIST"}
     operator.close()
+
+
+def test_a_plan_is_of_one_moment(devvault: DevelopmentVault) -> None:
+    """What several steps go by is read once: a change between two reads cannot split the plan."""
+    with closing(VaultOperator(devvault.address, devvault.root_token)) as operator:
+        make_plan(operator, DESK).apply(operator)
+        begun = len(devvault.requests)
+        make_plan(operator, DESK)
+
+    read = Counter(exchange.path for exchange in devvault.requests[begun:])
+    assert {"sys/auth", ENTITY, f"{APPROLE}/role-id"} <= read.keys()
+    assert set(read.values()) == {1}
 
 
 def test_after_it_was_applied_nothing_is_left_to_do(settled: VaultOperator) -> None:
