@@ -3,9 +3,10 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
-from pydantic_core import to_jsonable_python
+from bailiwick.policies.canonical import plain
 
 _PLAIN = re.compile(r"[\w.:@/+-]+")
 """What is text wherever it stands: no blank, bracket, comma or sign that could end it."""
@@ -41,8 +42,8 @@ def spelled(name: str, args: Mapping[str, object]) -> str:
 
 
 def _told(value: object) -> str:
-    # Not the canonical form, in which the 42.00 that somebody wrote is 42.
-    told = to_jsonable_python(value, bytes_mode="hex", fallback=str)
+    # In the canonical form the 42.00 that somebody wrote is 42.
+    told = str(value) if isinstance(value, Decimal | float) else plain(value)
     if isinstance(told, str) and _PLAIN.fullmatch(told):
         return told
     return json.dumps(told, ensure_ascii=False)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from bailiwick.policies.approvals import ApprovalRequest, Grant
 from bailiwick.policies.calls import ToolCall, ToolUse
@@ -74,10 +74,10 @@ def test_the_kind_of_a_credential_is_told() -> None:
 
 
 class Line(BaseModel):
-    """Be what a tool takes many of."""
+    """Be what a tool takes many of; what it leaves out of its own JSON is told all the same."""
 
     sku: str
-    price: Decimal
+    price: Decimal = Field(exclude=True)
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,9 @@ class Line(BaseModel):
         ("ren\u00e9", "ren\u00e9"),
         (True, "true"),
         (Decimal("42.00"), "42.00"),
-        (datetime(2026, 11, 20, 9, 30, tzinfo=UTC), "2026-11-20T09:30:00Z"),
-        (Line(sku="two words", price=Decimal("1.50")), '{"sku": "two words", "price": "1.50"}'),
+        (42.5, "42.5"),
+        (datetime(2026, 11, 20, 9, 30, tzinfo=UTC), "2026-11-20T09:30:00+00:00"),
+        (Line(sku="two words", price=Decimal("1.50")), '{"sku": "two words", "price": "1.5"}'),
         (None, "null"),
         ([{"sku": "a), amount=5", "count": 2}], '[{"sku": "a), amount=5", "count": 2}]'),
     ],

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from pydantic import BaseModel, Field
 from tests.tools.governed import CLERK, MANAGER, pay_tool, request
 from tests.tools.people.asking.desk import MUCH, THREAD, Desk, asked
 
@@ -96,6 +97,27 @@ def test_a_question_is_about_one_tool_alone(guard: Guard) -> None:
 
     assert desk.steps == [Next(node="execute")]
     assert desk.states() == ["pending"]
+
+
+def test_what_is_nested_is_asked_about_in_full(guard: Guard) -> None:
+    """A person approves exactly what they read: no field is left out because its model says so."""
+
+    class Line(BaseModel):
+        sku: str
+        price: Decimal = Field(exclude=True)
+
+    @scoped_tool(effect="destructive")
+    def pay(to: str, amount: Decimal, lines: list[Line]) -> str:
+        """Pay."""
+        return f"{to}{amount}{lines}"
+
+    desk = Desk(guard, Toolset(guard, [pay], agent="billing"))
+    lines = [{"sku": "a), amount=1", "price": "9.5"}]
+    desk.ask(request("pay", {"to": "shop", "amount": "140.00", "lines": lines}))
+
+    (pending,) = guard.approvals.pending("t")
+    told = '[{"sku": "a), amount=1", "price": "9.5"}]'
+    assert pending.request.description == f"pay(to=shop, amount=140.00, lines={told})"
 
 
 def test_a_tool_describes_its_calls_itself(guard: Guard) -> None:
