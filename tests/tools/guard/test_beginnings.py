@@ -21,9 +21,16 @@ from bailiwick.tools.secrets.credentials import Credential
 CANCELLED = "did not run. It was cancelled before it began, so nothing happened."
 
 
-def wait_for_lease(devvault: DevelopmentVault) -> None:
-    """Wait until a call has its token, and waits for what it reads with it."""
-    while not devvault.live_tokens(role="bailiwick-issue_refund"):
+def delay_lease(devvault: DevelopmentVault) -> Fault:
+    """Let the next call wait for what it reads with its token."""
+    delay = Fault(path="secret/data/payments/refund", delay=0.2)
+    devvault.faults.add(delay)
+    return delay
+
+
+def wait_for_lease(delay: Fault) -> None:
+    """Wait until a call has its token, has asked for what it reads with it, and waits."""
+    while delay.times:
         time.sleep(0.01)
 
 
@@ -52,9 +59,9 @@ async def test_cancelled_while_it_leases(
     """Its intent stands, its tool never ran: it has failed, whoever executes it again."""
     used: list[Credential] = []
     tool = refund_tool(used.append)
-    devvault.faults.add(Fault(path="secret/data/payments/refund", delay=0.2))
+    delay = delay_lease(devvault)
     task = asyncio.create_task(vaulted.arun(refund(tool), tool))
-    await asyncio.to_thread(wait_for_lease, devvault)
+    await asyncio.to_thread(wait_for_lease, delay)
     task.cancel()
 
     with pytest.raises(asyncio.CancelledError):
@@ -71,11 +78,11 @@ def test_interrupted_while_it_leases(vaulted: Guard, devvault: DevelopmentVault)
     """Ctrl-C at the right moment is no reason to ask people what came of it."""
     used: list[Credential] = []
     tool = refund_tool(used.append)
-    devvault.faults.add(Fault(path="secret/data/payments/refund", delay=0.2))
+    delay = delay_lease(devvault)
     me = threading.get_ident()
 
     def interrupt() -> None:
-        wait_for_lease(devvault)
+        wait_for_lease(delay)
         # As a signal's handler raises it, in whichever thread a test is run.
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
             ctypes.c_ulong(me), ctypes.py_object(KeyboardInterrupt)
@@ -116,10 +123,10 @@ async def test_the_ledger_fails_as_it_is_cancelled(
     """It is cancelled all the same, is in doubt as far as anybody can read, and never runs."""
     used: list[Credential] = []
     tool = refund_tool(used.append)
-    devvault.faults.add(Fault(path="secret/data/payments/refund", delay=0.2))
+    delay = delay_lease(devvault)
     break_records(sqlite_url, "call.ended")
     task = asyncio.create_task(vaulted.arun(refund(tool), tool))
-    await asyncio.to_thread(wait_for_lease, devvault)
+    await asyncio.to_thread(wait_for_lease, delay)
     task.cancel()
 
     with pytest.raises(asyncio.CancelledError):
