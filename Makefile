@@ -4,6 +4,8 @@ BIN := .venv/bin
 # What it needs to run, and what it needs to be worked on.
 RUNS := .venv/.runs
 STAMP := .venv/.installed
+# A file's tests share servers and databases. The longest files come first: graphs, then stories.
+SHARED := --dist loadfile --no-loadscope-reorder
 
 export PYTHON
 # The tests start hundreds of processes: each would compile anew whatever it imports.
@@ -39,7 +41,7 @@ collect: $(STAMP)
 	@$(BIN)/pytest --collect-only -qqq >.venv/.collected || { cat .venv/.collected; exit 1; }
 
 check: $(STAMP)
-	$(BIN)/pytest -n 5  # on two cores, too: many tests wait for servers and locks
+	$(BIN)/pytest -n 5 $(SHARED)  # on two cores, too: many tests wait for servers and locks
 
 kills: $(STAMP)  ## kill workers at every step, and run every race many times; prints the counts
 	$(BIN)/pytest -n 4 tests/stories/matrix
@@ -50,7 +52,7 @@ vault: $(STAMP)  ## try what Vault's tests can on the server at VAULT_ADDR too (
 lowest:  ## run the tests with the oldest versions that pyproject.toml allows (needs uv)
 	rm -rf .venv/lowest && uv venv --quiet .venv/lowest
 	uv pip install --quiet --python .venv/lowest/bin/python --resolution lowest-direct --group dev --editable .
-	.venv/lowest/bin/pytest -n auto
+	.venv/lowest/bin/pytest -n auto $(SHARED)
 
 bench: $(STAMP)  ## measure speed and size against the peers
 	$(BIN)/python -m tests.benchmarks

@@ -111,8 +111,8 @@ def postgres_cluster() -> Iterator[Cluster]:
             _await(cluster, server)
             yield cluster
         finally:
-            # PostgreSQL's "fast shutdown": it waits for no client.
-            server.send_signal(signal.SIGINT)
+            # PostgreSQL's "immediate shutdown": it waits for no client, and writes nothing any more.
+            server.send_signal(signal.SIGQUIT)
             server.wait(READY)
 
 
