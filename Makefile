@@ -1,7 +1,8 @@
 # Every target sets itself up: `.venv` is made with uv where it is on PATH, with venv and pip otherwise.
 # `make PYTHON=python3.13 demo` takes that Python; left out, the first one found that is new enough.
 BIN := .venv/bin
-# What it needs to run, and what it needs to be worked on.
+# The environment, what it needs to run, and what it needs to be worked on.
+VENV := .venv/.made
 RUNS := .venv/.runs
 STAMP := .venv/.installed
 # A file's tests share servers and databases. The longest files come first: graphs, then stories.
@@ -66,10 +67,9 @@ lock:  ## write uv.lock anew (needs uv)
 clean:  ## remove everything that was built
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-$(RUNS): pyproject.toml uv.lock
-	@echo "setting up .venv; the first time this takes a minute or two"
+$(VENV):
 	@if command -v uv >/dev/null 2>&1; then \
-	  uv sync --quiet --inexact --python "$${PYTHON:->=3.11}" --no-dev; \
+	  uv venv --quiet --allow-existing --python "$${PYTHON:->=3.11}" .venv; \
 	else \
 	  for python in $$PYTHON python3 python3.14 python3.13 python3.12 python3.11; do \
 	    "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
@@ -77,16 +77,25 @@ $(RUNS): pyproject.toml uv.lock
 	  done; \
 	  if [ -z "$$python" ]; then echo "Python 3.11 or newer is needed: install it" >&2; exit 1; fi; \
 	  "$$python" -m venv .venv && \
-	  $(BIN)/python -m pip install --quiet --upgrade "pip>=25.1" && \
+	  $(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"; \
+	fi
+	@touch $@
+
+$(RUNS): $(VENV) pyproject.toml uv.lock
+	@echo "setting up .venv; the first time this takes a minute or two"
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv sync --quiet --inexact --python $(BIN)/python --no-dev; \
+	else \
 	  $(BIN)/python -m pip install --quiet --editable .; \
 	fi
 	@touch $@
 
-$(STAMP): $(RUNS)
-	@echo "setting up the tools that test it"
+# All at once: pip would read twice what everything needs.
+$(STAMP): $(VENV) pyproject.toml uv.lock
+	@echo "setting up .venv and the tools that test it; the first time this takes a minute or two"
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv sync --quiet --inexact --python $(BIN)/python; \
 	else \
 	  $(BIN)/python -m pip install --quiet --group dev --editable .; \
 	fi
-	@touch $@
+	@touch $(RUNS) $@
