@@ -111,7 +111,7 @@ def postgres_cluster() -> Iterator[Cluster]:
             _await(cluster, server)
             yield cluster
         finally:
-            # PostgreSQL's "immediate shutdown": it waits for no client, and writes nothing any more.
+            # PostgreSQL's "immediate shutdown": it waits for no client, and writes nothing more.
             server.send_signal(signal.SIGQUIT)
             server.wait(READY)
 
