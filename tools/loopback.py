@@ -17,6 +17,12 @@ from starlette.types import ASGIApp
 from bailiwick.policies.errors import SettingsError
 
 HOST = "127.0.0.1"
+IDLE = 300
+"""Seconds for which a connection may rest between two requests, as at Vault's own listener.
+
+After uvicorn's five, calls met a server that was just hanging up. Source: Vault's documentation of
+`http_idle_timeout`.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +64,7 @@ def serve(
             log_level="warning",
             access_log=False,
             lifespan="off",
+            timeout_keep_alive=IDLE,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)

@@ -6,6 +6,9 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+from contextlib import closing
+from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import httpx
@@ -88,6 +91,17 @@ def test_two_services_run_side_by_side() -> None:
         assert one != other
         for address in (one, other):
             assert httpx.get(f"{address}/clerk").is_success
+
+
+def test_an_idle_connection_stays_open() -> None:
+    """What comes after a pause of five seconds met a server that was hanging up: one call in 50."""
+    with serve(APP) as address:
+        connection = HTTPConnection("127.0.0.1", port_of(address))
+        with closing(connection):
+            for pause in (0, 6):
+                time.sleep(pause)
+                connection.request("GET", "/clerk")
+                assert connection.getresponse().read() == b"good day to /clerk"
 
 
 def test_an_idle_connection_does_not_hold_the_end_up() -> None:
