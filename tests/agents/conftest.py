@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from tests.tools.governed import load_policy
@@ -16,10 +15,10 @@ from bailiwick.tools.vault import Vault
 
 
 @pytest.fixture
-def guard(tmp_path: Path) -> Iterator[Guard]:
+def guard() -> Iterator[Guard]:
     """Give a guard without a vault."""
     ledger = Ledger("sqlite://")
-    yield Guard(policy=load_policy(tmp_path), ledger=ledger)
+    yield Guard(policy=load_policy(), ledger=ledger)
     ledger.close()
 
 

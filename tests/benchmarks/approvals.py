@@ -37,7 +37,7 @@ def measure(threads: int, url: str | None = None) -> list[Phase]:
     before = _peak()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        book, policy = Book(folder / "book.db"), load_policy(folder)
+        book, policy = Book(folder / "book.db"), load_policy()
         checkpoints = url or f"sqlite:///{folder / 'checkpoints.db'}"
         with (
             open_checkpointer(checkpoints) as checkpointer,

@@ -25,10 +25,10 @@ from bailiwick.tools.records.ledger import Ledger
 
 
 @pytest.fixture
-def guard(tmp_path: Path, sqlite_url: str) -> Iterator[Guard]:
+def guard(sqlite_url: str) -> Iterator[Guard]:
     """Give a guard whose rules ask a manager about payments over 100.00 alone."""
     ledger = Ledger(sqlite_url)
-    yield Guard(policy=load_policy(tmp_path, RULES + UNDOING), ledger=ledger)
+    yield Guard(policy=load_policy(RULES + UNDOING), ledger=ledger)
     ledger.close()
 
 
@@ -98,11 +98,11 @@ def test_what_breaks_off_stops_what_comes_after_it(guard: Guard) -> None:
     assert desk.undo(app, "t", requester=CLERK) == []
 
 
-def test_a_denied_undoing_is_dropped(guard: Guard, tmp_path: Path) -> None:
+def test_a_denied_undoing_is_dropped(guard: Guard) -> None:
     """It did not happen, and may be proposed again under other rules."""
     bank = Bank()
     paid(guard, bank, "a")
-    guard.policy = load_policy(tmp_path, RULES)
+    guard.policy = load_policy(RULES)
     desk, app = opened(guard, bank)
     assert len(desk.undo(app, "t", requester=CLERK)) == 1
     (dropped,) = guard.ledger.records("t", "proposal.dropped")

@@ -1,7 +1,9 @@
 """Owns what the tests of governed tools share: a policy of their own, and calls to decide on."""
 
+import tempfile
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +40,17 @@ CLERK = Principal(id="clerk")
 MANAGER = Principal(id="manager", roles=frozenset({"manager"}))
 
 
-def load_policy(folder: Path, rules: str = RULES) -> Policy:
+@cache
+def load_policy(rules: str = RULES) -> Policy:
     """Load rules: `pay` is free up to 100.00, asked about above, and forbidden over 500.00."""
-    (folder / "rules").mkdir(exist_ok=True)
     shipped = Path(next(iter(policies.__path__))) / "schema.cedarschema"
     tools = "type pay = { to: String, amount: Cents };\ntype look = {};\n"
     schema = shipped.read_text(encoding="utf-8") + tools
-    (folder / "rules" / "main.cedar").write_text(rules, encoding="utf-8")
-    (folder / "rules" / "main.cedarschema").write_text(schema, encoding="utf-8")
-    return Policy.from_path(folder / "rules")
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        (folder / "main.cedar").write_text(rules, encoding="utf-8")
+        (folder / "main.cedarschema").write_text(schema, encoding="utf-8")
+        return Policy.from_path(folder)
 
 
 def pay_tool(ran: list[tuple[str, Decimal]]) -> ScopedTool:

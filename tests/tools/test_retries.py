@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from pathlib import Path
 
 import httpx
 import pytest
@@ -22,10 +21,10 @@ Run = Callable[[ScopedTool], ToolResult]
 
 
 @pytest.fixture
-def guard(tmp_path: Path, sqlite_url: str) -> Iterator[Guard]:
+def guard(sqlite_url: str) -> Iterator[Guard]:
     """Give a guard without a vault."""
     ledger = Ledger(sqlite_url)
-    yield Guard(policy=load_policy(tmp_path), ledger=ledger)
+    yield Guard(policy=load_policy(), ledger=ledger)
     ledger.close()
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,11 +49,11 @@ def pay(ran: list[tuple[str, Decimal]]) -> ScopedTool:
 
 
 @pytest.fixture
-def guard(tmp_path: Path) -> Iterator[Guard]:
+def guard() -> Iterator[Guard]:
     """Give a guard without a vault."""
     ledger = Ledger("sqlite://")
     with acting_as(CLERK):
-        yield Guard(policy=load_policy(tmp_path), ledger=ledger)
+        yield Guard(policy=load_policy(), ledger=ledger)
     ledger.close()
 
 

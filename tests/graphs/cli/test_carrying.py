@@ -40,9 +40,7 @@ def desk(sqlite_url: str, tmp_path: Path) -> Iterator[Desk]:
     """Give a terminal at a till."""
     with (
         open_checkpointer(f"sqlite:///{tmp_path / 'checkpoints.db'}") as checkpointer,
-        opened_till(
-            sqlite_url, checkpointer, Book(tmp_path / "book.db"), load_policy(tmp_path)
-        ) as till,
+        opened_till(sqlite_url, checkpointer, Book(tmp_path / "book.db"), load_policy()) as till,
     ):
         screen = io.StringIO()
         narration = Narration(Console(file=screen, width=80))

@@ -16,9 +16,9 @@ from bailiwick.policies import Policy
 
 
 @pytest.fixture
-def policy(tmp_path: Path) -> Policy:
+def policy() -> Policy:
     """Give the till's rules."""
-    return load_policy(tmp_path)
+    return load_policy()
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import traceback
 from pathlib import Path
 
 from tests.graphs.till import Book, opened_till
+from tests.tools.governed import load_policy
 
 from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
 from bailiwick.graphs.outbox.deliveries import deliver
-from bailiwick.policies import Policy
 from bailiwick.tools.people.deliveries import Deliveries
 
 LAPSE = 3.0
@@ -36,7 +36,7 @@ def work(url: str, folder: Path, *, hangs: bool) -> None:
             time.sleep(0.02)
     with (
         open_checkpointer(url) as checkpointer,
-        opened_till(url, checkpointer, book, Policy.from_path(folder / "rules")) as till,
+        opened_till(url, checkpointer, book, load_policy()) as till,
     ):
         while Deliveries(till.guard.ledger).list():
             deliver(till.app, till.guard, lapse=LAPSE)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from tests.graphs.till import Book, Till, delivered, let_pass, opened_till
+from tests.tools.governed import load_policy
 
 from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
 from bailiwick.graphs.outbox.claims import carrying
-from bailiwick.policies import Policy
 from bailiwick.tools.people.deliveries import LAPSE, Deliveries
 
 DEAD = 9
@@ -26,10 +26,9 @@ def approve(till: Till) -> None:
 def die_paying(ledger: str, checkpoints: str, folder: Path) -> None:
     """Approve in a run of this process, which ends when it has paid."""
     book = Book(folder / "book.db", after=lambda: os._exit(DEAD))
-    policy = Policy.from_path(folder / "rules")
     with (
         open_checkpointer(checkpoints) as checkpointer,
-        opened_till(ledger, checkpointer, book, policy) as till,
+        opened_till(ledger, checkpointer, book, load_policy()) as till,
     ):
         approve(till)
 

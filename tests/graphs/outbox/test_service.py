@@ -30,10 +30,10 @@ PEOPLE = ("a", "b", "c")
 
 
 @pytest.fixture
-def guard(tmp_path: Path, database_url: str) -> Iterator[Guard]:
+def guard(database_url: str) -> Iterator[Guard]:
     """Give a guard whose rules ask a manager before anything is cancelled."""
     with closing(Ledger(database_url)) as ledger:
-        yield Guard(policy=load_policy(tmp_path, RULES + UNDOING + ASKED), ledger=ledger)
+        yield Guard(policy=load_policy(RULES + UNDOING + ASKED), ledger=ledger)
 
 
 @asynccontextmanager

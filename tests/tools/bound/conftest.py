@@ -1,7 +1,6 @@
 """Owns what the tests of bound tools share: foreign graphs, and a tool that pays in them."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from langchain_core.tools import BaseTool
@@ -27,10 +26,10 @@ def drive(request: pytest.FixtureRequest) -> Drive:
 
 
 @pytest.fixture
-def guard(tmp_path: Path) -> Iterator[Guard]:
+def guard() -> Iterator[Guard]:
     """Give a guard without a vault."""
     ledger = Ledger("sqlite://")
-    yield Guard(policy=load_policy(tmp_path), ledger=ledger)
+    yield Guard(policy=load_policy(), ledger=ledger)
     ledger.close()
 
 

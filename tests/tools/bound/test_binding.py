@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from langchain_core.messages import ToolCall as RequestedCall
@@ -61,10 +60,10 @@ def test_a_bound_tool_looks_like_the_tool(guard: Guard, bound: list[BaseTool]) -
     assert not guard.governs(original)
 
 
-def test_a_guard_governs_what_it_bound_itself(tmp_path: Path, bound: list[BaseTool]) -> None:
+def test_a_guard_governs_what_it_bound_itself(bound: list[BaseTool]) -> None:
     """Another guard's tool is decided by another policy."""
     ledger = Ledger("sqlite://")
-    other = Guard(policy=load_policy(tmp_path), ledger=ledger)
+    other = Guard(policy=load_policy(), ledger=ledger)
 
     assert not other.governs(bound[0])
     ledger.close()

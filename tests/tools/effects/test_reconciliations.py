@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,10 +19,10 @@ ARGS = {"to": "shop", "amount": 1}
 
 
 @pytest.fixture
-def guard(tmp_path: Path, database_url: str) -> Iterator[Guard]:
+def guard(database_url: str) -> Iterator[Guard]:
     """Give a guard without a vault on each kind of database."""
     ledger = Ledger(database_url)
-    yield Guard(policy=load_policy(tmp_path), ledger=ledger)
+    yield Guard(policy=load_policy(), ledger=ledger)
     ledger.close()
 
 
@@ -107,13 +106,13 @@ def test_whatever_goes_wrong_leaves_it_in_doubt(
     assert detail in str(record.body["detail"])
 
 
-def test_what_the_policy_denies_is_not_asked_about(guard: Guard, tmp_path: Path) -> None:
+def test_what_the_policy_denies_is_not_asked_about(guard: Guard) -> None:
     """No credential is leased for what may not happen any more."""
     tool = lossy(lambda: Finding(state="succeeded"))
     guard.run(call_of(tool, ARGS), tool)
     (call,) = guard.calls.list()
     rule = '@id("nobody") permit (principal == Agent::"orders", action, resource);'
-    guard.policy = load_policy(tmp_path, rule)
+    guard.policy = load_policy(rule)
     assert reconcile(guard, call, tool).state == "in_doubt"
     (record,) = guard.ledger.records("t", "call.reconciled")
     assert record.body["detail"] == "the policy denies the call"

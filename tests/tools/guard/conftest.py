@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from tests.tools.governed import RULES, load_policy
@@ -45,13 +44,13 @@ def ledger(sqlite_url: str) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def guard(tmp_path: Path, ledger: Ledger) -> Guard:
+def guard(ledger: Ledger) -> Guard:
     """Give a guard without a vault."""
-    return Guard(policy=load_policy(tmp_path), ledger=ledger)
+    return Guard(policy=load_policy(), ledger=ledger)
 
 
 @pytest.fixture
-def vaulted(tmp_path: Path, ledger: Ledger, devvault: DevelopmentVault) -> Iterator[Guard]:
+def vaulted(ledger: Ledger, devvault: DevelopmentVault) -> Iterator[Guard]:
     """Give a guard that can lease what a refund needs."""
     scope = Scope(path="payments/refund")
     with closing(VaultOperator(devvault.address, devvault.root_token)) as operator:
@@ -59,4 +58,4 @@ def vaulted(tmp_path: Path, ledger: Ledger, devvault: DevelopmentVault) -> Itera
         tools = [ToolScope(tool="issue_refund", scope=scope)]
         approles = provision(operator, agents={"billing": tools})
     with Vault(devvault.address, logins=approles, timeout=(5, 5)) as vault:
-        yield Guard(policy=load_policy(tmp_path, RULES + REFUNDS), ledger=ledger, vault=vault)
+        yield Guard(policy=load_policy(RULES + REFUNDS), ledger=ledger, vault=vault)

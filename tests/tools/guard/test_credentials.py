@@ -1,6 +1,5 @@
 """The credential of a call: when it exists, who may know of it, how it ends."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,24 +122,24 @@ def test_without_a_credential_the_tool_does_not_run(
     assert "sealed" in caplog.text
 
 
-def test_a_tool_that_cannot_lease_anywhere_does_not_run(guard: Guard, tmp_path: Path) -> None:
+def test_a_tool_that_cannot_lease_anywhere_does_not_run(guard: Guard) -> None:
     """Whoever hands a guard without a vault such a tool gets a refusal too."""
     used: list[Credential] = []
     tool = refund_tool(used.append)
-    guard.policy = load_policy(tmp_path, REFUNDS)
+    guard.policy = load_policy(REFUNDS)
 
     assert guard.run(refund(tool), tool).outcome == "refused"
     assert used == []
 
 
 def test_an_agent_that_vault_does_not_know_gets_no_credential(
-    tmp_path: Path, ledger: Ledger, devvault: DevelopmentVault
+    ledger: Ledger, devvault: DevelopmentVault
 ) -> None:
     """The policy lets it, Vault does not: the narrower of both counts."""
     used: list[Credential] = []
     tool = refund_tool(used.append)
     with Vault(devvault.address, logins={}) as vault:
-        guard = Guard(policy=load_policy(tmp_path, REFUNDS), ledger=ledger, vault=vault)
+        guard = Guard(policy=load_policy(REFUNDS), ledger=ledger, vault=vault)
         assert guard.run(refund(tool), tool).outcome == "refused"
     assert used == []
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,13 +15,11 @@ from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.results import ToolResult
 
 
-def test_a_policy_that_permits_nothing_runs_nothing(
-    tmp_path: Path, ledger: Ledger, run: Run
-) -> None:
+def test_a_policy_that_permits_nothing_runs_nothing(ledger: Ledger, run: Run) -> None:
     """The refusal tells the model why, and the decision is all that happened."""
     ran: list[Any] = []
     tool = pay_tool(ran)
-    guard = Guard(policy=load_policy(tmp_path, REFUNDS), ledger=ledger)
+    guard = Guard(policy=load_policy(REFUNDS), ledger=ledger)
 
     result = run(guard, call_of(tool, {"to": "shop", "amount": 1}), tool)
 

@@ -1,7 +1,6 @@
 """What was asked in a conversation that went on without it is over, used or answered no more."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from tests.tools.governed import CLERK, MANAGER, call_of, load_policy, pay_tool
@@ -14,10 +13,10 @@ from bailiwick.tools.records.ledger import Ledger
 
 
 @pytest.fixture
-def guard(database_url: str, tmp_path: Path) -> Iterator[Guard]:
+def guard(database_url: str) -> Iterator[Guard]:
     """Give a guard on each kind of database."""
     ledger = Ledger(database_url)
-    yield Guard(policy=load_policy(tmp_path), ledger=ledger)
+    yield Guard(policy=load_policy(), ledger=ledger)
     ledger.close()
 
 

@@ -1,7 +1,6 @@
 """Owns what the tests of asking share: a guard, and a desk with the tool that pays."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from tests.tools.governed import load_policy, pay_tool
@@ -13,10 +12,10 @@ from bailiwick.tools.toolsets import Toolset
 
 
 @pytest.fixture
-def guard(tmp_path: Path, sqlite_url: str) -> Iterator[Guard]:
+def guard(sqlite_url: str) -> Iterator[Guard]:
     """Give a guard whose ledger is in a file."""
     ledger = Ledger(sqlite_url)
-    yield Guard(policy=load_policy(tmp_path), ledger=ledger)
+    yield Guard(policy=load_policy(), ledger=ledger)
     ledger.close()
 
 
