@@ -5,7 +5,8 @@ BIN := .venv/bin
 VENV := .venv/.made
 RUNS := .venv/.runs
 STAMP := .venv/.installed
-# A file's tests share servers and databases. The longest files come first: graphs, then stories.
+# A file's tests share servers and databases. In their own order the long files, such as graphs' and
+# stories', come before most of the short ones.
 SHARED := --dist loadfile --no-loadscope-reorder
 
 export PYTHON
@@ -68,6 +69,7 @@ clean:  ## remove everything that was built
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV):
+	@echo "making .venv"
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv venv --quiet --allow-existing --python "$${PYTHON:->=3.11}" .venv; \
 	else \
@@ -82,7 +84,7 @@ $(VENV):
 	@touch $@
 
 $(RUNS): $(VENV) pyproject.toml uv.lock
-	@echo "setting up .venv; the first time this takes a minute or two"
+	@echo "setting .venv up; the first time this takes a minute or two"
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv sync --quiet --inexact --python $(BIN)/python --no-dev; \
 	else \
@@ -92,7 +94,7 @@ $(RUNS): $(VENV) pyproject.toml uv.lock
 
 # All at once: pip would read twice what everything needs.
 $(STAMP): $(VENV) pyproject.toml uv.lock
-	@echo "setting up .venv and the tools that test it; the first time this takes a minute or two"
+	@echo "setting .venv up with the tools that test it; the first time this takes a minute or two"
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv sync --quiet --inexact --python $(BIN)/python; \
 	else \

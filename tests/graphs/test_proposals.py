@@ -102,7 +102,7 @@ def test_a_denied_undoing_is_dropped(guard: Guard) -> None:
     """It did not happen, and may be proposed again under other rules."""
     bank = Bank()
     paid(guard, bank, "a")
-    guard.policy = load_policy(RULES)
+    guard.policy = load_policy()
     desk, app = opened(guard, bank)
     assert len(desk.undo(app, "t", requester=CLERK)) == 1
     (dropped,) = guard.ledger.records("t", "proposal.dropped")
