@@ -1,7 +1,8 @@
 # Every target sets itself up: `.venv` is made with uv where it is on PATH, with venv and pip otherwise.
 # `make PYTHON=python3.13 demo` takes that Python; left out, the first one found that is new enough.
 BIN := .venv/bin
-# The environment, what it needs to run, and what it needs to be worked on.
+# The environment, what it needs to run, and what it needs to be worked on. With `--no-compile` pip
+# leaves the compiling to Python, as uv does: little of what is installed is ever imported.
 VENV := .venv/.made
 RUNS := .venv/.runs
 STAMP := .venv/.installed
@@ -79,7 +80,7 @@ $(VENV):
 	  done; \
 	  if [ -z "$$python" ]; then echo "Python 3.11 or newer is needed: install it" >&2; exit 1; fi; \
 	  "$$python" -m venv .venv && \
-	  $(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"; \
+	  $(BIN)/python -m pip install --quiet --no-compile --upgrade "pip>=25.1"; \
 	fi
 	@touch $@
 
@@ -88,7 +89,7 @@ $(RUNS): $(VENV) pyproject.toml uv.lock
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv sync --quiet --inexact --python $(BIN)/python --no-dev; \
 	else \
-	  $(BIN)/python -m pip install --quiet --editable .; \
+	  $(BIN)/python -m pip install --quiet --no-compile --editable .; \
 	fi
 	@touch $@
 
@@ -98,6 +99,6 @@ $(STAMP): $(VENV) pyproject.toml uv.lock
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv sync --quiet --inexact --python $(BIN)/python; \
 	else \
-	  $(BIN)/python -m pip install --quiet --group dev --editable .; \
+	  $(BIN)/python -m pip install --quiet --no-compile --group dev --editable .; \
 	fi
 	@touch $(RUNS) $@
