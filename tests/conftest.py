@@ -46,7 +46,6 @@ def pytest_configure() -> None:
 
 def pytest_collection_finish() -> None:
     """Leave what was collected out of every search for garbage: it stays to the end."""
-    gc.collect()
     gc.freeze()
     gc.enable()
 

@@ -1,7 +1,7 @@
 """Owns what somebody does who can write the checkpoints' database, and what they find there."""
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -47,8 +47,7 @@ def change(place: Place, where: tuple[str, str], thread: str, by: Callable[[byte
     select = f"SELECT {column} FROM {table} WHERE thread_id = ?"  # noqa: S608 - ours
     update = f"UPDATE {table} SET {column} = ? WHERE thread_id = ? AND {column} = ?"  # noqa: S608 - ours
     held = {bytes(row[0]) for row in query(place.checkpoints, select, thread) if row[0]}
-    for value in held:
-        _run(place.checkpoints, update, by(value), thread, value)
+    _run(place.checkpoints, update, [(by(value), thread, value) for value in held])
     return len(held)
 
 
@@ -61,28 +60,22 @@ def taken(place: Place, where: tuple[str, str], thread: str) -> tuple[bytes, ...
 
 def back_up(url: str, *tables: str, name: str = "old") -> None:
     """Copy tables as they are, in place of the copies of that name."""
-    for table in tables:
-        execute(
-            url,
-            f"DROP TABLE IF EXISTS {name}_{table}",
-            f"CREATE TABLE {name}_{table} AS SELECT * FROM {table}",  # noqa: S608 - ours
-        )
+    drop = [f"DROP TABLE IF EXISTS {name}_{table}" for table in tables]
+    copy = [f"CREATE TABLE {name}_{table} AS SELECT * FROM {table}" for table in tables]  # noqa: S608 - ours
+    execute(url, *drop, *copy)
 
 
 def restore(url: str, *tables: str, name: str = "old") -> None:
     """Put the copies of tables into their place."""
-    for table in tables:
-        execute(
-            url,
-            f"DELETE FROM {table}",  # noqa: S608 - ours
-            f"INSERT INTO {table} SELECT * FROM {name}_{table}",  # noqa: S608 - ours
-        )
+    empty = [f"DELETE FROM {table}" for table in tables]  # noqa: S608 - ours
+    fill = [f"INSERT INTO {table} SELECT * FROM {name}_{table}" for table in tables]  # noqa: S608 - ours
+    execute(url, *empty, *fill)
 
 
-def _run(url: str, statement: str, *given: object) -> None:
+def _run(url: str, statement: str, given: Sequence[Sequence[object]]) -> None:
     if url.startswith("postgresql:"):
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(statement.replace("?", "%s").encode(), given)
+        with psycopg.connect(url) as connection, connection.cursor() as cursor:
+            cursor.executemany(statement.replace("?", "%s").encode(), given)
         return
-    with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as opened:
-        opened.execute(statement, given).close()
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as opened, opened:
+        opened.executemany(statement, given)
