@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 from uuid import uuid4
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall, ToolMessage
-from langchain_core.tools import BaseTool, InjectedToolCallId, StructuredTool
+from langchain_core.tools import ArgsSchema, BaseTool, InjectedToolCallId
 from langgraph.prebuilt import InjectedState
 from langgraph.types import Command, Send
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from bailiwick.graphs.supervision.history import (
     IS_HANDOFF_BACK,
@@ -24,16 +24,27 @@ METADATA_KEY_HANDOFF_DESTINATION = "__handoff_destination"
 METADATA_KEY_IS_HANDOFF_BACK = IS_HANDOFF_BACK
 FORWARD_TOOL_NAME = "forward_message"
 
-Task = Annotated[
-    str,
-    Field(
+
+class HandoffArgs(BaseModel):
+    """State what a hand-off takes: the model gives the task alone, if it gives one."""
+
+    state: Annotated[dict[str, Any], InjectedState]
+    tool_call_id: Annotated[str, InjectedToolCallId]
+    task: str = Field(
+        default="",
         description="What the agent should do, in your own words."
-        " Leave it out if the conversation already says it."
-    ),
-]
+        " Leave it out if the conversation already says it.",
+    )
 
 
-class HandoffTool(StructuredTool):
+class ForwardArgs(BaseModel):
+    """State what forwarding takes: the model names whose message it means."""
+
+    from_agent: str
+    state: Annotated[dict[str, Any], InjectedState]
+
+
+class HandoffTool(BaseTool):
     """Hand over to an agent.
 
     Our supervisor reads the tool's call and routes by itself; it never runs the tool. Anywhere
@@ -44,6 +55,7 @@ class HandoffTool(StructuredTool):
         add_handoff_messages: Whether the call and its answer are kept in the history.
     """
 
+    args_schema: ArgsSchema | None = HandoffArgs
     agent_name: str
     add_handoff_messages: bool = True
 
@@ -56,8 +68,8 @@ class HandoffTool(StructuredTool):
             response_metadata={METADATA_KEY_HANDOFF_DESTINATION: self.agent_name},
         )
 
-    def command(self, state: dict[str, Any], tool_call_id: str, task: str) -> Command[str]:
-        """Return what routes to the agent in the graph around the one that runs the tool."""
+    def _run(self, state: dict[str, Any], tool_call_id: str, task: str = "") -> Command[str]:
+        # What routes to the agent in the graph around the one that runs the tool.
         *history, last = state["messages"]
         answer = self.answer(tool_call_id)
         is_alone = not isinstance(last, AIMessage) or len(last.tool_calls) < 2  # noqa: PLR2004 - one call, or several
@@ -72,13 +84,14 @@ class HandoffTool(StructuredTool):
         return Command(graph=Command.PARENT, goto=send if task else self.agent_name, update=update)
 
 
-class ForwardTool(StructuredTool):
+class ForwardTool(BaseTool):
     """Pass a worker's message on as the supervisor's own answer.
 
     Attributes:
         supervisor_name: Whose name the passed-on message carries.
     """
 
+    args_schema: ArgsSchema | None = ForwardArgs
     supervisor_name: str = "supervisor"
 
     def forwarded(self, messages: Sequence[BaseMessage], from_agent: str) -> AIMessage | str:
@@ -90,6 +103,13 @@ class ForwardTool(StructuredTool):
                 f"Found names: {message_names(messages)}"
             )
         return AIMessage(content=found.content, name=self.supervisor_name, id=str(uuid4()))
+
+    def _run(self, from_agent: str, state: dict[str, Any]) -> str | Command[str]:
+        message = self.forwarded(state["messages"], from_agent)
+        if isinstance(message, str):
+            return message
+        update = {**state, "messages": [message]}
+        return Command(graph=Command.PARENT, goto="__end__", update=update)
 
 
 def normalize_agent_name(agent_name: str) -> str:
@@ -116,27 +136,13 @@ def create_handoff_tool(
         description: What the model reads about the tool.
         add_handoff_messages: Whether the call and its answer are kept in the history.
     """
-
-    def hand_off(
-        state: Annotated[dict[str, Any], InjectedState],
-        tool_call_id: Annotated[str, InjectedToolCallId],
-        task: Task = "",
-    ) -> Command[str]:
-        return tool.command(state, tool_call_id, task)
-
-    # Declared for its base class, this makes one of the class it is called on.
-    tool = cast(
-        "HandoffTool",
-        HandoffTool.from_function(
-            hand_off,
-            name=name or f"transfer_to_{normalize_agent_name(agent_name)}",
-            description=description or f"Ask agent '{agent_name}' for help",
-            metadata={METADATA_KEY_HANDOFF_DESTINATION: agent_name},
-            agent_name=agent_name,
-            add_handoff_messages=add_handoff_messages,
-        ),
+    return HandoffTool(
+        name=name or f"transfer_to_{normalize_agent_name(agent_name)}",
+        description=description or f"Ask agent '{agent_name}' for help",
+        metadata={METADATA_KEY_HANDOFF_DESTINATION: agent_name},
+        agent_name=agent_name,
+        add_handoff_messages=add_handoff_messages,
     )
-    return tool
 
 
 def create_handoff_back_messages(
@@ -170,25 +176,9 @@ def create_forward_message_tool(supervisor_name: str = "supervisor") -> BaseTool
     Args:
         supervisor_name: Whose name the passed-on message carries.
     """
-
-    def forward_message(
-        from_agent: str, state: Annotated[dict[str, Any], InjectedState]
-    ) -> str | Command[str]:
-        message = tool.forwarded(state["messages"], from_agent)
-        if isinstance(message, str):
-            return message
-        update = {**state, "messages": [message]}
-        return Command(graph=Command.PARENT, goto="__end__", update=update)
-
-    # Declared for its base class, this makes one of the class it is called on.
-    tool = cast(
-        "ForwardTool",
-        ForwardTool.from_function(
-            forward_message,
-            name=FORWARD_TOOL_NAME,
-            description="Give the user the latest message of the named agent, word for word."
-            " Prefer this to repeating what an agent wrote: nothing is lost and it is faster.",
-            supervisor_name=supervisor_name,
-        ),
+    return ForwardTool(
+        name=FORWARD_TOOL_NAME,
+        description="Give the user the latest message of the named agent, word for word."
+        " Prefer this to repeating what an agent wrote: nothing is lost and it is faster.",
+        supervisor_name=supervisor_name,
     )
-    return tool

@@ -4,7 +4,7 @@ import warnings
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, HumanMessage, ToolCall, ToolMessage
 from langchain_core.tools import BaseTool
 from langgraph.graph import MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
@@ -57,6 +57,11 @@ def _around(office: Office, tools: list[BaseTool], asked: AIMessage) -> list[Any
     return list(outer.compile().invoke(given)["messages"])
 
 
+def _call(tool: BaseTool, **args: object) -> ToolCall:
+    """Call a tool as a tool node does: with the state, and by the id of a call."""
+    return {"type": "tool_call", "name": tool.name, "args": args, "id": "call"}
+
+
 def test_elsewhere_the_tool_routes_in_the_graph_around(office: Office) -> None:
     """One hand-off writes the history and goes on."""
     asked = ask("transfer_to_a")
@@ -99,7 +104,7 @@ def test_elsewhere_a_hidden_hand_off_leaves_no_trace() -> None:
     made = create_handoff_tool(agent_name="a", add_handoff_messages=False)
     state = {"messages": [HumanMessage("help"), ask("transfer_to_a")]}
 
-    command = made.func(state, "call", "")  # type: ignore[attr-defined]  # a structured tool
+    command = made.invoke(_call(made, state=state))
 
     assert isinstance(command, Command)
     assert (command.goto, command.graph) == ("a", Command.PARENT)
@@ -130,7 +135,7 @@ def test_elsewhere_forwarding_what_is_not_there_says_so() -> None:
     made = create_forward_message_tool()
     said = [AIMessage("x", name="b"), AIMessage("y", name="a"), ToolMessage("z", tool_call_id="1")]
 
-    text = made.func("c", {"messages": said})  # type: ignore[attr-defined]  # a structured tool
+    text = made.invoke({"from_agent": "c", "state": {"messages": said}})
 
     assert text == "Could not find message from source agent c. Found names: ['a', 'b']"
 
@@ -140,7 +145,7 @@ def test_a_view_is_sent_where_a_task_is() -> None:
     made = create_handoff_tool(agent_name="a")
     state = {"messages": [HumanMessage("help"), ask("transfer_to_a")]}
 
-    command = made.func(state, "call", "count")  # type: ignore[attr-defined]  # a structured tool
+    command = made.invoke(_call(made, state=state, task="count"))
 
     assert isinstance(command.goto, Send)
     assert [m.type for m in command.update["messages"]] == ["human", "ai", "tool"]
