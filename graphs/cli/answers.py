@@ -7,7 +7,7 @@ import termios
 from langgraph.types import Interrupt
 from rich.console import Console
 
-from bailiwick.graphs.cli.terminal import quoted
+from bailiwick.graphs.cli.terminal import line_of, quoted
 
 Answer = dict[str, object]
 
@@ -70,7 +70,7 @@ def _edit(console: Console, name: str, old: object) -> object:
 
 
 def _line(console: Console, question: str, *, least: int = 0) -> str:
-    while len(typed := console.input(quoted(question, "bold")).strip()) < least:
+    while len(typed := line_of(console, question).strip()) < least:
         pass
     return typed
 

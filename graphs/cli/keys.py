@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from rich.console import Console
 
 from bailiwick.graphs.cli.ledgers import open_ledger
-from bailiwick.graphs.cli.terminal import quoted, terminal, visible
+from bailiwick.graphs.cli.terminal import confirmed, quoted, terminal, visible
 from bailiwick.graphs.service_vault import open_service_vault
 from bailiwick.graphs.settings import Settings, read_settings
 from bailiwick.policies.errors import BailiwickError, CheckpointError, SettingsError, VaultError
@@ -94,12 +94,7 @@ def _say_what_others_lose(console: Console, settings: Settings, *, rotated: bool
 
 
 def _ask(console: Console, question: str) -> None:
-    try:
-        answer = console.input(f"{question} [y/N] ", markup=False)
-    except EOFError:
-        console.print()
-        answer = ""
-    if answer.strip().lower() not in {"y", "yes"}:
+    if not confirmed(console, question):
         raise CheckpointError("nothing was destroyed: nobody said yes; --yes does not ask")
 
 

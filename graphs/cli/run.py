@@ -14,7 +14,7 @@ from bailiwick.graphs.cli.answers import read_answer
 from bailiwick.graphs.cli.carrying import Carrier
 from bailiwick.graphs.cli.narration import Narration
 from bailiwick.graphs.cli.person import approver, requester
-from bailiwick.graphs.cli.terminal import quoted, terminal, visible
+from bailiwick.graphs.cli.terminal import line_of, quoted, terminal, visible
 from bailiwick.graphs.refund_desk import open_refund_desk
 from bailiwick.graphs.session import Session
 from bailiwick.graphs.settings import Settings, read_settings
@@ -99,7 +99,7 @@ def _wanted(session: Session, console: Console) -> str | None:
     if session.waiting() or session.is_broken_off():
         return None
     try:
-        text = console.input(Text("What can the refund desk do for you? ", style="bold"))
+        text = line_of(console, "What can the refund desk do for you? ")
     except EOFError:
         raise BailiwickError(f"no request was given: write, for example, {EXAMPLE}") from None
     _check_text(text)

@@ -3,11 +3,11 @@
 import sys
 from contextlib import closing
 
-import typer
+from rich.console import Console
 
 from bailiwick.graphs.cli.plans import print_plan
 from bailiwick.graphs.cli.registries import find_platform, find_registry, open_operator
-from bailiwick.graphs.cli.terminal import print_json, quoted, terminal
+from bailiwick.graphs.cli.terminal import confirmed, print_json, quoted, terminal
 from bailiwick.graphs.settings import read_settings
 from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.provision import Plan, make_plan
@@ -34,7 +34,7 @@ def set_up_vault(  # noqa: PLR0913 - each is an option
         plan = make_plan(operator, registry, platform=platform, loosen=loosen, prune=prune)
         if not as_json:
             print_plan(console, plan)
-        is_agreed = not dry_run and bool(plan.pending) and (yes or _agreed())
+        is_agreed = not dry_run and bool(plan.pending) and (yes or _agreed(console))
         if is_agreed:
             plan.apply(operator)
         if as_json:
@@ -46,10 +46,10 @@ def set_up_vault(  # noqa: PLR0913 - each is an option
             console.print(quoted(missing, "yellow"), soft_wrap=True)
 
 
-def _agreed() -> bool:
+def _agreed(console: Console) -> bool:
     if not sys.stdin.isatty():
         raise SettingsError("nobody is there to be asked: give it --yes, or --dry-run")
-    return typer.confirm("Do this?")
+    return confirmed(console, "Do this?")
 
 
 def _shown(plan: Plan, *, applied: bool) -> dict[str, object]:

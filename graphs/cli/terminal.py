@@ -1,17 +1,20 @@
-"""Owns what may be shown in a terminal: text that others wrote is printed, never obeyed."""
+"""Owns what a terminal is shown and asked: text that others wrote is printed, never obeyed."""
 
 import json
 import sys
+from select import select
 
 from rich.console import Console
 from rich.text import Text
 
 from bailiwick.policies.visible_text import visible
 
-__all__ = ["print_json", "quoted", "terminal", "visible"]
+__all__ = ["confirmed", "line_of", "print_json", "quoted", "terminal", "visible"]
 
 WIDEST = 110
 """Columns beyond which lines are hard to read, however wide the terminal is."""
+_HEARD = 0.5
+"""Seconds after which Ctrl-C is heard for certain."""
 
 
 def terminal(*, stderr: bool = False) -> Console:
@@ -30,3 +33,26 @@ def print_json(value: object) -> None:
 def quoted(text: object, style: str = "", *, lines: bool = False) -> Text:
     """Return text that others wrote, for printing: no control and no markup in it has an effect."""
     return Text(visible(text, lines=lines), style=style)
+
+
+def line_of(console: Console, question: str) -> str:
+    """Ask a question and return the line that is typed.
+
+    Raises:
+        EOFError: If nobody is there: a closed pipe, or Ctrl-D.
+    """
+    console.print(quoted(question, "bold"), end="")
+    if sys.stdin.isatty():
+        # Just before `input` reads, Ctrl-C would go unheard until there is a line.
+        while not select([sys.stdin], [], [], _HEARD)[0]:
+            pass
+    return console.input()
+
+
+def confirmed(console: Console, question: str) -> bool:
+    """Ask whether something shall be done; whatever is no yes is a no."""
+    try:
+        return line_of(console, f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+    except EOFError:
+        console.print()
+        return False

@@ -1,9 +1,13 @@
-"""What a terminal is shown: text that others wrote is printed, never obeyed."""
+"""What a terminal is shown and asked: text that others wrote is printed, never obeyed."""
 
+import _thread
 import io
 import logging
+import os
+import pty
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from threading import Timer
 
 import pytest
 from hypothesis import given
@@ -14,7 +18,7 @@ from rich.console import Console
 from bailiwick.graphs.cli.logs import SentenceHandler
 from bailiwick.graphs.cli.narration import Narration
 from bailiwick.graphs.cli.records import describe
-from bailiwick.graphs.cli.terminal import quoted, visible
+from bailiwick.graphs.cli.terminal import confirmed, line_of, quoted, visible
 from bailiwick.policies.canonical import Json, canonical
 from bailiwick.tools.records.chain import Record
 
@@ -220,3 +224,47 @@ def test_a_record_is_told_in_a_few_words(kind: str, body: dict[str, Json], expec
         hash="",
     )
     assert describe(record)[1].plain == expected
+
+
+@pytest.fixture
+def keyboard(monkeypatch: pytest.MonkeyPatch) -> Generator[int]:
+    """Give the keys' side of a terminal that is standard input."""
+    keys, shown = pty.openpty()
+    with os.fdopen(keys, "wb", buffering=0), os.fdopen(shown) as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        yield keys
+
+
+@pytest.fixture
+def console() -> Console:
+    """Give a console that keeps what is printed."""
+    return Console(file=io.StringIO())
+
+
+def test_ctrl_c_just_before_the_line_is_read_is_heard(keyboard: int, console: Console) -> None:
+    """It interrupts nothing that waits; a line ends the wait of whoever has not heard it."""
+    pressed = Timer(0.2, _thread.interrupt_main)
+    typed = Timer(10, os.write, (keyboard, b"y\n"))
+
+    for timer in (pressed, typed):
+        timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            line_of(console, "What now? ")
+    finally:
+        typed.cancel()
+
+
+@pytest.mark.parametrize(
+    ("typed", "is_yes"),
+    [(b"y\n", True), (b" YES \n", True), (b"\n", False), (b"yep\n", False), (b"\x04", False)],
+)
+def test_what_is_no_yes_is_a_no(
+    keyboard: int, console: Console, typed: bytes, *, is_yes: bool
+) -> None:
+    """Ctrl-D is none, either."""
+    os.write(keyboard, typed)
+
+    assert confirmed(console, "Do this [now]?") is is_yes
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().startswith("Do this [now]? [y/N] ")
