@@ -242,7 +242,7 @@ def console() -> Console:
 
 
 def test_ctrl_c_just_before_the_line_is_read_is_heard(keyboard: int, console: Console) -> None:
-    """It interrupts nothing that waits; a line ends the wait of whoever has not heard it."""
+    """Then it interrupts nothing that waits; only a line would."""
     pressed = Timer(0.2, _thread.interrupt_main)
     typed = Timer(10, os.write, (keyboard, b"y\n"))
 
@@ -251,6 +251,7 @@ def test_ctrl_c_just_before_the_line_is_read_is_heard(keyboard: int, console: Co
     try:
         with pytest.raises(KeyboardInterrupt):
             line_of(console, "What now? ")
+        assert typed.is_alive()
     finally:
         typed.cancel()
 
