@@ -40,8 +40,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Look for no garbage while the tests are collected, as none of it is any."""
+    """Look for no garbage while the tests are collected, as none of it is any; hear Ctrl-C."""
     gc.disable()
+    # A shell has what it starts in the background ignore it, and tests press it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:

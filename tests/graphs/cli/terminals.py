@@ -17,12 +17,10 @@ COMMAND = Path(sys.executable).with_name("bailiwick")
 PATIENCE = 60.0
 """Seconds to wait for something to appear; it takes two, but tests share the machine."""
 
-# Ctrl-C reaches the command only if the terminal is the one that controls it, and ends it only if
-# it is not ignored, as a shell has what it starts in the background ignore it.
+# Ctrl-C reaches the command only if the terminal is the one that controls it.
 TAKE_OVER = (
-    "import fcntl, os, signal, sys, termios\n"
+    "import fcntl, os, sys, termios\n"
     "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
-    "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
     "os.execv(sys.argv[1], sys.argv[1:])\n"
 )
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
