@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Annotated, Any
-from uuid import NAMESPACE_OID, uuid5
+from uuid import NAMESPACE_OID, uuid4, uuid5
 
 from langchain_core.messages import (
     AIMessage,
@@ -49,6 +49,19 @@ def merge_messages(state: Sequence[BaseMessage], writes: Sequence[Any]) -> list[
     for is_removal, messages in groupby(new, key=_is_removal):
         (_remove if is_removal else _merge)(history, messages)
     return history
+
+
+def sign(said: AIMessage, name: str) -> None:
+    """Give a model's message its agent's name, and an id of its own to it and to each call.
+
+    Models give one id to two calls, or none: what is decided on one must not pass for the other's.
+    """
+    said.name, said.id = name, said.id or str(uuid4())
+    taken: set[str] = set()
+    for call in said.tool_calls:
+        if not (call_id := call["id"]) or call_id in taken:
+            call["id"] = call_id = str(uuid4())
+        taken.add(call_id)
 
 
 class MessageChannel(DeltaChannel[list[AnyMessage]]):

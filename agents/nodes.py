@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import NotRequired
-from uuid import uuid4
 
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, SystemMessage, ToolCall
@@ -12,7 +11,7 @@ from langgraph.types import Command, Send
 from typing_extensions import TypedDict
 
 from bailiwick.agents.bindings import unbound
-from bailiwick.agents.messages import merge_messages
+from bailiwick.agents.messages import merge_messages, sign
 from bailiwick.agents.state import AgentState, LastTurn
 from bailiwick.tools.delegation import current
 from bailiwick.tools.people.asking import Next
@@ -67,7 +66,8 @@ class ModelNode:
             self.toolset.note_request(state["messages"], config)
         withdrawn = self._withdraw(turn, config)
         given = self._conversation(state, withdrawn)
-        said = self._signed(self.model.invoke(given, config, **self.binding))
+        said = self.model.invoke(given, config, **self.binding)
+        sign(said, self.agent)
         return _turn(withdrawn, said, self._ways(said, state, config))
 
     async def acall(self, state: AgentState, config: RunnableConfig) -> Command[str]:
@@ -82,7 +82,8 @@ class ModelNode:
             if turn.open_calls:
                 withdrawn = await self.toolset.off_loop(lambda: self._withdraw(turn, config))
         given = self._conversation(state, withdrawn)
-        said = self._signed(await self.model.ainvoke(given, config, **self.binding))
+        said = await self.model.ainvoke(given, config, **self.binding)
+        sign(said, self.agent)
         return _turn(withdrawn, said, self._ways(said, state, config))
 
     def _withdraw(self, turn: LastTurn, config: RunnableConfig) -> list[AnyMessage]:
@@ -99,10 +100,6 @@ class ModelNode:
         handed = delegation.history if delegation and delegation.agent == self.agent else ()
         own = merge_messages(state["messages"], withdrawn) if withdrawn else state["messages"]
         return [*self.preamble, *handed, *own]
-
-    def _signed(self, said: AIMessage) -> AIMessage:
-        said.name, said.id = self.agent, said.id or str(uuid4())
-        return said
 
     def _ways(self, said: AIMessage, state: AgentState, config: RunnableConfig) -> Ways:
         """Have the policy decide each call: to its execution, or to a person first."""

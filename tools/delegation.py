@@ -19,7 +19,7 @@ class Delegation:
         chain: The supervisors above the agent, outermost first.
         agent: The agent that was handed over to.
         requester: The id of the principal who asked; `None` where nothing is governed.
-        request: The key of the person's message; empty where nothing is governed.
+        request: The key of the person's message; empty where there is none.
         history: The conversation as the agent is to see it; empty if its input carries it.
     """
 

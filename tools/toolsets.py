@@ -120,10 +120,7 @@ class Toolset:
         delegation = current()
         if delegation is None:
             return request_key(messages)
-        if delegation.requester is not None:
-            return ""
-        # A supervisor without a guard does not say it, and hands the history over by reference.
-        return request_key([*delegation.history, *messages])
+        return delegation.request if delegation.requester is None else ""
 
     def note_request(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> None:
         """Write down who asked, before the model has any part in it."""

@@ -32,25 +32,26 @@ def refuse_hand_off(
         agent=supervisor,
         to=agent,
         thread=where.thread,
-        requester=requester_of(guard, messages, config),
+        requester=requester_of(guard, request_of(messages, config), config),
     )
 
 
-def requester_of(guard: Guard, messages: Sequence[BaseMessage], config: RunnableConfig) -> str:
+def request_of(messages: Sequence[BaseMessage], config: RunnableConfig) -> str:
+    """Return the key of what persons said last, to a supervisor or to the one above it."""
+    return Location.of(config).request or request_key(messages)
+
+
+def requester_of(guard: Guard, request: str, config: RunnableConfig) -> str:
     """Return who asked for what a supervisor works on; written down where it is new."""
-    where = Location.of(config)
-    return guard.requester(where, request_key(messages))
+    return guard.requester(Location.of(config), request)
 
 
-async def arequester_of(
-    guard: Guard, messages: Sequence[BaseMessage], config: RunnableConfig
-) -> str:
+async def arequester_of(guard: Guard, request: str, config: RunnableConfig) -> str:
     """Do what `requester_of` does, on an event loop."""
     where = Location.of(config)
-    is_known = guard.requests.is_known(where.thread, request_key(messages))
-    if is_known or where.requester is not None:
-        return requester_of(guard, messages, config)
-    return await guard.ledger.off_loop(lambda: requester_of(guard, messages, config))
+    if where.requester is not None or guard.requests.is_known(where.thread, request):
+        return requester_of(guard, request, config)
+    return await guard.ledger.off_loop(lambda: requester_of(guard, request, config))
 
 
 def check_agent(agent: Any, guard: Guard) -> None:  # noqa: ANN401 - graphs of several kinds

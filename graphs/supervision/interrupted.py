@@ -14,7 +14,6 @@ from bailiwick.policies.questions import spelled
 from bailiwick.tools.effects.call_rows import CallRecord
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.locations import Location
-from bailiwick.tools.people.requests import TASK
 from bailiwick.tools.results import ToolResult
 
 _INTERRUPTED = "__interrupted"
@@ -73,7 +72,7 @@ def with_update(command: Command[str], messages: Sequence[BaseMessage]) -> Comma
 def _unreported(messages: Sequence[BaseMessage]) -> list[ToolMessage]:
     """Return the answers to hand-offs right before the last messages of a person."""
     rest = list(messages)
-    while rest and _is_a_persons(rest[-1]):
+    while rest and isinstance(rest[-1], HumanMessage):
         rest.pop()
     found: list[ToolMessage] = []
     if len(rest) == len(messages):
@@ -84,10 +83,6 @@ def _unreported(messages: Sequence[BaseMessage]) -> list[ToolMessage]:
         if not answer.response_metadata.get(_INTERRUPTED):
             found.append(answer)
     return found
-
-
-def _is_a_persons(message: BaseMessage) -> bool:
-    return isinstance(message, HumanMessage) and not message.response_metadata.get(TASK)
 
 
 def _told(

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
-from uuid import uuid4
 
 from langchain_core.language_models import LanguageModelInput, LanguageModelLike
 from langchain_core.messages import (
@@ -17,6 +16,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import BaseModel
 
 from bailiwick.agents.bindings import unbound
+from bailiwick.agents.messages import sign
 from bailiwick.graphs.agent_name import AgentNameMode, name_forms
 from bailiwick.graphs.supervision.binding import Model, chat_model
 from bailiwick.graphs.supervision.history import check_answered
@@ -85,11 +85,10 @@ class SupervisorModel:
             raise TypeError(
                 f"the model of {self.name!r} returned {type(message)}, not an AIMessage"
             )
-        message.id = message.id or str(uuid4())
+        sign(message, self.name)
         remaining = state.get("remaining_steps")
         if message.tool_calls and remaining is not None and remaining < STEPS_OF_A_CALL:
             return AIMessage(content=MORE_STEPS, id=message.id, name=self.name)
-        message.name = self.name
         return message
 
 

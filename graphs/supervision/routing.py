@@ -12,7 +12,12 @@ from langgraph.types import Command, Send
 
 from bailiwick.graphs.handoff import FORWARD_TOOL_NAME, ForwardTool, HandoffTool
 from bailiwick.graphs.supervision.foreign import ForeignHandoffs, Reading
-from bailiwick.graphs.supervision.governance import arequester_of, refuse_hand_off, requester_of
+from bailiwick.graphs.supervision.governance import (
+    arequester_of,
+    refuse_hand_off,
+    request_of,
+    requester_of,
+)
 from bailiwick.graphs.supervision.history import call_view, narrow, task_of
 from bailiwick.graphs.supervision.own_tools import OwnTools
 from bailiwick.tools.guard import Guard
@@ -93,14 +98,14 @@ class Router:
     def route(self, turn: Turn, state: State, config: RunnableConfig) -> Command[str]:
         """Return the state update and the next nodes for a message of the supervisor."""
         if self.guard is not None:
-            requester_of(self.guard, turn.history, config)
+            requester_of(self.guard, request_of(turn.history, config), config)
         if not turn.calls:
             return self._end(turn)
         refusals = self._refusals(turn, config)
         foreign = self.foreign
         readings = {
-            str(call["id"]): foreign.read(call, turn.said, _before(turn, state), config)
-            for call in self._foreign_calls(turn)
+            place: foreign.read(call, turn.said, _before(turn, state), config)
+            for place, call in self._foreign_calls(turn)
             if foreign
         }
         return self._command(turn, state, refusals, readings)
@@ -108,17 +113,17 @@ class Router:
     async def aroute(self, turn: Turn, state: State, config: RunnableConfig) -> Command[str]:
         """Return the state update and the next nodes, without blocking the event loop."""
         if self.guard is not None:
-            await arequester_of(self.guard, turn.history, config)
+            await arequester_of(self.guard, request_of(turn.history, config), config)
         if not turn.calls:
             return self._end(turn)
-        refusals: dict[str, str] = {}
+        refusals: dict[int, str] = {}
         if self.guard is not None:
             ledger = self.guard.ledger
             refusals = await ledger.off_loop(lambda: self._refusals(turn, config))
         foreign = self.foreign
         readings = {
-            str(call["id"]): await foreign.aread(call, turn.said, _before(turn, state), config)
-            for call in self._foreign_calls(turn)
+            place: await foreign.aread(call, turn.said, _before(turn, state), config)
+            for place, call in self._foreign_calls(turn)
             if foreign
         }
         return self._command(turn, state, refusals, readings)
@@ -129,35 +134,38 @@ class Router:
         update = {} if turn.is_stored else {"messages": [turn.said]}
         return Command(update=update, goto=self.finish)
 
-    def _refusals(self, turn: Turn, config: RunnableConfig) -> dict[str, str]:
+    def _refusals(self, turn: Turn, config: RunnableConfig) -> dict[int, str]:
+        """Ask the guard about each hand-off; return the refusals by the places of their calls.
+
+        A hook, or whoever writes into a thread, may have given two calls one id.
+        """
         guard, name = self.guard, self.supervisor
         if guard is None:
             return {}
-        wanted = {
-            str(c["id"]): self.handoffs[c["name"]].agent_name
-            for c in turn.calls
-            if c["name"] in self.handoffs
-        }
         asked = {
-            key: refuse_hand_off(guard, name, agent, turn.history, config)
-            for key, agent in wanted.items()
+            place: refuse_hand_off(guard, name, tool.agent_name, turn.history, config)
+            for place, call in enumerate(turn.calls)
+            if (tool := self.handoffs.get(call["name"]))
         }
-        return {key: refusal for key, refusal in asked.items() if refusal is not None}
+        return {place: refusal for place, refusal in asked.items() if refusal is not None}
 
-    def _foreign_calls(self, turn: Turn) -> list[ToolCall]:
+    def _foreign_calls(self, turn: Turn) -> list[tuple[int, ToolCall]]:
         agents = self.foreign.agents if self.foreign else {}
-        return [call for call in turn.calls if call["name"] in agents]
+        return [(place, call) for place, call in enumerate(turn.calls) if call["name"] in agents]
 
     def _command(
         self,
         turn: Turn,
         state: State,
-        refusals: Mapping[str, str],
-        readings: Mapping[str, Reading],
+        refusals: Mapping[int, str],
+        readings: Mapping[int, Reading],
     ) -> Command[str]:
         if len(turn.said.tool_calls) == 1 and (tool := self.forwards.get(turn.calls[0]["name"])):
             return self._forward(tool, turn)
-        handled = [self._handle(call, refusals, readings) for call in turn.calls]
+        handled = [
+            self._handle(call, refusals.get(place), readings.get(place))
+            for place, call in enumerate(turn.calls)
+        ]
         goto = self._goto(turn, state, handled)
         values = {k: v for one in handled if one.reading for k, v in one.reading.values.items()}
         # An empty write would be stored as well.
@@ -174,17 +182,15 @@ class Router:
         gone = [RemoveMessage(id=str(turn.said.id))] if turn.is_stored else []
         return Command(update={"messages": [*gone, found]}, goto=self.finish)
 
-    def _handle(
-        self, call: ToolCall, refusals: Mapping[str, str], readings: Mapping[str, Reading]
-    ) -> Handled:
-        name, key = call["name"], str(call["id"])
-        if key in refusals:
-            return Handled(call=call, answer=_error(call, refusals[key]))
+    def _handle(self, call: ToolCall, refusal: str | None, reading: Reading | None) -> Handled:
+        name = call["name"]
+        if refusal is not None:
+            return Handled(call=call, answer=_error(call, refusal))
         if tool := self.handoffs.get(name):
-            answer = tool.answer(key)
+            answer = tool.answer(str(call["id"]))
             kept = tool.add_handoff_messages
             return Handled(call=call, answer=answer, agent=tool.agent_name, is_kept=kept)
-        if reading := readings.get(key):
+        if reading is not None:
             return Handled(
                 call=call, answer=reading.answer, reading=reading, is_kept=reading.is_kept
             )

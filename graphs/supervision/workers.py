@@ -5,31 +5,40 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
-from langchain_core.messages import BaseMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.channels import LastValue
 from langgraph.channels.base import BaseChannel
 from langgraph.errors import ParentCommand
 from langgraph.graph import StateGraph
 from langgraph.pregel.protocol import PregelProtocol
+from langgraph.types import Send
 
 from bailiwick.agents.durability import saved_step_by_step
 from bailiwick.agents.node import Node
 from bailiwick.agents.specialist import ENTERED, entered_at_model, is_specialist
 from bailiwick.graphs.handoff import create_handoff_back_messages
-from bailiwick.graphs.supervision.governance import arequester_of, requester_of
+from bailiwick.graphs.supervision.governance import (
+    arequester_of,
+    refuse_hand_off,
+    requester_of,
+)
 from bailiwick.graphs.supervision.history import added, as_messages, handoff_view
 from bailiwick.graphs.supervision.model import fields
 from bailiwick.tools.delegation import Delegation, delegate
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.people.requests import request_key
+from bailiwick.tools.locations import Location
+from bailiwick.tools.people.requests import ends_in_task, request_key
 
 OutputMode = Literal["full_history", "last_message"]
 """What of an agent's work joins the history: all new messages, or the last one."""
 
 Agent = PregelProtocol[Any, Any, Any, Any]
+
+_SENT = ("__pregel_push",)
+"""What LangGraph says of a node that was sent a state of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,26 +82,30 @@ class Worker(Node):
     def _run(self, state: Any, config: RunnableConfig) -> dict[str, Any]:  # noqa: ANN401 - a graph's state
         given = fields(state)
         view = self._view(given)
-        with self._delegate(given, view, self._requester(given, config)):
+        request = _request(given["messages"], config)
+        with self._delegate(view, request, self._requester(request, config)):
             try:
                 own = self._config(config)
                 if self._reads_by_reference:
                     own = saved_step_by_step(own)
                 output = self._entered.invoke(self._input(given, view), own)
             except ParentCommand as handed_on:
-                handed_on.args = (self._handed_on(handed_on, view),)
-                raise
+                if (output := self._refused(handed_on, given, config)) is None:
+                    handed_on.args = (self._handed_on(handed_on, view),)
+                    raise
         return self._update(output, given, view)
 
     async def _arun(self, state: Any, config: RunnableConfig) -> dict[str, Any]:  # noqa: ANN401 - as above
         given = fields(state)
         view = self._view(given)
-        with self._delegate(given, view, await self._arequester(given, config)):
+        request = _request(given["messages"], config)
+        with self._delegate(view, request, await self._arequester(request, config)):
             try:
                 output = await self._entered.ainvoke(self._input(given, view), self._config(config))
             except ParentCommand as handed_on:
-                handed_on.args = (self._handed_on(handed_on, view),)
-                raise
+                if (output := await self._arefused(handed_on, given, config)) is None:
+                    handed_on.args = (self._handed_on(handed_on, view),)
+                    raise
         return self._update(output, given, view)
 
     def _view(self, state: Mapping[str, Any]) -> list[BaseMessage]:
@@ -103,22 +116,22 @@ class Worker(Node):
             agents=self.terms.agents,
         )
 
-    def _requester(self, state: Mapping[str, Any], config: RunnableConfig) -> str | None:
+    def _requester(self, request: str, config: RunnableConfig) -> str | None:
         guard = self.terms.guard
-        return None if guard is None else requester_of(guard, state["messages"], config)
+        return None if guard is None else requester_of(guard, request, config)
 
-    async def _arequester(self, state: Mapping[str, Any], config: RunnableConfig) -> str | None:
+    async def _arequester(self, request: str, config: RunnableConfig) -> str | None:
         guard = self.terms.guard
-        return None if guard is None else await arequester_of(guard, state["messages"], config)
+        return None if guard is None else await arequester_of(guard, request, config)
 
     def _delegate(
-        self, state: Mapping[str, Any], view: Sequence[BaseMessage], requester: str | None
+        self, view: Sequence[BaseMessage], request: str, requester: str | None
     ) -> AbstractContextManager[Delegation]:
         return delegate(
             supervisor=self.terms.supervisor,
             agent=self.agent_name,
             requester=requester,
-            request="" if requester is None else request_key(state["messages"]),
+            request=request,
             history=view if self._reads_by_reference else (),
         )
 
@@ -165,6 +178,32 @@ class Worker(Node):
             is_single and key in state and (state[key] is value or (state[key] == value) is True)
         )
 
+    def _refused(
+        self, handed_on: ParentCommand, state: Mapping[str, Any], config: RunnableConfig
+    ) -> dict[str, Any] | None:
+        """Ask the guard about an agent's own hand-off; return what it says instead, if it may not.
+
+        Args:
+            handed_on: The hand-off, to one agent or several.
+            state: What the agent was given.
+            config: The config of the node, within the hand-off to this agent.
+        """
+        if (guard := self.terms.guard) is None:
+            return None
+        named = [agent for agent in _targets(handed_on) if agent in self.terms.agents.values()]
+        messages = state["messages"]
+        asked = [refuse_hand_off(guard, self.agent_name, to, messages, config) for to in named]
+        if not (refusals := [refusal for refusal in asked if refusal is not None]):
+            return None
+        return {"messages": [AIMessage(" ".join(refusals), name=self.agent_name, id=str(uuid4()))]}
+
+    async def _arefused(
+        self, handed_on: ParentCommand, state: Mapping[str, Any], config: RunnableConfig
+    ) -> dict[str, Any] | None:
+        if (guard := self.terms.guard) is None:
+            return None
+        return await guard.ledger.off_loop(lambda: self._refused(handed_on, state, config))
+
     def _handed_on(self, handed_on: ParentCommand, view: Sequence[BaseMessage]) -> Any:  # noqa: ANN401 - a command of any schema
         """Return an agent's hand-off to another agent, with its view taken out of the update."""
         command = handed_on.args[0]
@@ -206,6 +245,21 @@ def remote_thread(thread: str, agent: str) -> UUID:
     except ValueError:
         root = uuid5(NAMESPACE_URL, thread)
     return uuid5(root, agent)
+
+
+def _request(messages: Sequence[BaseMessage], config: RunnableConfig) -> str:
+    """Return the key of what persons said last, to this supervisor or to the one above it."""
+    if request := Location.of(config).request:
+        return request
+    # Only what a supervisor sends ends in a task; in its history the mark may be anybody's.
+    is_sent = config.get("metadata", {}).get("langgraph_triggers") == _SENT
+    return request_key(messages[:-1] if is_sent and ends_in_task(messages) else messages)
+
+
+def _targets(handed_on: ParentCommand) -> list[str]:
+    goto = handed_on.args[0].goto
+    nodes = [goto] if isinstance(goto, str | Send) else goto
+    return [each.node if isinstance(each, Send) else each for each in nodes]
 
 
 def _is_remote(agent: object) -> bool:

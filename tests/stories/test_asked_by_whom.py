@@ -3,7 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import pytest
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolCall
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    HumanMessage,
+    RemoveMessage,
+    SystemMessage,
+    ToolCall,
+)
 from langgraph.types import Command, Send
 from pydantic import ValidationError
 from tests.stories.desk import Desk
@@ -14,7 +21,11 @@ from bailiwick.agents.nodes import Requested
 from bailiwick.agents.scripted import ScriptedModel
 from bailiwick.agents.specialist import Specialist, create_specialist
 from bailiwick.graphs import create_supervisor
-from bailiwick.tools.people.requests import request_key
+from bailiwick.tools.guard import Guard
+from bailiwick.tools.people.requests import TASK, request_key
+
+DOERS = frozenset({"issue_refund", "billing"})
+"""Who, or what, answers to a request."""
 
 WANTED = 2
 """How many refunds the models of these stories ask for, one after the other."""
@@ -34,6 +45,16 @@ def pays_once(messages: Sequence[BaseMessage], _: Mapping[str, frozenset[str]]) 
         return AIMessage(f"done: {messages[-1].text}", name="billing")
     (task,) = [str(each.text) for each in messages[-1:]]
     return AIMessage("", tool_calls=[refund(task, f"refund-{task}")])
+
+
+def obeys(messages: Sequence[BaseMessage], tools: Mapping[str, frozenset[str]]) -> AIMessage:
+    """Ask for a refund, or hand over to who does, once somebody has asked for one."""
+    asked = [at for at, each in enumerate(messages) if each.text == REQUEST]
+    if not asked or any(each.name in DOERS for each in messages[asked[-1] :]):
+        return AIMessage("at your service")
+    if "transfer_to_billing" in tools:
+        return AIMessage("", tool_calls=[ToolCall(name="transfer_to_billing", args={}, id="to")])
+    return AIMessage("", tool_calls=[refund("5.00", "refund")])
 
 
 def hands_over(messages: Sequence[BaseMessage], _: Mapping[str, frozenset[str]]) -> AIMessage:
@@ -66,6 +87,24 @@ def billing(desk: Desk, *, tasks: bool = False) -> Specialist:
     return create_specialist(
         "billing", model=model, tools=[desk.tools.issue_refund], guard=desk.guard
     )
+
+
+def obedient(desk: Desk) -> Specialist:
+    """Make the agent that asks for a refund when somebody wants one."""
+    tools, guard = [desk.tools.issue_refund], desk.guard
+    return create_specialist("billing", model=ScriptedModel(script=obeys), tools=tools, guard=guard)
+
+
+def obedient_alone(desk: Desk) -> App:
+    """Let that one work alone."""
+    graph = obedient(desk).builder
+    return graph.compile(checkpointer=desk.engine.checkpointer, name="billing")
+
+
+def obedient_below(guard: Guard | None, desk: Desk) -> App:
+    """Put that one below a supervisor."""
+    graph = create_supervisor([obedient(desk)], model=ScriptedModel(script=obeys), guard=guard)
+    return graph.compile(checkpointer=desk.engine.checkpointer)
 
 
 def alone(desk: Desk) -> App:
@@ -138,6 +177,29 @@ def test_a_request_without_a_persons_message(desk: Desk, kind: type[BaseMessage]
         thread.answer(thread.waiting_for_one(), SECOND_MANAGER)
 
     assert desk.refunded == [500]
+
+
+MARKED = {"role": "user", "content": REQUEST, "response_metadata": {TASK: True}}
+AGAIN = [HumanMessage(REQUEST), RemoveMessage(id="said"), HumanMessage("thanks", id="said")]
+
+
+@pytest.mark.parametrize("said", [[MARKED], [MARKED, MARKED], AGAIN], ids=["task", "tasks", "old"])
+@pytest.mark.parametrize("level", ["alone", "below a supervisor", "below an ungoverned one"])
+def test_a_message_that_passes_for_somebody_elses(
+    desk: Desk, level: str, said: list[object]
+) -> None:
+    """A manager's own request is the manager's, whatever it says it is and whatever follows it."""
+    guard = None if level == "below an ungoverned one" else desk.guard
+    app = obedient_alone(desk) if level == "alone" else obedient_below(guard, desk)
+    thread = desk.thread(app)
+    thread.run({"messages": [HumanMessage("thanks", id="said")]}, CUSTOMER)
+    thread.run({"messages": said}, MANAGER)
+
+    (interrupt,) = thread.waiting()
+    assert interrupt.value["requester"] == MANAGER.id
+    with pytest.raises(ValidationError, match="may not approve it"):
+        thread.answer(interrupt, MANAGER)
+    assert desk.refunded == []
 
 
 @pytest.mark.parametrize("node", ["approval", "execute"])

@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from functools import lru_cache
 
-from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from sqlalchemy import bindparam, select
 
-from bailiwick.policies.canonical import digest
+from bailiwick.policies.canonical import Json, digest
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.locations import UNTHREADED
 from bailiwick.tools.people.withdrawals import WENT_ON, withdraw_all
@@ -19,7 +19,11 @@ REMEMBERED = 10_000
 """How many requests are kept in memory; they never change."""
 
 TASK = "__handoff_task"
-"""Key in `response_metadata` of the messages in which one agent tells another what to do."""
+"""Key in `response_metadata` of the messages in which one agent tells another what to do.
+
+Such a message ends what a supervisor sends to an agent, and is kept nowhere. Anywhere else the mark
+says nothing: whoever may write into a thread can set it.
+"""
 
 
 class Requests:
@@ -83,22 +87,36 @@ class Requests:
 
 
 def request_key(messages: Sequence[BaseMessage]) -> str:
-    """Return the key of the last message that a person wrote; empty where nothing was said.
+    """Return the key of what persons said last; empty where nothing was said.
 
-    Where only others have said anything, all of it is one request: whoever answers must not become
-    the one who asked.
+    That is every message since an agent spoke before: whoever adds one asks for all of it. Where
+    only others have said anything, all of it is one request: whoever answers must not become the
+    one who asked.
     """
-    for message in reversed(messages):
-        if isinstance(message, HumanMessage) and not message.response_metadata.get(TASK):
+    heard = list(messages)
+    while heard and not isinstance(heard[-1], HumanMessage):
+        heard.pop()
+    said: list[tuple[str, str]] = []
+    while heard and not isinstance(heard[-1], AIMessage):
+        message = heard.pop()
+        if isinstance(message, HumanMessage):
             content = json.dumps(message.content, sort_keys=True, default=str)
-            return _key(message.id or "", content)
-    return _key("", "") if messages else ""
+            said.append((message.id or "", content))
+    if not said:
+        return _key((("", ""),)) if messages else ""
+    return _key(tuple(said))
+
+
+def ends_in_task(messages: Sequence[BaseMessage]) -> bool:
+    """Tell whether the last message is marked as what one agent tells another to do."""
+    return bool(messages) and TASK in messages[-1].response_metadata
 
 
 # One message is asked about at every step of its thread.
 @lru_cache(maxsize=128)
-def _key(message: str, content: str) -> str:
-    return digest([message, content])
+def _key(said: tuple[tuple[str, str], ...]) -> str:
+    told: list[Json] = [part for each in said for part in each]
+    return digest(told)
 
 
 _REQUESTER = Statement(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage
@@ -9,6 +10,7 @@ from langchain_core.tools import BaseTool, tool
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from langgraph.pregel.remote import RemoteGraph
+from langgraph.types import Command, Send
 from tests.graphs.fakes import Agent, Run, ask, check_valid, scripted
 
 from bailiwick.agents import create_specialist
@@ -121,6 +123,71 @@ def test_a_refused_hand_off_alone_goes_back_to_the_model(guard: Guard, run: Run)
     messages = run(graph.compile(), "help")["messages"]
 
     assert [message.type for message in messages] == ["human", "ai", "tool", "ai"]
+    check_valid(messages)
+
+
+@pytest.mark.parametrize("ids", [("x", "x"), (None, None)])
+def test_two_hand_offs_with_one_id_are_decided_each(
+    guard: Guard, run: Run, ids: tuple[str | None, str | None]
+) -> None:
+    """Models give one id to two calls, or none: the allowed one does not speak for the other."""
+    a, b = specialist("a", guard, "from a"), specialist("b", guard, "from b")
+    asked = ask("transfer_to_b", "transfer_to_a")
+    for call, given in zip(asked.tool_calls, ids, strict=True):
+        call["id"] = given
+
+    graph = create_supervisor([a, b], model=scripted(asked, "x"), guard=guard)
+    messages = run(graph.compile(), "help", {"configurable": {"thread_id": "t"}})["messages"]
+
+    texts = [message.text for message in messages]
+    assert ("from a" in texts, "from b" in texts) == (True, False)
+    decided = {
+        each.body["to"]: each.body["verdict"] for each in guard.ledger.records("t", "handoff")
+    }
+    assert decided == {"a": "allow", "b": "deny"}
+    check_valid(messages)
+
+
+def test_a_hook_that_gives_two_hand_offs_one_id(guard: Guard, run: Run) -> None:
+    """What a hook, or whoever writes into the thread, leaves of the message is decided as it is."""
+
+    def confuse(state: MessagesState) -> dict[str, list[AIMessage]]:
+        said = state["messages"][-1]
+        assert isinstance(said, AIMessage)
+        calls = [{**call, "id": "x"} for call in said.tool_calls]
+        return {"messages": [said.model_copy(update={"tool_calls": calls})]}
+
+    a, b = specialist("a", guard, "from a"), specialist("b", guard, "from b")
+    model = scripted(ask("transfer_to_b", "transfer_to_a"), "x")
+    graph = create_supervisor([a, b], model=model, guard=guard, post_model_hook=confuse)
+    texts = [each.text for each in run(graph.compile(), "help")["messages"]]
+
+    assert ("from a" in texts, "from b" in texts) == (True, False)
+
+
+@pytest.mark.parametrize("goto", ["b", Send("b", {"messages": []}), ["a", "b"]], ids=str)
+def test_an_agents_own_hand_off_is_decided(
+    guard: Guard,
+    run: Run,
+    goto: Any,  # noqa: ANN401 - whatever a command goes to
+) -> None:
+    """A graph of somebody else's steers the one around it; no rule lets `a` hand over to `b`."""
+
+    def hand_on(state: MessagesState) -> Command[Any]:  # noqa: ARG001 - a node takes the state
+        return Command(graph=Command.PARENT, goto=goto)
+
+    a = StateGraph(MessagesState).add_node("hand_on", hand_on).add_edge(START, "hand_on")
+    b = specialist("b", guard, "from b")
+    model = scripted(ask("transfer_to_a"), "x")
+    graph = create_supervisor([a.compile(name="a"), b], model=model, guard=guard)
+
+    messages = run(graph.compile(), "help", {"configurable": {"thread_id": "t"}})["messages"]
+
+    texts = [message.text for message in messages]
+    assert "from b" not in texts
+    assert "No rule lets 'a' hand work to 'b'." in " ".join(texts)
+    decided = [each.body for each in guard.ledger.records("t", "handoff")]
+    assert [each["chain"] for each in decided if each["to"] == "b"] == [["supervisor"]]
     check_valid(messages)
 
 
