@@ -4,6 +4,7 @@ import hashlib
 import unicodedata
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from copy import deepcopy
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
@@ -82,6 +83,19 @@ def plain_record(record: Mapping[Any, object]) -> dict[str, Json]:
     if len(fields) != len(record):
         raise ValueError("two keys of one mapping differ only in type or Unicode form: rename one")
     return fields
+
+
+def composed(value: Any) -> Any:  # noqa: ANN401 - JSON values, of the same types
+    """Return a copy of JSON values whose text is in Unicode's form NFC, as `plain` writes it."""
+    match value:
+        case str():
+            return unicodedata.normalize("NFC", value)
+        case Mapping():
+            return {composed(name): composed(item) for name, item in value.items()}
+        case list():
+            return [composed(item) for item in value]
+        case _:
+            return deepcopy(value)
 
 
 def canonical(value: Json) -> bytes:

@@ -1,11 +1,14 @@
 """Owns an attempt at a call: what its tool returned or raised, and the result to be seen of it."""
 
 import json
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn
 
 from langchain_core.messages import ToolMessage
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.tools import ToolException
 from langgraph.errors import GraphBubbleUp
 from langgraph.types import Command
@@ -19,7 +22,12 @@ _BROKEN_OFF = (
     "{} was started and broke off ({}): its outcome is not known, so it is not run again. Do not "
     "ask for it a second time; a person has to find out what became of it."
 )
-_NO_INTERRUPT = "a tool that holds a credential cannot interrupt: its run ends with its lease"
+_NO_INTERRUPT = (
+    "it cannot interrupt: what asks is run again from its beginning, which only a read may be that "
+    "nobody approved and that holds no credential"
+)
+_SCRATCHPAD = "__pregel_scratchpad"
+"""Where LangGraph keeps a task's interrupts, and the answers to them, in its config."""
 
 _NO_COMMAND = "a scoped tool returns content, it does not steer the graph with a Command"
 
@@ -38,7 +46,8 @@ class Attempt:
     def of(cls, run: Callable[[], Any], *, may_interrupt: bool) -> "Attempt":
         """Run a tool; LangGraph's own signals, such as an interrupt, pass through if they may."""
         try:
-            return cls(run())
+            with nullcontext() if may_interrupt else _without_interrupts():
+                return cls(run())
         except GraphBubbleUp:
             if may_interrupt:
                 raise
@@ -50,7 +59,8 @@ class Attempt:
     async def aof(cls, run: Callable[[], Awaitable[Any]], *, may_interrupt: bool) -> "Attempt":
         """Do what `of` does, on an event loop."""
         try:
-            return cls(await run())
+            with nullcontext() if may_interrupt else _without_interrupts():
+                return cls(await run())
         except GraphBubbleUp:
             if may_interrupt:
                 raise
@@ -85,6 +95,8 @@ class Attempt:
         match self.value:
             case Command():
                 return _broken(tool, _NO_COMMAND, changes=changes)
+            case Coroutine() | Generator() | AsyncGenerator():
+                return _broken(tool, _not_run(self.value), changes=changes)
             case ToolMessage(content=content, artifact=artifact, status=status):
                 return ToolResult(
                     content=_content(content, redactor),
@@ -93,6 +105,38 @@ class Attempt:
                 )
             case value:
                 return ToolResult(content=_content(value, redactor), outcome="succeeded")
+
+
+def _not_run(value: object) -> str:
+    if isinstance(value, Coroutine | Generator):
+        value.close()
+    kind = type(value).__name__
+    return f"it returned a {kind}, of which nothing has run: declare the function itself"
+
+
+@contextmanager
+def _without_interrupts() -> Generator[None]:
+    """Have `interrupt` refuse: it would give a tool the answer to the question about its call."""
+    config = var_child_runnable_config.get()
+    configurable = config.get("configurable", {}) if config else {}
+    if config is None or (scratchpad := configurable.get(_SCRATCHPAD)) is None:
+        yield
+        return
+    shut = replace(scratchpad, interrupt_counter=_refuse, get_null_resume=_no_answer)
+    inner: RunnableConfig = {**config, "configurable": {**configurable, _SCRATCHPAD: shut}}
+    token = var_child_runnable_config.set(inner)
+    try:
+        yield
+    finally:
+        var_child_runnable_config.reset(token)
+
+
+def _refuse() -> NoReturn:
+    raise ScopeError(_NO_INTERRUPT)
+
+
+def _no_answer(_consume: bool = False) -> None:  # noqa: FBT001, FBT002 - LangGraph's signature
+    return None
 
 
 def _broken(tool: str, text: Content, *, changes: bool) -> ToolResult:

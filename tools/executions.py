@@ -59,6 +59,8 @@ class Execution:
         self._call = call
         self._tool = tool
         self._branch = branch
+        # The host may put other rules in its place while a tool runs.
+        self._policy = guard.policy
         self._lease: Lease | None = None
         self._proposal: Proposal | None = None
         self._key = ""
@@ -90,7 +92,7 @@ class Execution:
             with self._surroundings, self._on_its_behalf, self._beginning.awaited():
                 return Attempt.of(
                     lambda: self._tool.call(self._call.args, self._credential, self._key),
-                    may_interrupt=not self.holds_lease,
+                    may_interrupt=self._may_interrupt,
                 )
         except BaseException as error:  # noqa: BLE001 - raised again below
             stop = self._stopped(error)
@@ -102,7 +104,7 @@ class Execution:
             with self._surroundings, self._on_its_behalf, self._beginning.awaited():
                 return await Attempt.aof(
                     lambda: self._tool.acall(self._call.args, self._credential, self._key),
-                    may_interrupt=not self.holds_lease,
+                    may_interrupt=self._may_interrupt,
                 )
         except BaseException as error:  # noqa: BLE001 - raised again below
             stop = self._stopped(error)
@@ -148,6 +150,12 @@ class Execution:
         return self._lease is not None
 
     @property
+    def _may_interrupt(self) -> bool:
+        # Who asks is run again: what changes something must not be, a credential does not last so
+        # long, and LangGraph would take the answer to the approval for the answer to the tool.
+        return not (self._changes or self.holds_lease or self._approvers)
+
+    @property
     def _surroundings(self) -> AbstractContextManager[None]:
         return hushed(self._redactor) if self.holds_lease else nullcontext()
 
@@ -171,7 +179,7 @@ class Execution:
 
     def _permit(self) -> Intent | ToolResult | None:
         # One transaction: either all of it stands before the tool runs, or the tool does not run.
-        guard, version = self._guard, self._guard.policy.version
+        guard, version = self._guard, self._policy.version
         with guard.ledger.transaction(flushes=self._changes) as connection:
             # Of two workers with the same call, the second finds what the first has written.
             guard.ledger.lock(connection, self._call.thread)
@@ -218,7 +226,7 @@ class Execution:
 
     def _decide(self, connection: Connection) -> Decision:
         guard = self._guard
-        decision = guard.policy.decide(self._call)
+        decision = self._policy.decide(self._call)
         if self._proposal and (reason := self._proposal.refusal(decision)):
             return deny(reason, decision.policy_version)
         if decision.verdict != "review":
@@ -231,7 +239,7 @@ class Execution:
         # Whoever resumes the thread is not the one who asked.
         self._call = replace(self._call, requester=approval.request.requester)
         self._approvers = tuple(grant.principal for grant in approval.grants)
-        decision, request = guard.policy.decide(self._call, approval.roles), approval.request
+        decision, request = self._policy.decide(self._call, approval.roles), approval.request
         if decision.verdict == "allow" and not guard.approvals.consume(connection, request):
             return deny(_USED, decision.policy_version)
         return decision
@@ -250,7 +258,7 @@ class Execution:
             return None
         if leases is None:
             return self._without_credential("the guard has no vault: give it one")
-        version = self._guard.policy.version
+        version = self._policy.version
         try:
             self._lease = leases.take(
                 self._call, scope, approvers=self._approvers, policy_version=version
@@ -274,7 +282,7 @@ class Execution:
         return self._tool.effect != "read"
 
     def _record(self, result: ToolResult, *entries: Entry) -> None:
-        guard, call, version = self._guard, self._call, self._guard.policy.version
+        guard, call, version = self._guard, self._call, self._policy.version
         with guard.ledger.transaction(flushes=self._changes) as connection:
             is_late = self._changes and not guard.calls.end(
                 connection, call.digest(version), result.state, result.dumps()

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from langchain_core.runnables import RunnableConfig
 from pydantic import ValidationError
 
 from bailiwick.policies.calls import ToolCall, ToolUse
-from bailiwick.policies.canonical import canonical, plain_record
+from bailiwick.policies.canonical import canonical, composed, plain_record
 from bailiwick.policies.errors import ScopeError
 from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.delegation import current
@@ -222,10 +221,13 @@ def _unknown(name: str) -> ToolUse:
 
 
 def _frozen(args: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
-    """Return a copy, which nobody can change after it was decided, or why there is none."""
+    """Return a copy, which nobody can change after it was decided, or why there is none.
+
+    Its text is in the form in which it is shown and decided on.
+    """
     try:
         _ = canonical(plain_record(args))
-        return deepcopy(args), ""
+        return composed(args), ""
     except (TypeError, ValueError, RecursionError):
         return {}, _UNREADABLE
 

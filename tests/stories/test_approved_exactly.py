@@ -2,16 +2,22 @@
 
 import time
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from langgraph.types import interrupt
 from pydantic import ValidationError
 from tests.stories.desk import Desk
 from tests.stories.edits import edited
-from tests.stories.people import MANAGER, SECOND_MANAGER
+from tests.stories.people import MANAGER, REFUND, SECOND_MANAGER
 from tests.stories.races import approve
 from tests.stories.rules import GATE, changed_policy
+from tests.stories.scripts import asks
+
+from bailiwick.policies.calls import Effect
+from bailiwick.tools import scoped_tool
 
 
 def test_a_rejected_refund(desk: Desk) -> None:
@@ -137,3 +143,28 @@ def test_an_approval_used_a_second_too_late(desk: Desk, tmp_path: Path) -> None:
     thread.run(None, MANAGER)
 
     assert desk.refunded == []
+
+
+@pytest.mark.parametrize("effect", ["read", "write", "destructive"])
+@pytest.mark.parametrize("on_the_record", [True, False], ids=["on the record", "interrupt"])
+def test_a_tool_that_asks_a_question_of_its_own(
+    desk: Desk, effect: Effect, *, on_the_record: bool
+) -> None:
+    """The answer to the approval is none to the tool, which would take it for one."""
+    done: list[object] = []
+
+    @scoped_tool(effect=effect)
+    def issue_refund(order_id: str, amount: Decimal) -> str:
+        """Refund."""
+        done.append(interrupt(f"really {amount} on {order_id}?"))
+        return "refunded"
+
+    thread = desk.thread(desk.specialist(asks(REFUND), issue_refund))
+    question = thread.ask()
+    if on_the_record:
+        approve(desk, question)
+    thread.answer(question)
+
+    assert done == []
+    assert "it cannot interrupt" in thread.said()
+    assert thread.is_done()

@@ -1,6 +1,7 @@
 """Tools that raised, or returned what is none: what a model reads of it, and what it does not."""
 
 import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 from langchain_core.tools import ToolException
@@ -13,12 +14,35 @@ from bailiwick.tools.attempts import Attempt
 from bailiwick.tools.results import ToolResult
 
 
+def iter_of() -> Iterator[int]:
+    """Give one number."""
+    yield 1
+
+
+async def aiter_of() -> AsyncIterator[int]:
+    """Give one number, on an event loop."""
+    yield 1
+
+
 def test_a_command_is_refused() -> None:
     """A tool must not steer the graph past the nodes that ask."""
     result = seen(Command(goto="execute", update={"messages": []}))
 
     assert result.outcome == "failed"
     assert "does not steer the graph" in str(result.content)
+
+
+async def never() -> None:
+    """Do nothing, if anybody waits for it."""
+
+
+@pytest.mark.parametrize("hidden", [never, iter_of, aiter_of])
+def test_what_has_only_been_made_has_not_run(hidden: Callable[[], object]) -> None:
+    """A decorator hides that a function is asynchronous; it must not pass for a success."""
+    result = Attempt(hidden()).redacted("pay", NOTHING, changes=True)
+
+    assert result.outcome == "unknown"
+    assert "of which nothing has run" in str(result.content)
 
 
 def test_an_error_of_what_changes_something_leaves_its_outcome_unknown() -> None:

@@ -270,3 +270,11 @@ def test_a_call_that_ran_before_the_conversation_went_on_is_told_as_it_ended(
 
     assert toolset.withdraw(prepared) == result
     assert ran == [("x", Decimal(1))]
+
+
+def test_text_runs_in_the_form_in_which_it_is_shown(toolset: Toolset) -> None:
+    """People and rules see Unicode's form NFC; a tool must not get what only looks the same."""
+    spelled = {"to": "caf\u0065\u0301 \u212a", "amount": 1}
+    prepared = toolset.prepare(request("pay", spelled), CONFIG, "message-1")
+
+    assert prepared.call.args["to"] == "caf\u00e9 K"

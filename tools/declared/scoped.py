@@ -15,6 +15,7 @@ from bailiwick.policies.errors import ScopeError
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.beginnings import begins
 from bailiwick.tools.declared import tool_fields
+from bailiwick.tools.declared.argument_reading import own_args, read_args
 from bailiwick.tools.declared.compensations import Compensation, Inverse
 from bailiwick.tools.declared.findings import Finding, Reconcile, Reconciler
 from bailiwick.tools.declared.signatures import IDEMPOTENCY_KEY
@@ -96,15 +97,18 @@ class ScopedTool(BaseTool):
     def validate_args(self, args: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments as the function will get them: checked, converted, complete.
 
+        They are read again wherever a call goes on, so they must come out the same each time.
+
         Raises:
-            ValueError: If they do not fit the tool's schema; pydantic's own error is one.
+            ValueError: If they do not fit the tool's schema, pydantic's own error is one; or if
+                they come out otherwise when they are read again.
+            TypeError: If one has no canonical form.
         """
         schema = self.args_schema
         if not (isinstance(schema, type) and issubclass(schema, BaseModel)):
             self.args_check.check(args)
             return dict(args)
-        checked = schema.model_validate(args)
-        return {name: getattr(checked, name) for name in schema.model_fields}
+        return read_args(schema, args, is_wrapped=isinstance(self.function, BaseTool))
 
     @property
     def may_run_twice(self) -> bool:
@@ -148,14 +152,14 @@ class ScopedTool(BaseTool):
         begins()
         if isinstance(self.function, BaseTool):
             return self.function.invoke(self._inner_call(args), _UNTRACED)
-        return self.function(**args, **self._injected(credential, key))
+        return self.function(**own_args(args), **self._injected(credential, key))
 
     async def _acall(self, args: Mapping[str, Any], credential: Credential | None, key: str) -> Any:  # noqa: ANN401 - as above
         begins()
         if isinstance(self.function, BaseTool):
             return await self.function.ainvoke(self._inner_call(args), _UNTRACED)
         return await cast(
-            "Awaitable[Any]", self.function(**args, **self._injected(credential, key))
+            "Awaitable[Any]", self.function(**own_args(args), **self._injected(credential, key))
         )
 
     def _injected(self, credential: Credential | None, key: str) -> dict[str, Any]:
@@ -165,7 +169,7 @@ class ScopedTool(BaseTool):
         return given
 
     def _inner_call(self, args: Mapping[str, Any]) -> dict[str, Any]:
-        return {"type": "tool_call", "name": self.name, "args": dict(args), "id": self.name}
+        return {"type": "tool_call", "name": self.name, "args": own_args(args), "id": self.name}
 
     def _run(self, *_: object, **__: object) -> NoReturn:
         self._refuse()

@@ -134,10 +134,29 @@ def arguments_of_tool(tool: BaseTool) -> type[BaseModel] | dict[str, Any]:
     given = tool.get_input_schema()
     if not (issubclass(shown, BaseModel) and issubclass(given, BaseModel)):
         raise ScopeError(f"{tool.name!r} describes its arguments by pydantic 1: use pydantic 2")
-    for name in given.model_fields.keys() - shown.model_fields.keys():
+    hidden = given.model_fields.keys() - shown.model_fields.keys()
+    for name in hidden:
         if _must_be_injected(given.model_fields[name]):
             raise ScopeError(_NOT_INJECTED.format(tool.name, name))
-    return type(shown.__name__, (shown,), {"model_config": _STRICT, "__doc__": shown.__doc__})
+    if hidden and _has_validators(given):
+        raise ScopeError(
+            f"{tool.name!r} has validators of its own beside {min(hidden)!r}, which the model does "
+            "not give: nobody could see what they make of a call; write a function that does "
+            "without"
+        )
+    # What is shown has lost the validators of the class.
+    base = shown if hidden else given
+    return type(shown.__name__, (base,), {"model_config": _STRICT, "__doc__": shown.__doc__})
+
+
+def _has_validators(model: type[BaseModel]) -> bool:
+    found = model.__pydantic_decorators__
+    return bool(
+        found.validators
+        or found.field_validators
+        or found.root_validators
+        or found.model_validators
+    )
 
 
 def _must_be_injected(field: FieldInfo) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from langchain_core.tools import ToolException
-from tests.tools.governed import call_of, pay_tool
+from tests.tools.governed import RULES, call_of, load_policy, pay_tool
 from tests.tools.guard.refunds import (
     ALL,
     SECRET,
@@ -171,3 +171,18 @@ def test_the_chain_of_records_holds(vaulted: Guard, ledger: Ledger, run: Run) ->
     run(vaulted, refund(tool), tool)
 
     assert ledger.verify().broken is None
+
+
+def test_rules_that_change_while_a_tool_runs(guard: Guard, run: Run) -> None:
+    """The call ends as the one that it began as; the next one is decided by the new rules."""
+
+    @scoped_tool(effect="destructive")
+    def pay(to: str, amount: Decimal) -> str:
+        """Pay somebody, and see to stricter rules."""
+        guard.policy = load_policy(RULES.replace("500", "300"))
+        return f"paid {amount} to {to}"
+
+    result = run(guard, call_of(pay, {"to": "x", "amount": 1}), pay)
+
+    assert result.outcome == "succeeded"
+    assert [each.state for each in guard.calls.list()] == ["succeeded"]
