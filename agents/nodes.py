@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 from bailiwick.agents.bindings import unbound
 from bailiwick.agents.messages import merge_messages, sign
 from bailiwick.agents.state import AgentState, LastTurn
+from bailiwick.agents.ungoverned import ungoverned_ways
 from bailiwick.tools.delegation import current
 from bailiwick.tools.people.asking import Next
 from bailiwick.tools.results import ToolResult
@@ -102,9 +103,11 @@ class ModelNode:
         return [*self.preamble, *handed, *own]
 
     def _ways(self, said: AIMessage, state: AgentState, config: RunnableConfig) -> Ways:
-        """Have the policy decide each call: to its execution, or to a person first."""
-        if self.toolset is None or not said.tool_calls:
-            return "execute" if said.tool_calls else END
+        """Say where each call goes: to its execution, or to a person first."""
+        if not said.tool_calls:
+            return END
+        if self.toolset is None:
+            return ungoverned_ways(said.tool_calls)
         origin, request = str(said.id), self.toolset.request_of(state["messages"])
         prepared = [self.toolset.prepare(call, config, origin, request) for call in said.tool_calls]
         return [

@@ -9,13 +9,26 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.pydantic import get_fields
 from langgraph.errors import is_invalid_resume
 from langgraph.prebuilt import ToolNode
-from langgraph.types import Command
+from langgraph.types import Command, Send
 from pydantic import ValidationError
 
 from bailiwick.agents.node import Node
 from bailiwick.agents.state import AgentState
 
 Answer = Command[Any] | dict[str, list[Any]]
+Given = AgentState | list[ToolCall]
+"""What the node is run with: the state, for a call that is alone in its turn, or one of several."""
+
+
+def ungoverned_ways(calls: Sequence[ToolCall]) -> list[Send] | str:
+    """Return how the calls of a turn get to their execution: each of several as its own task.
+
+    One that interrupts would otherwise have its siblings run again when the answer comes, and
+    take the answer to another's question.
+    """
+    if len(calls) == 1:
+        return "execute"
+    return [Send("execute", [{**call, "type": "tool_call"}]) for call in calls]
 
 
 class UngovernedTools(Node):
@@ -35,31 +48,34 @@ class UngovernedTools(Node):
             name: tool for name, tool in self.tool_node.tools_by_name.items() if _is_plain(tool)
         }
 
-    def _run(self, state: AgentState, config: RunnableConfig) -> Any:  # noqa: ANN401 - the tool node's own
-        if (lone := self._lone(state)) is None:
-            return self.tool_node.invoke(state, config)
+    def _run(self, given: Given, config: RunnableConfig) -> Any:  # noqa: ANN401 - the tool node's own
+        if (lone := self._lone(given)) is None:
+            return self.tool_node.invoke(given, config)
         tool, call = lone
         try:
             return _answer(tool.invoke({**call, "type": "tool_call"}, config))
         except ValidationError as error:
             return _misfit(call, error)
 
-    async def _arun(self, state: AgentState, config: RunnableConfig) -> Any:  # noqa: ANN401 - as above
-        if (lone := self._lone(state)) is None:
-            return await self.tool_node.ainvoke(state, config)
+    async def _arun(self, given: Given, config: RunnableConfig) -> Any:  # noqa: ANN401 - as above
+        if (lone := self._lone(given)) is None:
+            return await self.tool_node.ainvoke(given, config)
         tool, call = lone
         try:
             return _answer(await tool.ainvoke({**call, "type": "tool_call"}, config))
         except ValidationError as error:
             return _misfit(call, error)
 
-    def _lone(self, state: AgentState) -> tuple[BaseTool, ToolCall] | None:
-        last = state["messages"][-1]
-        if not isinstance(last, AIMessage) or len(last.tool_calls) != 1:
+    def _lone(self, given: Given) -> tuple[BaseTool, ToolCall] | None:
+        if isinstance(given, list):
+            calls = given
+        else:
+            last = given["messages"][-1]
+            calls = last.tool_calls if isinstance(last, AIMessage) else []
+        if len(calls) != 1:
             return None
-        [call] = last.tool_calls
-        tool = self._plain.get(call["name"])
-        return None if tool is None else (tool, call)
+        tool = self._plain.get(calls[0]["name"])
+        return None if tool is None else (tool, calls[0])
 
 
 def _is_plain(tool: BaseTool) -> bool:

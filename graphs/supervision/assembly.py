@@ -83,7 +83,11 @@ class Speaker:
 
 @dataclass(frozen=True, slots=True)
 class ReviewedSpeaker:
-    """Call the model in one node and route in another, so that a hook can stand between them."""
+    """Call the model in one node and route in another.
+
+    A hook can stand between them, and a hand-off tool of somebody else's can interrupt: the model,
+    which could want something else then, does not run again when the answer comes.
+    """
 
     model: SupervisorModel
     router: Router
@@ -146,7 +150,7 @@ def add_supervisor(
         graph.add_node(PRE_MODEL_HOOK, extras.before)
         graph.add_edge(PRE_MODEL_HOOK, model.name)
     schema = _hooked(graph.state_schema) if extras.before else graph.state_schema
-    if extras.after:
+    if extras.after or toolbox.foreign:
         _add_reviewed(graph, ReviewedSpeaker(model, router), extras.after, schema, ends)
     else:
         speaker = Speaker(model, router)
@@ -185,16 +189,17 @@ def _router(
 def _add_reviewed(
     graph: StateGraph[Any, Any, Any, Any],
     speaker: ReviewedSpeaker,
-    hook: Hook,
+    hook: Hook | None,
     schema: Any,  # noqa: ANN401 - a class made of another's annotations
     ends: Sequence[str],
 ) -> None:
     name = speaker.model.name
     graph.add_node(name, Node(speaker.run, speaker.arun, name=name), input_schema=schema)
-    graph.add_node(POST_MODEL_HOOK, hook)
-    graph.add_edge(name, POST_MODEL_HOOK)
     router = f"{name}_route"
-    graph.add_edge(POST_MODEL_HOOK, router)
+    if hook:
+        graph.add_node(POST_MODEL_HOOK, hook)
+        graph.add_edge(name, POST_MODEL_HOOK)
+    graph.add_edge(POST_MODEL_HOOK if hook else name, router)
     node = Node(speaker.route, speaker.aroute, name=router)
     graph.add_node(router, node, destinations=tuple(ends))
 

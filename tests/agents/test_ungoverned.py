@@ -5,12 +5,15 @@ from typing import Annotated, Any
 
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, ToolException, tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import InjectedState, ToolNode, ToolRuntime
 from langgraph.types import Command, interrupt
 
+from bailiwick.agents import create_specialist
+from bailiwick.agents.scripted import ScriptedModel
 from bailiwick.agents.ungoverned import UngovernedTools
 
 
@@ -154,6 +157,44 @@ async def test_a_tool_may_ask_a_person(*, is_async: bool) -> None:
 
     assert waiting["__interrupt__"]
     assert done["messages"][-1].content == "3"
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+async def test_each_question_of_a_turn_gets_its_own_answer(*, is_async: bool) -> None:
+    """And what ran beside them does not run again when the answers come."""
+    paid: list[str] = []
+
+    @tool
+    def pay(to: str) -> str:
+        """Pay."""
+        paid.append(to)
+        return f"paid {to}"
+
+    @tool
+    def ask(question: str) -> str:
+        """Ask."""
+        return f"{question} {interrupt(question)}"
+
+    asking = asked(
+        ("ask", {"question": "how much?"}), ("pay", {"to": "bob"}), ("ask", {"question": "when?"})
+    )["messages"][-1]
+    assert isinstance(asking, AIMessage)
+    model = ScriptedModel(script=lambda read, _: AIMessage("done") if read[1:] else asking)
+    graph = create_specialist("billing", model=model, tools=[pay, ask])
+    graph.checkpointer = InMemorySaver()
+    config: RunnableConfig = {"configurable": {"thread_id": "t"}}
+
+    async def go(given: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever a graph takes
+        ended = await graph.ainvoke(given, config) if is_async else graph.invoke(given, config)
+        return dict(ended)
+
+    waiting = await go({"messages": [HumanMessage("Please.")]})
+    answers = {each.id: f"({each.value})" for each in waiting["__interrupt__"]}
+    ended = await go(Command(resume=answers))
+
+    assert paid == ["bob"]
+    told = [each.content for each in ended["messages"] if isinstance(each, ToolMessage)]
+    assert told == ["how much? (how much?)", "paid bob", "when? (when?)"]
 
 
 def _tool_message(message: BaseMessage) -> ToolMessage:

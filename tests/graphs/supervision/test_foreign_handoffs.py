@@ -6,8 +6,9 @@ from typing import Annotated, Any
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.tools import BaseTool, InjectedToolCallId, tool
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.prebuilt import InjectedState
-from langgraph.types import Command, Send
+from langgraph.types import Command, Send, interrupt
 from tests.graphs.fakes import Office, Run, ask, check_valid, scripted, told
 
 from bailiwick.graphs import create_handoff_tool, create_supervisor
@@ -166,3 +167,30 @@ def test_an_agent_may_hand_over_to_another(office: Office, run: Run) -> None:
     assert [message.type for message in messages].count("human") == 1
     assert "ask b" in [message.text for message in office.views["b"][0]]
     check_valid(messages)
+
+
+def test_a_tool_that_asks_before_it_hands_over(office: Office, run: Run) -> None:
+    """The answer is to the hand-off that was asked about: the model is not called again."""
+
+    def asking_tool(agent: str) -> BaseTool:
+        @tool(f"ask_{agent}", description="Ask before handing over.")
+        def ask_first(tool_call_id: Annotated[str, InjectedToolCallId]) -> Command[str]:
+            assert interrupt(f"hand over to {agent}?") == "yes"
+            done = ToolMessage("asked", name=f"ask_{agent}", tool_call_id=tool_call_id)
+            return Command(goto=agent, graph=Command.PARENT, update={"messages": [done]})
+
+        ask_first.metadata = {METADATA_KEY_HANDOFF_DESTINATION: agent}
+        return ask_first
+
+    model = scripted(ask("ask_a"), ask("ask_b"), "x")
+    agents = [office.agent("a"), office.agent("b")]
+    graph = create_supervisor(agents, model=model, tools=[asking_tool("a"), asking_tool("b")])
+    app = graph.compile(checkpointer=InMemorySaver())
+    config = {"configurable": {"thread_id": "t"}}
+
+    first = run(app, "help", config)
+    second = run(app, Command(resume="yes"), config)
+
+    assert [each.value for each in first["__interrupt__"]] == ["hand over to a?"]
+    assert [each.value for each in second["__interrupt__"]] == ["hand over to b?"]
+    assert list(office.views) == ["a"]
