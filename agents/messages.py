@@ -108,11 +108,19 @@ def _is_removal(message: BaseMessage) -> bool:
 
 
 def _messages(write: Any) -> Iterable[BaseMessage]:  # noqa: ANN401 - a message in any form, or a list of them
-    for given in write if isinstance(write, list) else [write]:
+    for given in write if isinstance(write, list) and not _is_pair(write) else [write]:
         if isinstance(given, BaseMessage):
             yield message_chunk_to_message(given)
         else:
             yield convert_to_messages([given])[0]
+
+
+def _is_pair(write: list[Any]) -> bool:
+    """Tell a role with its text, which checkpoints give back as a list, from two messages."""
+    return [type(each) for each in write] == [str, str] and write[0] in _ROLES
+
+
+_ROLES = frozenset({"human", "user", "ai", "assistant", "system", "developer"})
 
 
 def _remove(history: list[BaseMessage], removals: Iterable[BaseMessage]) -> None:

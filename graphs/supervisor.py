@@ -97,11 +97,15 @@ def create_supervisor(  # noqa: PLR0913 - the signature that callers know
     Raises:
         ValueError: If an agent has no name, if two names are one or make one tool name, if hand-off
             tools are given for some agents only, if other tools are bound to the model already, or
-            if an agent or a tool is not governed by the guard.
+            if an agent or a tool is not governed by the guard, or if the state has no place for
+            the messages or the structured answer.
     """
     context = _context(context_schema, deprecated_kwargs)
     check_output_mode(output_mode)
     names = _names(agents, guard)
+    default = StructuredSupervisorState if response_format else SupervisorState
+    graph = StateGraph(state_schema or default, context_schema=context)
+    _check_channels(graph, default)
     made = create_handoff_tools(
         names, handoff_tool_prefix, add_handoff_messages=add_handoff_messages
     )
@@ -112,8 +116,6 @@ def create_supervisor(  # noqa: PLR0913 - the signature that callers know
     )
     structured = structured_answer(model, response_format) if response_format else None
     extras = Extras(before=pre_model_hook, after=post_model_hook, structured=structured)
-    default = StructuredSupervisorState if structured else SupervisorState
-    graph = StateGraph(state_schema or default, context_schema=context)
     add_supervisor(graph, speaker, toolbox, extras, guard)
     back = add_handoff_messages if add_handoff_back_messages is None else add_handoff_back_messages
     terms = Terms(
@@ -137,6 +139,11 @@ def _context(
     message = "`config_schema` is deprecated: use `context_schema`"
     warn(message, DeprecationWarning, stacklevel=3)
     return config_schema
+
+
+def _check_channels(graph: StateGraph[Any, Any, Any, Any], default: type[Any]) -> None:
+    if missing := default.__annotations__.keys() - graph.channels.keys():
+        raise ValueError(f"Missing required key(s) {missing} in state_schema")
 
 
 def _names(agents: Sequence[Agent], guard: Guard | None) -> list[str]:

@@ -180,8 +180,13 @@ def _hands_over(
     return answer is not None and answer.status != "error" and agents.get(call["name"]) == agent
 
 
-def added(output: Sequence[Any], view: Sequence[BaseMessage]) -> list[BaseMessage]:
-    """Return the messages of an agent's output that were not in its view, or that it changed."""
+def added(output: Any, view: Sequence[BaseMessage]) -> list[BaseMessage]:  # noqa: ANN401 - see below
+    """Return the messages of an agent's output that were not in its view, or that it changed.
+
+    Args:
+        output: Messages, or one, in any form that LangGraph takes.
+        view: What the agent was given to read.
+    """
     seen = {message.id: message for message in view}
     return [m for m in as_messages(output) if m.id is None or not _is_same(seen.get(m.id), m)]
 
@@ -190,11 +195,12 @@ def _is_same(before: BaseMessage | None, after: BaseMessage) -> bool:
     return before is not None and (before is after or before == after)
 
 
-def as_messages(given: Sequence[Any]) -> list[BaseMessage]:
+def as_messages(given: Any) -> list[BaseMessage]:  # noqa: ANN401 - messages, or one, in any form
     """Return messages, converting those that came over a wire as dictionaries."""
-    if all(isinstance(message, BaseMessage) for message in given):
-        return list(given)
-    return convert_to_messages(given)
+    messages = given if isinstance(given, list) else [given]
+    if all(isinstance(message, BaseMessage) for message in messages):
+        return list(messages)
+    return convert_to_messages(messages)
 
 
 def find_message_from(messages: Sequence[BaseMessage], name: str) -> AIMessage | None:

@@ -162,11 +162,15 @@ class Worker(Node):
         values = {key: value for key, value in output.items() if self._is_news(key, value, state)}
         return {**values, "messages": messages}
 
-    def _kept(self, output: Sequence[Any], view: Sequence[BaseMessage]) -> list[BaseMessage]:
+    def _kept(
+        self,
+        output: Any,  # noqa: ANN401 - messages, or one, in any form
+        view: Sequence[BaseMessage],
+    ) -> list[BaseMessage]:
         seen = () if self._reads_by_reference else view
         if self.terms.output_mode == "full_history":
             return added(output, seen)
-        last = as_messages(output[-2:])
+        last = as_messages(output)[-2:]
         return added(last if isinstance(last[-1], ToolMessage) else last[-1:], seen) if last else []
 
     def _is_news(self, key: str, value: object, state: Mapping[str, Any]) -> bool:

@@ -14,6 +14,7 @@ from langchain_core.messages import (
     RemoveMessage,
     ToolMessage,
 )
+from langchain_core.runnables import RunnableConfig
 from langgraph.channels import BinaryOperatorAggregate
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
@@ -21,6 +22,7 @@ from langgraph.graph.message import REMOVE_ALL_MESSAGES, add_messages
 from typing_extensions import TypedDict
 
 from bailiwick.agents.messages import MessageChannel, Messages, merge_messages
+from bailiwick.agents.state import AgentState
 
 IDS = st.sampled_from(["1", "2", "3", "4", "5"])
 TEXTS = st.sampled_from(["x", "y", "z"])
@@ -54,6 +56,19 @@ MESSAGES: st.SearchStrategy[BaseMessage | tuple[str, str]] = st.one_of(
     st.tuples(st.just("user"), TEXTS),
 )
 WRITES = st.lists(MESSAGES | st.lists(MESSAGES, max_size=4), max_size=8)
+
+
+def test_a_role_and_its_text_are_one_message() -> None:
+    """LangGraph's tutorials give them as a tuple, which a checkpoint gives back as a list."""
+    graph = StateGraph(AgentState).add_node("rest", lambda _: {}).add_edge(START, "rest")
+    app: Any = graph.compile(checkpointer=InMemorySaver())
+    config: RunnableConfig = {"configurable": {"thread_id": "t"}}
+
+    app.invoke({"messages": ("user", "hi")}, config)
+    app.update_state(config, {"messages": ("ai", "ho")})
+
+    found = app.get_state(config).values["messages"]
+    assert [(each.type, each.content) for each in found] == [("human", "hi"), ("ai", "ho")]
 
 
 def test_nothing_is_nothing() -> None:

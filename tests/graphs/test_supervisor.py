@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.graph import START, MessagesState, StateGraph
 from tests.graphs.fakes import Office, Run, answer, ask, check_valid, scripted, told
+from typing_extensions import TypedDict
 
 from bailiwick.graphs import create_supervisor
 from bailiwick.graphs.handoff import (
@@ -149,6 +151,23 @@ def test_other_keys_of_an_agents_state_pass_through(office: Office, run: Run) ->
     result = run(app, {"messages": [HumanMessage("help")], "ticket": "open"})
 
     assert result["ticket"] == "closed"
+
+
+class Shaped(TypedDict):
+    """Have no place for messages."""
+
+    structured_response: Any
+
+
+@pytest.mark.parametrize(
+    ("schema", "missing"), [(MessagesState, "structured_response"), (Shaped, "messages")]
+)
+def test_a_state_without_a_place_for_what_comes_is_refused(schema: Any, missing: str) -> None:  # noqa: ANN401 - a state's class
+    """At once: a structured answer would be made, paid for and dropped."""
+    shape = {"title": "Answer", "type": "object", "properties": {}}
+
+    with pytest.raises(ValueError, match=rf"Missing required key\(s\) {{'{missing}'}}"):
+        create_supervisor([], model=scripted("x"), response_format=shape, state_schema=schema)
 
 
 def test_a_hand_off_without_messages_leaves_only_the_answer(office: Office, run: Run) -> None:

@@ -18,7 +18,7 @@ from tests.graphs.fakes import Office, Run, ask, check_valid, scripted, told
 
 from bailiwick.agents import create_specialist
 from bailiwick.graphs import create_supervisor
-from bailiwick.graphs.supervision.workers import remote_thread
+from bailiwick.graphs.supervision.workers import OutputMode, remote_thread
 from bailiwick.tools.delegation import Delegation, current
 
 
@@ -57,6 +57,24 @@ def test_a_langchain_agent_is_an_agent(run: Run) -> None:
 
     assert [m.text for m in messages][3:6] == ["", "three", "three chairs"]
     check_valid(messages)
+
+
+@pytest.mark.parametrize("output_mode", ["full_history", "last_message"])
+@pytest.mark.parametrize("said", [AIMessage("counted"), "counted", ("ai", "counted")], ids=str)
+def test_an_agent_may_say_one_thing(run: Run, said: object, output_mode: OutputMode) -> None:
+    """A message that is in no list, in any form that LangGraph takes."""
+
+    @entrypoint()
+    def clerk(state: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001 - a workflow takes the state
+        return {"messages": said}
+
+    clerk.name = "clerk"
+    model = scripted(ask("transfer_to_clerk"), "x")
+    graph = create_supervisor([clerk], model=model, output_mode=output_mode)
+
+    messages = run(graph.compile(), "help")["messages"]
+
+    assert [message.text for message in messages][3] == "counted"
 
 
 def test_an_agent_that_returns_no_messages_is_named(run: Run) -> None:
