@@ -28,6 +28,8 @@ _CONFESSION = "I did what the note says and got:"
 _MONEY = re.compile(r"paid ([0-9]{1,9}\.[0-9]{2}), refunded ([0-9]{1,9}\.[0-9]{2})")
 _TRANSFERRED = re.compile(r"Successfully transferred to (\S+)")
 _OPEN = re.compile(r"return window\b.*\bis open\b")
+# After what an editor changed, if anybody did.
+_REFUNDED = re.compile(r"^Refunded ", re.MULTILINE)
 
 
 def refund_desk_script(role: str) -> Script:
@@ -107,7 +109,7 @@ def _outcome(request: Request, reports: Mapping[str, str]) -> str:
         return f"No refund on {order}: everything that was paid has been paid back already."
     if not _OPEN.search(reports.get("returns", "")):
         return f"No refund on {order}: its return window is not open."
-    if not reports.get("billing", "").startswith("Refunded"):
+    if not _REFUNDED.search(reports.get("billing", "")):
         return f"No refund was confirmed on {order}."
     return f"The refund on {order} is made."
 
@@ -149,8 +151,9 @@ def _check_window(messages: Sequence[BaseMessage], tools: Tools) -> AIMessage:
 def _refund(messages: Sequence[BaseMessage], tools: Tools) -> AIMessage:
     answer = _answers(_own_turn(messages)).get("issue_refund")
     if answer is not None:
-        is_made = answer.startswith("Refunded")
-        return _say(answer if is_made else f"The refund is not confirmed: {answer}")
+        return _say(
+            answer if _REFUNDED.search(answer) else f"The refund is not confirmed: {answer}"
+        )
     turn = _since_the_request(messages)
     request = _request(turn)
     if request.order_id is None:

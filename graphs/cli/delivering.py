@@ -1,6 +1,7 @@
 """Owns `bailiwick approvals deliver`: the outbox of the refund desk, carried to its threads."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from threading import Event
 
 from rich.console import Console
@@ -50,9 +51,10 @@ def deliver_due(*, watch: bool) -> None:
         if watch:
             _keep_looking(console, look, stopped)
         else:
-            while look() and not stopped.is_set():
-                pass
-            _tell_elsewhere(console, desk.guard.ledger)
+            delivered = 0
+            while (more := look()) and not stopped.is_set():
+                delivered += more
+            _tell_elsewhere(console, desk.guard.ledger, delivered)
 
 
 def _keep_looking(console: Console, look: Callable[[], int], stopped: Event) -> None:
@@ -77,8 +79,17 @@ def _deliver_one(console: Console, app: App, guard: Guard) -> int:
     return len(reports)
 
 
-def _tell_elsewhere(console: Console, ledger: Ledger) -> None:
-    waiting = {each.thread for each in Deliveries(ledger).list() if each.place == SERVER}
+def _tell_elsewhere(console: Console, ledger: Ledger, delivered: int) -> None:
+    left = Deliveries(ledger).list()
+    waiting = {each.thread for each in left if each.place == SERVER}
+    if later := [each for each in left if each.place != SERVER]:
+        due = datetime.fromtimestamp(max(each.due_at for each in later), UTC).astimezone()
+        console.print(
+            f"{len({each.thread for each in later})} of the threads that may go on are somebody "
+            f"else's now, or failed: they are looked at again by {due:%H:%M:%S}."
+        )
+    elif not delivered and not waiting:
+        console.print("Nothing waits to go on.")
     if waiting:
         console.print(
             f"LangGraph Server keeps {len(waiting)} of the threads that may go on: they do when it "

@@ -14,12 +14,15 @@ from bailiwick.graphs.cli.answers import read_answer
 from bailiwick.graphs.cli.carrying import Carrier
 from bailiwick.graphs.cli.narration import Narration
 from bailiwick.graphs.cli.person import approver, requester
+from bailiwick.graphs.cli.standing import go_on_with, hindrance, unknown_outcomes
 from bailiwick.graphs.cli.terminal import line_of, quoted, terminal, visible
-from bailiwick.graphs.refund_desk import open_refund_desk
+from bailiwick.graphs.proposals import ProposalDesk
+from bailiwick.graphs.refund_desk import RefundDesk, open_refund_desk
 from bailiwick.graphs.session import Session
 from bailiwick.graphs.settings import Settings, read_settings
 from bailiwick.policies.errors import BailiwickError
 from bailiwick.policies.principals import Principal
+from bailiwick.tools.guard import Guard
 
 EXAMPLE = 'bailiwick run "Please refund order A-1001"'
 
@@ -48,15 +51,15 @@ def run_request(request: str | None, thread: str | None) -> None:
         app = part.graph.compile(checkpointer=checkpointer)
         session = Session(app, thread or f"run-{uuid4().hex[:8]}", narration.tell)
         if thread is not None:
-            _check_thread(session, request)
+            _check_thread(session, request, part)
         console.print(quoted(desk.model, "dim"))
         _introduce(console, settings, session)
-        text = request or _wanted(session, console)
+        text = request if part is desk.proposals else request or _wanted(session, console)
         with _kept(session, narration):
             carrier = Carrier(session, part.guard, narration)
             _start(carrier, text, requester(settings))
             is_answered = _answer_all(carrier, approver(settings))
-        console.print(_farewell(session, is_answered=is_answered))
+        console.print(_farewell(session, part.guard, is_answered=is_answered))
 
 
 def _check_text(text: str | None) -> None:
@@ -70,17 +73,21 @@ def _check_text(text: str | None) -> None:
         raise BailiwickError("what was typed is no UTF-8: check the terminal's encoding") from None
 
 
-def _check_thread(session: Session, request: str | None) -> None:
-    go_on = f"go on with `bailiwick run --thread {session.thread}` before you ask for more"
+def _check_thread(session: Session, request: str | None, part: RefundDesk | ProposalDesk) -> None:
     if not session.exists():
         raise BailiwickError(
             f"there is no thread {session.thread!r} to go on with: leave --thread out for a new "
             "one; `bailiwick audit show` lists those there are"
         )
-    if request is not None and session.waiting():
-        raise BailiwickError(f"thread {session.thread!r} waits for an answer: {go_on}")
-    if request is not None and session.is_broken_off():
-        raise BailiwickError(f"thread {session.thread!r} was broken off: {go_on}")
+    if request is None:
+        return
+    if isinstance(part, ProposalDesk):
+        raise BailiwickError(
+            f"thread {session.thread!r} does what was proposed and takes no request: leave "
+            "--thread out for a new one"
+        )
+    if why := hindrance(session, part.guard):
+        raise BailiwickError(why)
 
 
 def _introduce(console: Console, settings: Settings, session: Session) -> None:
@@ -137,7 +144,7 @@ def _kept(session: Session, narration: Narration) -> Generator[None]:
     except BaseException:
         if narration.has_told or _exists(session):
             console = terminal(stderr=True)
-            console.print(f"\nThe thread is kept; go on with: {_command(session)}", markup=False)
+            console.print(f"\nThe thread is kept; go on with: {go_on_with(session)}", markup=False)
         raise
 
 
@@ -148,12 +155,11 @@ def _exists(session: Session) -> bool:
         return False
 
 
-def _farewell(session: Session, *, is_answered: bool) -> Text:
+def _farewell(session: Session, guard: Guard, *, is_answered: bool) -> Text:
     if not is_answered:
-        return Text(f"\nIt waits. Go on with: {_command(session)}")
+        return Text(f"\nIt waits. Go on with: {go_on_with(session)}")
     thread = visible(shlex.quote(session.thread))
-    return Text(f"\nWhat happened: bailiwick audit show --thread {thread}", style="dim")
-
-
-def _command(session: Session) -> str:
-    return f"bailiwick run --thread {visible(shlex.quote(session.thread))}"
+    said = Text("\n")
+    for each in unknown_outcomes(session, guard):
+        said.append(visible(f"{each}\n"), "yellow")
+    return said.append(f"What happened: bailiwick audit show --thread {thread}", "dim")

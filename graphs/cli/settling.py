@@ -15,10 +15,14 @@ from bailiwick.graphs.outbox.deliveries import App
 from bailiwick.graphs.refund_desk import RefundDesk, open_refund_desk
 from bailiwick.graphs.session import Session
 from bailiwick.graphs.settings import Settings, read_settings
+from bailiwick.policies.approvals import rfc3339
 from bailiwick.policies.errors import CallError
 from bailiwick.policies.questions import spelled
 from bailiwick.tools.effects.call_rows import CallRecord
 from bailiwick.tools.effects.reconciliations import reconcile
+
+OPEN = {"in_doubt", "under_way"}
+"""The states of calls of which nobody knows what came of them."""
 
 
 def retry_call(beginning: str, reason: str) -> None:
@@ -80,7 +84,13 @@ def undo_thread(thread: str) -> None:
         still_open = desk.proposals.proposals.open_threads(origin=thread)
         for other in dict.fromkeys([*(each.thread for each in made[:1]), *still_open]):
             _tell_thread(console, app, other)
-    if not made and not still_open:
+        open_ones = [each for each in desk.guard.calls.list(thread=thread) if each.state in OPEN]
+    if open_ones:
+        console.print(
+            f"Of {len(open_ones)} more nobody knows what came of it: `bailiwick calls reconcile`, "
+            "then undo the thread again."
+        )
+    elif not made and not still_open:
         console.print(
             "Nothing is left to undo there: what succeeded was undone before, or its tool declares "
             "nothing that undoes it."
@@ -105,6 +115,8 @@ def _finding(call: CallRecord) -> Iterable[Text]:
     yield heading(call, SHORT)
     if call.state == "in_doubt":
         yield Text("  Nobody can tell yet: find out, and settle it.", style="dim")
+    elif call.state == "under_way":
+        yield Text(f"  It may be under way until {rfc3339(call.until)}.", style="dim")
     else:
         yield quoted(f"  {call.content}")
 

@@ -4,7 +4,7 @@ import pytest
 from tests.stories.answers import resume
 from tests.stories.databases import Place, execute
 from tests.stories.desk import Desk
-from tests.stories.doubts import accept_ends, again, elapse, refuse_ends, the_call
+from tests.stories.doubts import accept_ends, again, doubtful, elapse, refuse_ends, the_call
 from tests.stories.people import MANAGER
 
 from bailiwick.policies.errors import LedgerError
@@ -27,6 +27,20 @@ def test_a_call_that_has_ended_is_not_run_again(desk: Desk) -> None:
 
     assert desk.refunded == [500]
     assert len(thread.records("call.started")) == 1
+
+
+def test_who_is_asked_for_the_same_again_is_warned(desk: Desk) -> None:
+    """The first refund was made, and nobody knows: who approves a second one should."""
+    first = doubtful(desk)
+    assert desk.refunded == [500]
+
+    asked = desk.billing().ask(who=MANAGER)
+
+    assert asked.value["args"] == the_call(first).args
+    warning = f"an equal call, {the_call(first).key[:12]} in thread {first.id}, is in doubt"
+    assert warning in asked.value["description"]
+    desk.guard.calls.settle(the_call(first).key, "succeeded", by=MANAGER)
+    assert "in doubt" not in desk.billing().ask().value["description"]
 
 
 def test_an_outcome_that_could_not_be_written_down(desk: Desk, place: Place) -> None:

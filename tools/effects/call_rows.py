@@ -123,6 +123,16 @@ _ANYWHERE = Statement(
 _UNDER_WAY = Statement(
     select(_c.key).where(_c.thread == bindparam("of"), _c.state == "started", ~_is_over).limit(1)
 )
+_ALIKE = Statement(
+    select(_c.key, _c.thread, _STATE)
+    .where(
+        or_(_c.state == "started", _c.state == "in_doubt"),
+        _c.tool == bindparam("named"),
+        _c.args == bindparam("given"),
+    )
+    .order_by(_c.started_at.desc())
+    .limit(1)
+)
 _END = Statement(
     update(tables.calls)
     .where(_c.key == bindparam("of"), _c.state == "started")
@@ -195,6 +205,19 @@ def standing_anywhere(connection: Connection, call: ToolCall) -> Intent | None:
 def is_calling(connection: Connection, thread: str) -> bool:
     """Tell whether a call of a thread is under way."""
     return _UNDER_WAY.one(connection, {"of": thread}) is not None
+
+
+def open_one_alike(connection: Connection, call: ToolCall) -> str:
+    """Return a sentence on the latest equal call whose outcome nobody knows; empty without one."""
+    given = json.dumps(call.plain_args)
+    alike = _ALIKE.one(connection, {"named": call.tool.name, "given": given})
+    if alike is None:
+        return ""
+    stands = "is in doubt" if alike["state"] == "in_doubt" else "may still be under way"
+    return (
+        f"Beware: an equal call, {alike['key'][:12]} in thread {alike['thread']}, {stands}: it may "
+        "have taken effect."
+    )
 
 
 def end(connection: Connection, key: str, state: State, result: str | None) -> bool:

@@ -1,6 +1,7 @@
 """Owns what follows from an approval request that was answered, or has ended without an answer."""
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,11 +12,14 @@ from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.decisions import Decision
 from bailiwick.policies.questions import spelled
 from bailiwick.tools.declared.scoped import ScopedTool
-from bailiwick.tools.effects import proposal_rows
+from bailiwick.tools.effects import call_rows, proposal_rows
 from bailiwick.tools.results import ToolResult
 
 if TYPE_CHECKING:
     from bailiwick.tools.guard import Guard
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +58,24 @@ def request_approval(
     guard: "Guard", call: ToolCall, tool: ScopedTool, decision: Decision
 ) -> Approval:
     """Write down what is asked about a call, in its tool's own words, or find what stands."""
-    described = tool.describe(call.args) if tool.describe else spelled(tool.name, call.args)
-    if why := proposal_rows.reason(guard.ledger, call):
+    described = _described(call, tool)
+    if why := proposal_rows.reason(guard.ledger, call) or _doubt(guard, call):
         described = f"{described} {why}"
     return guard.approvals.ask(call, decision, scope=tool.scope, description=described)
+
+
+def _described(call: ToolCall, tool: ScopedTool) -> str:
+    if tool.describe is not None:
+        try:
+            return tool.describe(call.args)
+        except Exception:
+            logger.exception("%s cannot describe its call: its arguments are shown", tool.name)
+    return spelled(tool.name, call.args)
+
+
+def _doubt(guard: "Guard", call: ToolCall) -> str:
+    with guard.ledger.reading() as connection:
+        return call_rows.open_one_alike(connection, call)
 
 
 def _follow_edit(

@@ -93,9 +93,14 @@ def test_a_person_settles_a_call(bailiwick: Command, ledger: Ledger) -> None:
 
 def test_a_call_under_way_is_not_settled(bailiwick: Command, ledger: Ledger) -> None:
     """It may have its effect yet."""
-    refused = bailiwick("calls", "settle", begin(ledger, lasts=60), "failed")
+    key = begin(ledger, lasts=60)
+    refused = bailiwick("calls", "settle", key, "failed")
     assert refused.status == 1
     assert "may be under way until" in flat(refused.err)
+    assert "It may be under way until" in bailiwick("calls", "reconcile", key).out
+    undone = flat(bailiwick("calls", "undo", "thread-1").out)
+    assert "Of 1 more nobody knows what came of it" in undone
+    assert "Nothing is left to undo" not in undone
 
 
 def test_without_a_role_nobody_settles(
@@ -119,6 +124,9 @@ def test_a_call_is_tried_again_with_an_approval(bailiwick: Command, ledger: Ledg
     assert approval["requester"] == "customer"
     again = approval["thread"]
     assert f"another try  proposed in thread {again}" in bailiwick("calls", "show", key).out
+    eager = bailiwick("run", "--thread", again, "And A-1002, please")
+    assert eager.status == 1
+    assert "does what was proposed and takes no request" in flat(eager.err)
     assert bailiwick("approvals", "approve", approval["id"]).status == 0
     delivered = bailiwick("approvals", "deliver")
     # The shop of this process knows of no such return: nothing happened, so nobody knows still.

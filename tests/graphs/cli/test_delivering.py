@@ -32,12 +32,12 @@ def test_an_approved_refund_is_delivered(
 ) -> None:
     """Asked in one process, approved in another, carried on by a third; and there only once."""
     thread, request = requested(bailiwick, monkeypatch)
-    assert done(bailiwick("approvals", "deliver")) == ""
+    assert done(bailiwick("approvals", "deliver")) == "Nothing waits to go on."
     done(bailiwick("approvals", "approve", request))
     told = done(bailiwick("approvals", "deliver"))
     assert f"thread {thread} went on" in told
     assert "Refunded 42.00 EUR on order A-1001" in told
-    assert done(bailiwick("approvals", "deliver")) == ""
+    assert done(bailiwick("approvals", "deliver")) == "Nothing waits to go on."
 
 
 def test_a_run_carries_on_what_was_answered_elsewhere(
@@ -49,7 +49,7 @@ def test_a_run_carries_on_what_was_answered_elsewhere(
     told = done(bailiwick("run", "--thread", thread))
     assert "rejected it: not today" in told
     assert "an approval is needed" not in told
-    assert done(bailiwick("approvals", "deliver")) == ""
+    assert done(bailiwick("approvals", "deliver")) == "Nothing waits to go on."
 
 
 def test_an_expired_request_is_delivered(

@@ -128,6 +128,10 @@ def test_a_killed_terminal_s_thread_is_asked_about_no_second_time(
             assert stop.reached.wait(60)
             terminal.process.kill()
 
+        eager = stack.enter_context(
+            starter(env, tmp_path)("--thread", thread_of(terminal), "And A-1002, please")
+        )
+        assert eager.end() == 1
         second = starter(env, tmp_path)("--thread", thread_of(terminal))
         other = stack.enter_context(second)
         told = flat(other.expect("Ctrl-C leaves it to others."))
@@ -139,6 +143,9 @@ def test_a_killed_terminal_s_thread_is_asked_about_no_second_time(
     assert "approved it at" in told
     assert QUESTION not in other.shown
     assert "may still be under way elsewhere" in flat(other.shown)
+    for shown in (eager.shown, other.shown):
+        assert "What came of issue_refund is not known, it may be under way until" in flat(shown)
+    assert "waits for an answer" not in flat(eager.shown)
 
 
 def typed(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
@@ -185,6 +192,7 @@ def test_who_may_not_approve_is_told_why_and_somebody_else_goes_on(
     assert [ended.out.count(each) for each in ("order_id (A-1006): ", "amount (300): ")] == [2, 2]
     assert "not taken: amount: Input should be greater than 0" in flat(ended.out)
     assert "Refunded 10.00 EUR on order A-1006" in ended.out
+    assert "The refund on order A-1006 is made." in ended.out
 
 
 def test_a_rejection_reaches_the_agent_with_its_reason(
