@@ -38,6 +38,13 @@ _OF_THE_SERVER = frozenset(
 )
 """What LangGraph Server writes into a run's `configurable` and `context` by itself."""
 
+_FOR_INPUT = {"enqueue", "reject", "interrupt"}
+_FOR_ANSWERS = {"enqueue", "reject"}
+_STRATEGIES = (
+    "an answer waits for the run under way ('enqueue') or goes without ('reject'), new input may "
+    "also end it ('interrupt'), and nothing takes back what ran"
+)
+
 _NOT_FOR_CLIENTS = {
     "checkpoint": "a run goes on from where its thread stands",
     "webhook": "the state of a thread goes to nobody else",
@@ -75,12 +82,18 @@ def admit(value: Mapping[str, Any]) -> RunRequest:
     for name, reason in _NOT_FOR_CLIENTS.items():
         if run.get(name):
             raise ValueError(f"{name!r} may not be sent: {reason}")
+    resume, says = _resume(run.get("command")), run.get("input") is not None
+    strategy = value.get("multitask_strategy") or "enqueue"
+    if strategy not in (_FOR_INPUT if resume is None else _FOR_ANSWERS):
+        raise ValueError(f"'multitask_strategy' may not be {strategy!r}: {_STRATEGIES}")
+    if resume is not None and says:
+        raise ValueError("'input' may not be sent beside a command: a run is one of both")
     _refuse_unknown("context", run.get("context"))
     _refuse_unknown("configurable", (run.get("config") or {}).get("configurable"))
     return RunRequest(
         thread=str(value["thread_id"]),
-        resume=_resume(run.get("command")),
-        says=run.get("input") is not None,
+        resume=resume,
+        says=says,
     )
 
 

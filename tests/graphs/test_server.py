@@ -160,6 +160,11 @@ ROUND_ABOUT: Mapping[str, Callable[[Waiting], Json]] = {
         "command": waiting.resume(),
         "checkpoint": {"checkpoint_ns": ""},
     },
+    "rollback": lambda waiting: {"command": waiting.resume(), "multitask_strategy": "rollback"},
+    "ending the run under way": lambda waiting: {
+        "command": waiting.resume(),
+        "multitask_strategy": "interrupt",
+    },
 }
 
 

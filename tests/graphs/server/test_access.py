@@ -145,18 +145,29 @@ async def test_a_run_belongs_to_who_started_it(settings: Settings, guard: Guard)
         pytest.param({"checkpoint": {"checkpoint_id": "1"}}, "checkpoint", id="checkpoint"),
         pytest.param({"webhook": "https://example.com"}, "webhook", id="webhook"),
         pytest.param({"thread_id": None}, "thread", id="no thread"),
+        pytest.param({"multitask_strategy": "rollback"}, "takes back", id="rollback"),
+        pytest.param(
+            {"multitask_strategy": "interrupt", "command": {"resume": {INTERRUPT: {}}}},
+            "waits for the run under way",
+            id="interrupting answer",
+        ),
+        pytest.param(
+            {"input": {}, "command": {"resume": {INTERRUPT: {}}}}, "one of both", id="both"
+        ),
     ],
 )
 def test_a_run_is_input_or_answers_and_nothing_else(
     sent: Mapping[str, Any], reason: str, *, nested: bool
 ) -> None:
     """What would go around an approval is refused before there is a run."""
-    run = {key: value for key, value in sent.items() if key != "thread_id"}
     value = {"thread_id": THREAD, **sent}
+    if nested:
+        beside = {"thread_id", "multitask_strategy"}
+        run = {key: each for key, each in sent.items() if key not in beside}
+        value = {key: each for key, each in value.items() if key in beside}
+        value["kwargs"] = {"input": None, **run}
     with pytest.raises(ValueError, match=reason):
-        admit(
-            {"thread_id": value["thread_id"], "kwargs": {"input": None, **run}} if nested else value
-        )
+        admit(value)
 
 
 def test_input_and_answers_are_admitted() -> None:
