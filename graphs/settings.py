@@ -13,6 +13,7 @@ from pydantic import (
     AliasChoices,
     BeforeValidator,
     Field,
+    FilePath,
     SecretStr,
     ValidationError,
 )
@@ -108,7 +109,7 @@ class Settings(BaseSettings):
     vault_addr: str | None = Field(default=None, validation_alias="VAULT_ADDR")
     vault_namespace: str | None = Field(default=None, validation_alias="VAULT_NAMESPACE")
     vault_token: SecretStr | None = Field(default=None, validation_alias="VAULT_TOKEN")
-    vault_cacert: Path | None = Field(default=None, validation_alias="VAULT_CACERT")
+    vault_cacert: FilePath | None = Field(default=None, validation_alias="VAULT_CACERT")
     vault_login: Literal["approle", "kubernetes", "jwt"] = "approle"
     vault_mount: str | None = Field(default=None, pattern=r"^[\w-]+(/[\w-]+)*$")
     vault_jwt: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")

@@ -12,6 +12,9 @@ from bailiwick.tools.effects.branches import Point
 PATIENCE = 5.0
 """Seconds to wait for a checkpoint that is being saved."""
 
+SKEW = 300.0
+"""Seconds by which the clocks of a thread's workers may differ."""
+
 SAVER, DURABILITY, _CHECKPOINTS = "__pregel_checkpointer", "__pregel_durability", "checkpoint_map"
 """Keys under which LangGraph keeps in a config what saves, when, and what it is to have saved."""
 
@@ -118,9 +121,9 @@ class _WayBack:
     def place(self) -> RunnableConfig | None:
         """Where the checkpoint before is kept; `None` where the way back ends."""
         parent = None if self.has_come else self._at.parent_config
-        # Ids grow with time: of what is older, nothing has led there.
-        is_older = parent and parent["configurable"]["checkpoint_id"] < self.point.after
-        return None if is_older else parent
+        if parent and _is_older(parent["configurable"]["checkpoint_id"], str(self.point.after)):
+            return None
+        return parent
 
     def take(self, before: Checkpoint | None) -> None:
         """Go to the checkpoint before; it may be gone."""
@@ -131,6 +134,20 @@ class _WayBack:
         else:
             self.has_come = before.checkpoint["id"] == self.point.after
         self._at = before
+
+
+def _is_older(one: str, other: str) -> bool:
+    """Tell whether a checkpoint was made before another, whatever their makers' clocks say.
+
+    Ids grow with time, and of what is older nothing has led there.
+    """
+    return _time(one) < _time(other) - SKEW
+
+
+def _time(checkpoint: str) -> float:
+    # A UUID of version 6 begins with its time, in tenths of microseconds, around the version.
+    digits = checkpoint.replace("-", "")
+    return int(digits[:12] + digits[13:16], 16) / 1e7
 
 
 def _saver(config: RunnableConfig) -> Any:  # noqa: ANN401 - as above

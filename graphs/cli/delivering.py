@@ -8,6 +8,7 @@ from rich.console import Console
 
 from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
 from bailiwick.graphs.cli.failures import explain
+from bailiwick.graphs.cli.ledgers import open_ledger
 from bailiwick.graphs.cli.reports import report_line
 from bailiwick.graphs.cli.terminal import quoted, terminal
 from bailiwick.graphs.outbox.deliveries import App, Report, deliver
@@ -30,9 +31,13 @@ def deliver_due(*, watch: bool) -> None:
         watch: Whether to keep looking until interrupted.
 
     Raises:
-        BailiwickError: If something the refund desk needs cannot be used.
+        BailiwickError: If there is no ledger, or something the refund desk needs cannot be used.
     """
     settings, console = read_settings(), terminal()
+    if not watch:
+        with open_ledger(settings):
+            # A ledger that is made here would have nothing due.
+            pass
     with (
         open_refund_desk(settings) as desk,
         open_checkpointer(settings.checkpoints, desk.sealing) as checkpointer,

@@ -67,6 +67,7 @@ def test_every_setting_comes_from_the_environment_or_the_file(
 ) -> None:
     """Under the same name."""
     field, text, expected = GIVEN[name]
+    (home / "ca.pem").touch()
     if source == "environment":
         monkeypatch.setenv(name, text)
     else:

@@ -4,24 +4,29 @@ LangGraph lets anybody run a thread again from any checkpoint, and two engines r
 model is called anew then, and what it wants is another call to all appearances.
 """
 
+import time
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain.agents import create_agent
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall
+from langgraph.checkpoint.base import id as ids
 from tests.stories.desk import Desk, Thread
 from tests.stories.leasing import REFUND
-from tests.stories.people import CLERK, CUSTOMER, MANAGER, REQUEST
+from tests.stories.people import CLERK, CUSTOMER, MANAGER, ORDER, REQUEST
 from tests.stories.rules import WHOLE_GATE, changed_policy
 from tests.stories.scripts import asks
 
 from bailiwick.agents.scripted import ScriptedModel
 from bailiwick.policies import Policy
 from bailiwick.tools import Guard
+from bailiwick.tools.saved import SKEW
 
 ASKED = {"messages": [HumanMessage(REQUEST, id="first")]}
+WANTED = ("5.00", "6.00")
 AGAIN = {"messages": [HumanMessage(REQUEST, id="second")]}
 
 
@@ -59,6 +64,39 @@ def test_run_again_from_each_checkpoint(desk: Desk, thread: Thread) -> None:
         thread.run(None, who, config)
 
     assert desk.refunded == [500]
+
+
+class Clock:
+    """Tell the time to LangGraph, which makes checkpoints' ids of it."""
+
+    behind = 0
+
+    def time_ns(self) -> int:
+        """Return nanoseconds since the epoch."""
+        return time.time_ns() - self.behind
+
+
+def test_a_worker_whose_clock_is_behind(
+    desk: Desk, ungated: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It carries the thread on, and what the model wants next is no branch."""
+    clock = Clock()
+    monkeypatch.setattr(ids, "time", clock)
+
+    def pays(messages: Sequence[BaseMessage], _: Mapping[str, frozenset[str]]) -> AIMessage:
+        done = sum(each.type == "tool" for each in messages)
+        if done:
+            clock.behind = int(SKEW * 1e9) // 2
+            monkeypatch.setattr(ids, "_last_v6_timestamp", None)
+        if done == len(WANTED):
+            return AIMessage("done")
+        args = {"order_id": ORDER, "amount": WANTED[done]}
+        return AIMessage("", tool_calls=[ToolCall(name="issue_refund", args=args, id=str(done))])
+
+    app = desk.specialist(pays, desk.tools.issue_refund, policy=ungated)
+    desk.thread(app).run(ASKED)
+
+    assert desk.refunded == [500, 600]
 
 
 def test_written_into_the_thread_as_if_the_model_had(desk: Desk, ungated: Policy) -> None:

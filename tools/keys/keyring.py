@@ -194,7 +194,8 @@ class Keyring:
                 return
         raise CheckpointError(
             "no key could be made to seal checkpoints with, as others made and retired theirs: try "
-            "again"
+            "again; or this is another Vault than the keys are from, or it was started anew: "
+            "`bailiwick checkpoints rekey --rotate`"
         )
 
     def _lot(self, ring: _Ring, stored: list[WrappedKey]) -> _Lot | None:

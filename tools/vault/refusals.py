@@ -16,8 +16,8 @@ def too_slow(address: str, to: str, timeout: tuple[float, float]) -> str:
 def untrusted(address: str) -> str:
     """Say that the certificate is not trusted."""
     return (
-        f"Vault at {address} shows no certificate that is trusted here: set `verify` to the file "
-        "of its authority"
+        f"Vault at {address} shows no certificate that is trusted here: set VAULT_CACERT (in code, "
+        "`verify`) to the file of its authority"
     )
 
 

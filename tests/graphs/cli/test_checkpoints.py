@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.graphs.cli.outcomes import Command
+from tests.graphs.cli.outcomes import Command, flat
 
 from bailiwick.graphs.surroundings import Surroundings
 from bailiwick.tools.devvault import DevelopmentVault
@@ -205,18 +205,28 @@ def test_a_sealed_vault_is_told_before_anything_is_asked(
     assert "2 key(s)" in bailiwick("checkpoints", "rekey", "--rotate").out
 
 
-@pytest.mark.usefixtures("home")
-def test_a_run_with_sealed_checkpoints_needs_no_other_setting(
-    bailiwick: Command, monkeypatch: pytest.MonkeyPatch
+def test_nothing_is_sealed_with_the_keys_of_a_vault_that_stops(
+    bailiwick: Command, monkeypatch: pytest.MonkeyPatch, home: Path
 ) -> None:
-    """In development; another run cannot read them, and says why."""
+    """The Vault that a run starts for itself is gone with the run, and nobody could read on."""
     monkeypatch.setenv("BAILIWICK_ENCRYPT", "transit")
+    outcome = bailiwick("run", "Where is order A-1001?")
+    assert outcome.status == 1
+    assert "BAILIWICK_ENCRYPT is set and VAULT_ADDR is not" in flat(outcome.err)
+    assert not list(home.glob("*.checkpoints.db"))
+
+
+@pytest.mark.usefixtures("devvault")
+def test_what_is_sealed_is_told_to_be(
+    bailiwick: Command, monkeypatch: pytest.MonkeyPatch, surroundings: Surroundings
+) -> None:
+    """Where nobody says that it is to be opened."""
+    monkeypatch.setenv("BAILIWICK_ENCRYPT", "transit")
+    monkeypatch.setenv("VAULT_ADDR", surroundings.vault_address)
     outcome = bailiwick("run", "Where is order A-1001?")
     assert outcome.status == 0
     assert "desk lamp" in outcome.out
     thread = outcome.out.rpartition("--thread ")[2].strip()
-    again = bailiwick("run", "And A-1002?", "--thread", thread)
-    assert "a development Vault forgets its keys when it stops" in again.err
     monkeypatch.delenv("BAILIWICK_ENCRYPT")
     opened = bailiwick("run", "And A-1002?", "--thread", thread)
     assert "these checkpoints are sealed: set BAILIWICK_ENCRYPT=transit" in opened.err
