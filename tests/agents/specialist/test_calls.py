@@ -1,13 +1,17 @@
 """The calls of a turn: each a task of its own, each governed, and heard of without secrets."""
 
 import asyncio
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 from langchain.agents import create_agent
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import (
+    AIMessage,
     AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
     ToolMessage,
 )
 from langchain_core.tools import BaseTool, tool
@@ -17,10 +21,14 @@ from tests.driven import THREAD, Drive, Graph
 from typing_extensions import override
 
 from bailiwick.agents import create_specialist
+from bailiwick.agents.scripted import ScriptedModel
+from bailiwick.agents.scripts import Tools
 from bailiwick.policies.redaction import MASK
 from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.vault import Vault
+
+ARGS = {"to": "shop", "amount": "40"}
 
 
 def test_allowed_calls_run_and_denied_ones_are_told(
@@ -45,6 +53,25 @@ def test_allowed_calls_run_and_denied_ones_are_told(
     ]
     assert paid == [("shop", Decimal(40))]
     assert thinker.shown[-1] == messages[:-1]
+
+
+def test_without_a_thread_each_run_is_for_itself(
+    guard: Guard, pay: ScopedTool, paid: Paid, drive: Drive
+) -> None:
+    """A model's cache gives two people the same message, with the same ids."""
+    said = AIMessage("", id="said", tool_calls=[{"name": "pay", "args": ARGS, "id": "call"}])
+
+    def think(messages: Sequence[BaseMessage], _: Tools) -> AIMessage:
+        return AIMessage("done") if messages[-1].type == "tool" else said.model_copy(deep=True)
+
+    model = ScriptedModel(script=think)
+    graph = create_specialist("billing", model=model, tools=[pay], guard=guard)
+    alike: Any = {"messages": [HumanMessage("pay", id="asked")]}
+    for _ in range(2):
+        done = asyncio.run(graph.ainvoke(alike)) if drive.is_async else graph.invoke(alike)
+        assert answers(done["messages"]) == ["paid 40 to shop"]
+
+    assert paid == [("shop", Decimal(40))] * 2
 
 
 def steps(graph: Graph) -> list[int]:
