@@ -58,7 +58,9 @@ class Carrier:
         """
         if not self._is_open(interrupt):
             # Somebody else was faster.
-            self._say(_ending(self._asked(interrupt)))
+            self._say(f"Not taken. {_ending(self._asked(interrupt))}")
+            if not self.session.waiting():
+                self._tell_end()
             return
         if self._others():
             self._record(interrupt, answer, approver)
@@ -113,8 +115,11 @@ class Carrier:
             time.sleep(PAUSE)
             here |= self._deliver()
         if elsewhere and not here and not self.session.waiting():
-            self.narration.console.print(quoted(self.session.last(), lines=True))
+            self._tell_end()
         return here or elsewhere
+
+    def _tell_end(self) -> None:
+        self.narration.console.print(quoted(self.session.last(), lines=True))
 
     def _deliver(self) -> bool:
         session, resumed = self.session, False

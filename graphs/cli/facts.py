@@ -21,16 +21,22 @@ def facts(rows: Iterable[tuple[str, str]]) -> Table:
     return table
 
 
-def asked(request: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    """Return what somebody needs to know to decide a request, in this terminal's time."""
+def asked(request: Mapping[str, Any], *, is_open: bool = True) -> Iterable[tuple[str, str]]:
+    """Return what somebody needs to know to decide a request, in this terminal's time.
+
+    Args:
+        request: The value of the interrupt that asks it.
+        is_open: Whether it can still be answered.
+    """
     for name, value in questions(request):
-        yield name, _until(value) if name == "until" else value
+        yield name, _until(value, is_open=is_open) if name == "until" else value
 
 
-def _until(expires_at: str) -> str:
+def _until(expires_at: str, *, is_open: bool) -> str:
     until = datetime.fromisoformat(expires_at)
+    told = f"{until.astimezone():%Y-%m-%d %H:%M:%S %Z}"
     minutes = max(0, round((until - datetime.now(UTC)).total_seconds() / 60))
-    return f"{until.astimezone():%Y-%m-%d %H:%M:%S %Z}, {minutes} min from now"
+    return f"{told}, {minutes} min from now" if is_open else told
 
 
 def faults(error: ValidationError) -> str:

@@ -224,7 +224,8 @@ def _heading(approval: Approval, digits: int | None = None) -> Text:
 
 
 def _decidable(approval: Approval) -> Iterable[tuple[str, str]]:
-    yield from asked(approval.request.to_interrupt(approval.grants))
+    is_open = approval.state == "pending"
+    yield from asked(approval.request.to_interrupt(approval.grants), is_open=is_open)
     if approval.answer is not None and approval.decided_at is not None:
         said = ANSWERS[approval.answer.type]
         yield "answered", f"{approval.decided_by} {said}, {rfc3339(approval.decided_at)}"

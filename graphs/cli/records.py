@@ -24,17 +24,23 @@ ANSWERS = {
 
 
 def record_table(thread: str, records: Iterable[Record]) -> Table:
-    """Return a thread's records as a table: number, time in UTC, who, and what happened."""
-    table = Table(
-        title=f"thread {visible(thread)}", title_justify="left", box=None, padding=(0, 1, 0, 0)
-    )
+    """Return a thread's records as a table: number, time in UTC, who, and what happened.
+
+    The day of the first one stands above them, and any other at the first one of that day.
+    """
+    rows = list(records)
+    day = str(rows[0].at)[:10] if rows else ""
+    title = f"thread {visible(thread)}, {day}"
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
     table.add_column("#", justify="right")
     table.add_column("UTC", no_wrap=True)
     table.add_column("who", no_wrap=True, max_width=14)
     table.add_column("what", overflow="fold")
-    for record in records:
+    for record in rows:
         who, what = describe(record)
-        table.add_row(str(record.seq), str(record.at)[11:19], quoted(who), what)
+        last, (day, at) = day, (str(record.at)[:10], str(record.at)[11:19])
+        told = at if day == last else f"{day[5:]} {at}"
+        table.add_row(str(record.seq), told, quoted(who), what)
     return table
 
 

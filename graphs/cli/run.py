@@ -75,6 +75,11 @@ def _check_text(text: str | None) -> None:
 
 def _check_thread(session: Session, request: str | None, part: RefundDesk | ProposalDesk) -> None:
     if not session.exists():
+        if any(each.request.place for each in part.guard.approvals.list(thread=session.thread)):
+            raise BailiwickError(
+                f"LangGraph Server keeps thread {session.thread!r}: answer with `bailiwick "
+                "approvals`, and it goes on there"
+            )
         raise BailiwickError(
             f"there is no thread {session.thread!r} to go on with: leave --thread out for a new "
             "one; `bailiwick audit show` lists those there are"

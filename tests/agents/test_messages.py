@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
@@ -21,8 +22,8 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.graph.message import REMOVE_ALL_MESSAGES, add_messages
 from typing_extensions import TypedDict
 
+from bailiwick.agents import create_specialist
 from bailiwick.agents.messages import MessageChannel, Messages, merge_messages
-from bailiwick.agents.state import AgentState
 
 IDS = st.sampled_from(["1", "2", "3", "4", "5"])
 TEXTS = st.sampled_from(["x", "y", "z"])
@@ -60,15 +61,16 @@ WRITES = st.lists(MESSAGES | st.lists(MESSAGES, max_size=4), max_size=8)
 
 def test_a_role_and_its_text_are_one_message() -> None:
     """LangGraph's tutorials give them as a tuple, which a checkpoint gives back as a list."""
-    graph = StateGraph(AgentState).add_node("rest", lambda _: {}).add_edge(START, "rest")
-    app: Any = graph.compile(checkpointer=InMemorySaver())
+    app: Any = create_specialist("clerk", model=FakeListChatModel(responses=["yes?"]))
+    app.checkpointer = InMemorySaver()
     config: RunnableConfig = {"configurable": {"thread_id": "t"}}
 
     app.invoke({"messages": ("user", "hi")}, config)
     app.update_state(config, {"messages": ("ai", "ho")})
 
     found = app.get_state(config).values["messages"]
-    assert [(each.type, each.content) for each in found] == [("human", "hi"), ("ai", "ho")]
+    told = [(each.type, each.content) for each in found]
+    assert told == [("human", "hi"), ("ai", "yes?"), ("ai", "ho")]
 
 
 def test_nothing_is_nothing() -> None:

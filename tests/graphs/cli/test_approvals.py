@@ -101,6 +101,7 @@ def test_a_script_reads_json(bailiwick: Command, approvals: Approvals) -> None:
     assert (listed["state"], listed["answer"]) == ("pending", None)
     bailiwick("approvals", "reject", request.id, "--message", "no")
     (listed,) = json.loads(bailiwick("approvals", "ls", "--all", "--json").out)
+    assert "from now" not in bailiwick("approvals", "ls", "--all").out
     assert listed["state"] == "rejected"
     assert listed["answer"]["message"] == "no"
     assert listed["decided_by"] == system_user()

@@ -73,6 +73,7 @@ def test_an_answer_that_comes_too_late_is_not_taken(desk: Desk) -> None:
     desk.till.approve(*desk.till.guard.approvals.pending())
     digest = interrupt.value["action_digest"]
     desk.carrier.answer(interrupt, {"type": "reject", "action_digest": digest}, MANAGER)
+    assert "Not taken." in desk.shown()
     assert "It was answered: manager approved it at" in desk.shown()
     assert desk.till.book.paid() == []
     assert desk.carrier.next_question() is None
