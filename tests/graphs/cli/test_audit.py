@@ -43,7 +43,7 @@ def test_show_prints_every_thread_in_order(bailiwick: Command) -> None:
     """One table for each."""
     outcome = bailiwick("audit", "show")
     assert outcome.status == 0
-    days = r"thread first, \d{4}-\d\d-\d\d\n.*thread second, \d{4}-\d\d-\d\d\n"
+    days = r"thread first, \d{4}-\d\d-\d\d *\n.*thread second, \d{4}-\d\d-\d\d *\n"
     assert re.search(days, outcome.out, re.DOTALL)
     assert outcome.out.count("hands over to agent-1") == 2
     assert bailiwick("audit", "show", "--thread", "second").out.count("hands over") == 2
