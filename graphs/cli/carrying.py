@@ -13,7 +13,7 @@ from bailiwick.graphs.outbox.deliveries import deliver
 from bailiwick.graphs.session import Session
 from bailiwick.policies.answers import read_answer
 from bailiwick.policies.approvals import Approval
-from bailiwick.policies.errors import ApprovalError, BailiwickError
+from bailiwick.policies.errors import ApprovalError, BailiwickError, LedgerError
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.people.deliveries import Delivery
@@ -144,6 +144,13 @@ class Carrier:
             "It is being carried on elsewhere. Should nobody be at it any more, it goes on here "
             f"by {until:%H:%M:%S} or a little later; Ctrl-C leaves it to others."
         )
+
+    def seems_open(self, interrupt: Interrupt) -> bool:
+        """Tell whether a question waits for its answer; while the database is away it does."""
+        try:
+            return self._is_open(interrupt)
+        except LedgerError:
+            return True
 
     def _is_open(self, interrupt: Interrupt) -> bool:
         return self._asked(interrupt).state == "pending"

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from uuid import uuid4
 
 from pydantic import ValidationError
@@ -15,7 +16,7 @@ from bailiwick.graphs.cli.carrying import Carrier
 from bailiwick.graphs.cli.narration import Narration
 from bailiwick.graphs.cli.person import approver, requester
 from bailiwick.graphs.cli.standing import go_on_with, hindrance, unknown_outcomes
-from bailiwick.graphs.cli.terminal import line_of, quoted, terminal, visible
+from bailiwick.graphs.cli.terminal import OvertakenError, line_of, quoted, terminal, visible
 from bailiwick.graphs.proposals import ProposalDesk
 from bailiwick.graphs.refund_desk import RefundDesk, open_refund_desk
 from bailiwick.graphs.session import Session
@@ -131,7 +132,12 @@ def _answer_all(carrier: Carrier, principal: Principal) -> bool:
     narration = carrier.narration
     while interrupt := carrier.next_question():
         narration.ask(interrupt.value)
-        answer = read_answer(narration.console, interrupt)
+        still = partial(carrier.seems_open, interrupt)
+        try:
+            answer = read_answer(narration.console, interrupt, still)
+        except OvertakenError:
+            narration.console.print()
+            continue
         if answer is None:
             return False
         try:

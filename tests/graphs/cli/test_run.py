@@ -11,10 +11,13 @@ from tests.graphs.cli.outcomes import Command, flat
 from tests.graphs.cli.terminals import Terminal
 from tests.graphs.till import let_pass
 from tests.stories.gates import Gate, Stop
+from tests.stories.people import MANAGER
 
 from bailiwick.graphs.approles import write_approles
 from bailiwick.graphs.surroundings import start_surroundings
+from bailiwick.policies.approvals import Approve
 from bailiwick.tools.loopback import serve
+from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.people.deliveries import LAPSE
 from bailiwick.tools.records.ledger import Ledger
 
@@ -104,6 +107,21 @@ def test_a_vault_sealed_in_between_pays_nothing_and_says_so(
     assert "bailiwick: issue_refund of billing got no credential" in shown
     assert "is sealed or not active: unseal it" in shown
     assert "Traceback" not in shown
+
+
+def test_what_somebody_else_answers_goes_on_at_the_terminal(
+    clean_environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Whoever sits at the question sees it answered, and what comes of it."""
+    with starter(clean_environment, tmp_path)(f"{REFUND}A-1001") as terminal:
+        terminal.expect(QUESTION)
+        with closing(Ledger(f"sqlite:///{tmp_path / 'bailiwick.db'}")) as ledger:
+            (asked,) = Approvals(ledger).pending()
+            answer = Approve(action_digest=asked.request.digest)
+            Approvals(ledger).answer(asked.request.id, answer, by=MANAGER)
+        assert terminal.end() == 0
+    assert "Refunded 42.00 EUR" in flat(terminal.shown)
+    assert terminal.shown.count(QUESTION) == 1
 
 
 def test_a_killed_terminal_s_thread_is_asked_about_no_second_time(
