@@ -80,11 +80,12 @@ def _outputs(output: object) -> list[Output]:
 def _reading(
     outputs: Sequence[Output], call: ToolCall, said: AIMessage, state: Mapping[str, Any]
 ) -> Reading:
-    known = {message.id for message in state["messages"]} | {said.id}
+    known = {message.id: message for message in [*state["messages"], said]}
     written = [dict(_update(output)) for output in outputs]
     messages = [m for update in written for m in as_messages(update.pop("messages", []))]
     goto = [target for output in outputs for target in _targets(output)]
-    fresh = [message for message in messages if message.id is None or message.id not in known]
+    fresh = [each for each in messages if each.id is None or _is_news(each, known.get(each.id))]
+    fresh = [each for each in fresh if each.id is None or each.id != said.id]
     answer = _answer([*fresh, *_sent(goto)], call)
     return Reading(
         answer=answer,
@@ -93,6 +94,11 @@ def _reading(
         goto=goto,
         is_kept=answer is not None or any(message.id == said.id for message in messages),
     )
+
+
+def _is_news(message: BaseMessage, before: BaseMessage | None) -> bool:
+    # A tool may change what was said, such as to hide it, or remove it.
+    return before is None or (message is not before and message != before)
 
 
 def _update(output: Output) -> Mapping[str, Any]:

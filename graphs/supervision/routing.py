@@ -8,6 +8,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, RemoveMessage, ToolCall, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END
+from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.types import Command, Send
 
 from bailiwick.graphs.handoff import FORWARD_TOOL_NAME, ForwardTool, HandoffTool
@@ -260,7 +261,12 @@ def _messages(turn: Turn, handled: Sequence[Handled]) -> list[BaseMessage]:
     needs_write = not is_unchanged if turn.is_stored else bool(ids)
     answers = [one.answer or _transferred(one) for one in kept if one.answer or one.reading]
     extra = [message for one in handled if one.reading for message in one.reading.messages]
-    return [*([said] if needs_write else []), *answers, *extra]
+    # What a tool removes is what came before its call.
+    removed = [message for message in extra if isinstance(message, RemoveMessage)]
+    if ids and any(message.id == REMOVE_ALL_MESSAGES for message in removed):
+        needs_write = True
+    rest = [message for message in extra if message not in removed]
+    return [*removed, *([said] if needs_write else []), *answers, *rest]
 
 
 def _transferred(one: Handled) -> ToolMessage:

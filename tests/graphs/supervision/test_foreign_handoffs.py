@@ -4,9 +4,16 @@ import warnings
 from typing import Annotated, Any
 
 import pytest
-from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    HumanMessage,
+    RemoveMessage,
+    ToolMessage,
+)
 from langchain_core.tools import BaseTool, InjectedToolCallId, tool
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.prebuilt import InjectedState
 from langgraph.types import Command, Send, interrupt
 from tests.graphs.fakes import Office, Run, ask, check_valid, scripted, told
@@ -194,3 +201,33 @@ def test_a_tool_that_asks_before_it_hands_over(office: Office, run: Run) -> None
     assert [each.value for each in first["__interrupt__"]] == ["hand over to a?"]
     assert [each.value for each in second["__interrupt__"]] == ["hand over to b?"]
     assert list(office.views) == ["a"]
+
+
+@pytest.mark.parametrize("change", ["remove", "redact", "remove all"])
+def test_a_tool_that_changes_the_history(office: Office, run: Run, change: str) -> None:
+    """What it hides, the agent does not read; the call and its answer stay."""
+    hiding: dict[str, list[BaseMessage]] = {
+        "remove": [RemoveMessage("old")],
+        "redact": [HumanMessage("hidden", id="old")],
+        "remove all": [RemoveMessage(REMOVE_ALL_MESSAGES)],
+    }
+
+    @tool("hide_and_go", description="Hide what was said, and hand over.")
+    def hide(tool_call_id: Annotated[str, InjectedToolCallId]) -> Command[str]:
+        done = ToolMessage("hidden", name="hide_and_go", tool_call_id=tool_call_id)
+        update = {"messages": [*hiding[change], done]}
+        return Command(goto="a", graph=Command.PARENT, update=update)
+
+    hide.metadata = {METADATA_KEY_HANDOFF_DESTINATION: "a"}
+    model = scripted(ask("hide_and_go"), "x")
+    app = create_supervisor([office.agent("a")], model=model, tools=[hide]).compile()
+    said: list[BaseMessage] = [HumanMessage("secret", id="old"), HumanMessage("help", id="new")]
+
+    messages = run(app, {"messages": said})["messages"]
+
+    for read in (*office.views["a"], messages):
+        assert "secret" not in [message.text for message in read]
+    texts = [message.text for message in messages]
+    assert ("help" in texts) is (change != "remove all")
+    assert "hide_and_go" in [message.name for message in messages]
+    check_valid(messages)
