@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from langgraph.managed import RemainingSteps
 from typing_extensions import TypedDict
 
 from bailiwick.agents.messages import Messages, merge_messages
@@ -17,6 +18,16 @@ class SupervisorState(TypedDict):
     """
 
     messages: Messages
+
+
+class CountedState(SupervisorState):
+    """Say what the supervisor itself sees of the conversation.
+
+    Attributes:
+        remaining_steps: How many steps the run may still take.
+    """
+
+    remaining_steps: RemainingSteps
 
 
 class StructuredSupervisorState(SupervisorState):

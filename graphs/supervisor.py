@@ -9,7 +9,7 @@ from langgraph.graph import StateGraph
 from typing_extensions import TypedDict
 
 from bailiwick.graphs.agent_name import AgentNameMode
-from bailiwick.graphs.state import StructuredSupervisorState, SupervisorState
+from bailiwick.graphs.state import CountedState, StructuredSupervisorState, SupervisorState
 from bailiwick.graphs.supervision.assembly import Extras, Hook, add_supervisor
 from bailiwick.graphs.supervision.binding import bind_tools
 from bailiwick.graphs.supervision.governance import check_agent
@@ -116,7 +116,7 @@ def create_supervisor(  # noqa: PLR0913 - the signature that callers know
     )
     structured = structured_answer(model, response_format) if response_format else None
     extras = Extras(before=pre_model_hook, after=post_model_hook, structured=structured)
-    add_supervisor(graph, speaker, toolbox, extras, guard)
+    add_supervisor(graph, speaker, toolbox, extras, guard, seen=state_schema or CountedState)
     back = add_handoff_messages if add_handoff_back_messages is None else add_handoff_back_messages
     terms = Terms(
         supervisor=supervisor_name,

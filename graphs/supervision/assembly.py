@@ -134,14 +134,25 @@ def _stored_turn(state: Mapping[str, Any]) -> Turn:
     )
 
 
-def add_supervisor(
+def add_supervisor(  # noqa: PLR0913 - what it is put together of
     graph: StateGraph[Any, Any, Any, Any],
     model: SupervisorModel,
     toolbox: Toolbox,
     extras: Extras,
     guard: Guard | None,
+    *,
+    seen: type[Any],
 ) -> None:
-    """Add the supervisor, its hooks, its tools and its ending to a graph."""
+    """Add the supervisor, its hooks, its tools and its ending to a graph.
+
+    Args:
+        graph: The graph.
+        model: The supervisor's model.
+        toolbox: Its tools.
+        extras: The nodes that it has besides.
+        guard: What decides about hand-offs, if anything does.
+        seen: The schema of what the supervisor sees of the state.
+    """
     router = _router(graph, model.name, toolbox, extras, guard)
     tools = [str(toolbox.own.name)] if toolbox.own else []
     ends = (*dict.fromkeys(toolbox.agents.values()), *tools, router.finish)
@@ -149,7 +160,7 @@ def add_supervisor(
     if extras.before:
         graph.add_node(PRE_MODEL_HOOK, extras.before)
         graph.add_edge(PRE_MODEL_HOOK, model.name)
-    schema = _hooked(graph.state_schema) if extras.before else graph.state_schema
+    schema = _hooked(seen) if extras.before else seen
     if extras.after or toolbox.foreign:
         _add_reviewed(graph, ReviewedSpeaker(model, router), extras.after, schema, ends)
     else:

@@ -196,23 +196,37 @@ def test_a_hook_comes_before_the_structured_answer(run: Run) -> None:
     assert run(app, "hi")["structured_response"] == Verdict(text="guilty")
 
 
+class Counted(TypedDict):
+    """Count the steps."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+    remaining_steps: RemainingSteps
+
+
+@pytest.mark.parametrize("schema", [None, Counted])
 @pytest.mark.parametrize("limit", [4, 5])
-def test_a_call_without_steps_left_is_given_up(run: Run, limit: int) -> None:
-    """A state that counts the steps gets an apology in place of an error."""
+def test_a_call_without_steps_left_is_given_up(
+    run: Run, limit: int, schema: type[Any] | None
+) -> None:
+    """An apology in place of an error; a prompt can tell the model before."""
+    left: list[int] = []
+
+    def prompt(state: Counted) -> list[AnyMessage]:
+        left.append(state["remaining_steps"])
+        return state["messages"]
 
     @tool
     def look() -> str:
         """Look."""
         return "seen"
 
-    class Counted(TypedDict):
-        messages: Annotated[list[AnyMessage], add_messages]
-        remaining_steps: RemainingSteps
-
     model = scripted(*(ask("look") for _ in range(9)))
-    app = create_supervisor([], model=model, tools=[look], state_schema=Counted).compile()
+    app = create_supervisor(
+        [], model=model, tools=[look], prompt=prompt, state_schema=schema
+    ).compile()
 
     messages = run(app, "hi", {"recursion_limit": limit})["messages"]
 
     assert told(messages)[-1][2] == "Sorry, need more steps to process this request."
+    assert left == sorted(left, reverse=True)
     check_valid(messages)
