@@ -59,7 +59,8 @@ def create_specialist(
     Args:
         name: The agent's name, which the policy's rules and Vault's roles go by.
         model: The chat model.
-        tools: Scoped tools; without a guard, any tools.
+        tools: Scoped tools; without a guard, any tools. The model reads what each returns, also of
+            one with `return_direct`.
         guard: What decides, leases and records; without one nothing is governed.
         prompt: The system message.
 
