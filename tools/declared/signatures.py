@@ -119,6 +119,7 @@ def arguments(
             f"{name!r} has a parameter that no language model can fill: use types that JSON has, "
             "and pydantic's"
         ) from error
+    _refuse_aliases(model, name)
     return model
 
 
@@ -144,9 +145,20 @@ def arguments_of_tool(tool: BaseTool) -> type[BaseModel] | dict[str, Any]:
             "not give: nobody could see what they make of a call; write a function that does "
             "without"
         )
+    _refuse_aliases(given, tool.name)
     # What is shown has lost the validators of the class.
     base = shown if hidden else given
     return type(shown.__name__, (base,), {"model_config": _STRICT, "__doc__": shown.__doc__})
+
+
+def _refuse_aliases(model: type[BaseModel], name: str) -> None:
+    """Refuse an argument with two names: people are shown one, and could not edit by the other."""
+    for field, info in model.model_fields.items():
+        if info.validation_alias not in {None, field}:
+            raise ScopeError(
+                f"{name!r} takes {field!r} by another name: call the parameter as the model is to "
+                "call it"
+            )
 
 
 def _has_validators(model: type[BaseModel]) -> bool:

@@ -38,6 +38,12 @@ class Removed(BaseModel):
         return path if path.startswith("/srv/data/") else normpath("/srv/data/" + path)
 
 
+class Sent(BaseModel):
+    """Say to whom, by another name."""
+
+    to: str = Field(alias="recipient")
+
+
 @tool(args_schema=Removed)
 def remove(path: str) -> str:
     """Remove a file."""
@@ -140,3 +146,15 @@ def test_a_tool_may_change_what_it_is_given() -> None:
     total.call(args, None)
 
     assert seen == [[Decimal("1.50")], [Decimal("1.50")]]
+
+
+@pytest.mark.parametrize("is_wrapped", [False, True])
+def test_an_argument_with_two_names_is_refused(*, is_wrapped: bool) -> None:
+    """People are shown its own, and what they edit would be read by the other."""
+
+    def send(to: Annotated[str, Field(alias="recipient")]) -> str:
+        """Send."""
+        return to
+
+    with pytest.raises(ScopeError, match="'send' takes 'to' by another name"):
+        scoped_tool(tool(args_schema=Sent)(send) if is_wrapped else send, effect="write")
