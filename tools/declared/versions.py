@@ -27,12 +27,19 @@ def _source(declared: object) -> str:
     if isinstance(declared, BaseTool):
         function = getattr(declared, "func", None) or getattr(declared, "coroutine", None)
         return _source(function or type(declared))
+    # What decorates a function runs before it, and is read as it by `inspect`.
+    wrapped = getattr(declared, "__wrapped__", None)
+    return _own_source(declared) + ("" if wrapped is None else _source(wrapped))
+
+
+def _own_source(declared: object) -> str:
+    code = getattr(declared, "__code__", None)
     try:
         # Only functions, methods and classes get here.
-        return inspect.getsource(declared)  # type: ignore[arg-type]  # see above
+        return inspect.getsource(code or declared)  # type: ignore[arg-type]  # see above
     except (OSError, TypeError):
         # Typed at a prompt or built at run time: the compiled code stands for the source.
-        return _code(getattr(declared, "__code__", None)) or getattr(declared, "__qualname__", "")
+        return _code(code) or getattr(declared, "__qualname__", "")
 
 
 def _code(constant: object) -> str:

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from langchain_core.tools import BaseTool, StructuredTool
@@ -45,6 +47,33 @@ def test_the_same_declaration_has_the_same_version() -> None:
 def longer(times: int = 1) -> str:
     """Ping."""
     return "pong" * times + "!"
+
+
+def once(function: Callable[..., str]) -> Callable[..., str]:
+    """Decorate a function: it runs once."""
+
+    @wraps(function)
+    def run(*args: Any, **named: Any) -> str:  # noqa: ANN401 - whatever the function takes
+        return function(*args, **named)
+
+    return run
+
+
+def twice(function: Callable[..., str]) -> Callable[..., str]:
+    """Decorate a function: it runs twice."""
+
+    @wraps(function)
+    def run(*args: Any, **named: Any) -> str:  # noqa: ANN401 - as above
+        return function(*args, **named) + function(*args, **named)
+
+    return run
+
+
+def test_what_decorates_a_function_is_in_the_version() -> None:
+    """It runs before it, and may do more."""
+    versions = [scoped_tool(each(ping), effect="write").version for each in (once, once, twice)]
+
+    assert versions[0] == versions[1] != versions[2]
 
 
 def test_every_part_of_a_declaration_is_in_the_version() -> None:
