@@ -31,6 +31,7 @@ class Narration:
     def __init__(self, console: Console) -> None:
         self.console = console
         self._told: set[str] = set()
+        self._answered: set[str] = set()
         self._result = ""
 
     @property
@@ -69,12 +70,16 @@ class Narration:
         if message.response_metadata.get(METADATA_KEY_IS_HANDOFF_BACK):
             return
         if isinstance(message, AIMessage):
+            # Where an earlier run asked for it, this one hears of its result first.
+            if self._answered.intersection(call["id"] or "" for call in message.tool_calls):
+                return
             for line in self._spoken(message):
                 self.say(message.name or "", line)
         elif isinstance(message, ToolMessage):
             self._tell_result(message)
 
     def _tell_result(self, message: ToolMessage) -> None:
+        self._answered.add(message.tool_call_id)
         if METADATA_KEY_HANDOFF_DESTINATION in message.response_metadata:
             return
         self._result = str(message.text).strip()

@@ -156,6 +156,18 @@ def test_a_message_is_told_once_and_a_repeated_result_is_not_repeated() -> None:
     assert shown(console).count("reports that") == 1
 
 
+def test_what_an_earlier_run_asked_for_is_not_told_behind_its_result() -> None:
+    """It would look as if it was asked for again."""
+    console = Console(file=io.StringIO(), width=80)
+    call = {"name": "issue_refund", "args": {"amount": "9"}, "id": "1"}
+    asking = AIMessage("", name="billing", tool_calls=[call], id="a")
+    result = ToolMessage("Refunded 9.00 EUR.", tool_call_id="1", id="b")
+    narration = Narration(console)
+    narration.tell({"approval": {"messages": [result]}})
+    narration.tell({"billing": {"messages": [asking, result]}})
+    assert [line.strip() for line in shown(console).splitlines()] == ["Refunded 9.00 EUR."]
+
+
 def test_what_a_model_says_beside_a_call_is_told() -> None:
     """Its reasons are worth reading; a task that the call repeats is not."""
     console = Console(file=io.StringIO(), width=80)
