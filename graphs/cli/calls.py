@@ -63,9 +63,14 @@ def settle(
 
         retry_call(call, reason)
         return
+    if outcome is Settlement.failed:
+        from bailiwick.graphs.cli.settling import settle_failed  # noqa: PLC0415 - as above
+
+        settle_failed(call, reason)
+        return
     from bailiwick.graphs.cli.called import settle_call  # noqa: PLC0415 - as above
 
-    settle_call(call, "succeeded" if outcome is Settlement.succeeded else "failed", reason)
+    settle_call(call, "succeeded", reason)
 
 
 @calls.command("reconcile")

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
-from bailiwick.graphs.cli.called import SHORT, heading, named
+from bailiwick.graphs.cli.called import SHORT, heading, named, settle_call
 from bailiwick.graphs.cli.person import approver, requester
 from bailiwick.graphs.cli.terminal import quoted, terminal
 from bailiwick.graphs.outbox.deliveries import App
@@ -16,7 +16,7 @@ from bailiwick.graphs.refund_desk import RefundDesk, open_refund_desk
 from bailiwick.graphs.session import Session
 from bailiwick.graphs.settings import Settings, read_settings
 from bailiwick.policies.approvals import rfc3339
-from bailiwick.policies.errors import CallError
+from bailiwick.policies.errors import CallError, SettingsError, VaultError
 from bailiwick.policies.questions import spelled
 from bailiwick.tools.effects.call_rows import CallRecord
 from bailiwick.tools.effects.reconciliations import reconcile
@@ -46,6 +46,31 @@ def retry_call(beginning: str, reason: str) -> None:
         )
         console.print(quoted(f"{named(call)} is proposed anew."))
         _tell_thread(console, app, proposal.thread)
+
+
+def settle_failed(beginning: str, reason: str) -> None:
+    """Say that a call had no effect, unless the system itself knows better: it may be done again.
+
+    Raises:
+        CallError: If there is no such call, it is not theirs to settle, or it took effect.
+        LedgerError: If the ledger cannot be read or written.
+    """
+    console = terminal()
+    try:
+        with _opened(read_settings()) as (desk, _):
+            call = _reconciled(desk, desk.guard.calls.find(beginning))
+    except (VaultError, SettingsError) as error:
+        console.print(quoted(f"The system could not be asked: {error}.", "dim"))
+    else:
+        if call.reason == "reconcile" and call.state == "succeeded":
+            raise CallError(
+                f"the system was asked and knows what came of it: {call.content} To take it back: "
+                f"`bailiwick calls undo {shlex.quote(call.thread)}`"
+            )
+        if call.reason == "reconcile":
+            console.print(*_finding(call), sep="\n")
+            return
+    settle_call(beginning, "failed", reason)
 
 
 def reconcile_calls(beginning: str | None) -> None:

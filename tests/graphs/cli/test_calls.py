@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from tests.graphs.cli.outcomes import Command, flat
 
+from bailiwick.graphs.surroundings import Surroundings
 from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.tools.effects.calls import Calls
 from bailiwick.tools.records.ledger import Ledger
@@ -24,6 +26,14 @@ CANCELLING = ToolCall(
     agent="returns",
     tool=ToolUse(name="cancel_return", version="v1", effect="write"),
     args={"order_id": "A-1001"},
+)
+
+
+REFUND = replace(
+    CANCELLING,
+    agent="billing",
+    tool=ToolUse(name="issue_refund", version="v1", effect="destructive"),
+    args={"order_id": "A-1001", "amount": "40"},
 )
 
 
@@ -144,18 +154,44 @@ def test_a_call_is_tried_again_with_an_approval(bailiwick: Command, ledger: Ledg
 
 def test_what_the_system_knows_is_asked_first(bailiwick: Command, ledger: Ledger) -> None:
     """The shop has never heard of the refund: that settles it, and nothing is tried again."""
-    refund = replace(
-        CANCELLING,
-        agent="billing",
-        tool=ToolUse(name="issue_refund", version="v1", effect="destructive"),
-        args={"order_id": "A-1001", "amount": "40"},
-    )
-    key = begin(ledger, refund)
+    key = begin(ledger, REFUND)
     refused = bailiwick("calls", "settle", key, "retry")
     assert refused.status == 1
     assert "had no effect, as the system it acts on says" in flat(refused.err)
     assert json.loads(bailiwick("calls", "show", key, "--json").out)["state"] == "failed"
     assert "No call is in doubt." in bailiwick("calls", "reconcile").out
+
+
+def test_nobody_says_that_a_refund_was_not_made_which_was(
+    bailiwick: Command, ledger: Ledger, surroundings: Surroundings
+) -> None:
+    """The shop knows it, and the next try would pay twice."""
+    assert surroundings.shop is not None
+    key = begin(ledger, REFUND)
+    (call,) = Calls(ledger).list()
+    access = surroundings.shop.issue_key(["payments:refund"])
+    paid = httpx.post(
+        f"{surroundings.shop_address}/refunds",
+        json={"order_id": "A-1001", "amount": "40.00"},
+        headers={"Authorization": f"Bearer {access}", "Idempotency-Key": call.idempotency_key},
+    )
+    assert paid.is_success, paid.text
+    refused = bailiwick("calls", "settle", key, "failed")
+    assert refused.status == 1
+    assert "knows what came of it" in flat(refused.err)
+    assert json.loads(bailiwick("calls", "show", key, "--json").out)["state"] == "succeeded"
+
+
+def test_a_vault_that_is_away_leaves_it_to_the_person(
+    bailiwick: Command, ledger: Ledger, surroundings: Surroundings
+) -> None:
+    """Who has found out elsewhere can say so."""
+    assert surroundings.vault is not None
+    key = begin(ledger, REFUND)
+    surroundings.vault.seal()
+    settled = bailiwick("calls", "settle", key, "failed")
+    assert settled.status == 0, settled.err
+    assert "had no effect" in flat(settled.out)
 
 
 def test_a_call_nobody_can_ask_about_stays_in_doubt(bailiwick: Command, ledger: Ledger) -> None:
