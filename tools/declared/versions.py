@@ -3,7 +3,8 @@
 import hashlib
 import inspect
 import json
-from types import CodeType
+from types import CodeType, FunctionType
+from typing import Any
 
 from langchain_core.tools import BaseTool
 
@@ -27,19 +28,28 @@ def _source(declared: object) -> str:
     if isinstance(declared, BaseTool):
         function = getattr(declared, "func", None) or getattr(declared, "coroutine", None)
         return _source(function or type(declared))
-    # What decorates a function runs before it, and is read as it by `inspect`.
     wrapped = getattr(declared, "__wrapped__", None)
-    return _own_source(declared) + ("" if wrapped is None else _source(wrapped))
+    if wrapped is None:
+        return _own_source(declared)
+    return _decorating_source(declared) + _source(wrapped)
+
+
+def _decorating_source(declared: Any) -> str:  # noqa: ANN401 - whatever wraps a function
+    """Return the source of what runs in a function's place; `inspect` would read the function."""
+    if not hasattr(declared, "__code__"):
+        # A cache, for one, which is compiled.
+        return type(declared).__qualname__
+    bare = FunctionType(declared.__code__, declared.__globals__, closure=declared.__closure__)
+    return _own_source(bare)
 
 
 def _own_source(declared: object) -> str:
-    code = getattr(declared, "__code__", None)
     try:
         # Only functions, methods and classes get here.
-        return inspect.getsource(code or declared)  # type: ignore[arg-type]  # see above
+        return inspect.getsource(declared)  # type: ignore[arg-type]  # see above
     except (OSError, TypeError):
         # Typed at a prompt or built at run time: the compiled code stands for the source.
-        return _code(code) or getattr(declared, "__qualname__", "")
+        return _code(getattr(declared, "__code__", None)) or getattr(declared, "__qualname__", "")
 
 
 def _code(constant: object) -> str:

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any
 
 from langchain_core.tools import BaseTool, StructuredTool
@@ -74,6 +74,14 @@ def test_what_decorates_a_function_is_in_the_version() -> None:
     versions = [scoped_tool(each(ping), effect="write").version for each in (once, once, twice)]
 
     assert versions[0] == versions[1] != versions[2]
+
+
+def test_a_tool_around_a_cached_function_has_a_version() -> None:
+    """What caches it has no source."""
+    cached = StructuredTool.from_function(ping)
+    cached.func = lru_cache(ping)
+
+    assert scoped_tool(cached, effect="read").version
 
 
 def test_every_part_of_a_declaration_is_in_the_version() -> None:
