@@ -8,7 +8,7 @@ from rich.console import Console
 
 from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
 from bailiwick.graphs.cli.failures import explain
-from bailiwick.graphs.cli.ledgers import open_ledger
+from bailiwick.graphs.cli.ledgers import check_ledger
 from bailiwick.graphs.cli.reports import report_line
 from bailiwick.graphs.cli.terminal import quoted, terminal
 from bailiwick.graphs.outbox.deliveries import App, Report, deliver
@@ -35,9 +35,7 @@ def deliver_due(*, watch: bool) -> None:
     """
     settings, console = read_settings(), terminal()
     if not watch:
-        with open_ledger(settings):
-            # A ledger that is made here would have nothing due.
-            pass
+        check_ledger(settings)
     with (
         open_refund_desk(settings) as desk,
         open_checkpointer(settings.checkpoints, desk.sealing) as checkpointer,
@@ -59,7 +57,7 @@ def deliver_due(*, watch: bool) -> None:
             delivered = 0
             while (more := look()) and not stopped.is_set():
                 delivered += more
-            _tell_elsewhere(console, desk.guard.ledger, delivered)
+            _tell_left(console, desk.guard.ledger, delivered)
 
 
 def _keep_looking(console: Console, look: Callable[[], int], stopped: Event) -> None:
@@ -84,7 +82,7 @@ def _deliver_one(console: Console, app: App, guard: Guard) -> int:
     return len(reports)
 
 
-def _tell_elsewhere(console: Console, ledger: Ledger, delivered: int) -> None:
+def _tell_left(console: Console, ledger: Ledger, delivered: int) -> None:
     left = Deliveries(ledger).list()
     waiting = {each.thread for each in left if each.place == SERVER}
     if later := [each for each in left if each.place != SERVER]:

@@ -17,6 +17,17 @@ def open_ledger(settings: Settings) -> Generator[Ledger]:
     Raises:
         LedgerError: If there is none, or it cannot be used.
     """
+    check_ledger(settings)
+    with closing(Ledger(settings.database_url)) as ledger:
+        yield ledger
+
+
+def check_ledger(settings: Settings) -> None:
+    """Refuse to go on without a ledger.
+
+    Raises:
+        LedgerError: If there is none.
+    """
     url = settings.database_url
     # What is no URL names no file that could be missing.
     address_of(url)
@@ -27,5 +38,3 @@ def open_ledger(settings: Settings) -> Generator[Ledger]:
             f"there is no ledger at {url!r}: set BAILIWICK_DATABASE_URL to where it is; "
             "`bailiwick run` makes one"
         )
-    with closing(Ledger(url)) as ledger:
-        yield ledger

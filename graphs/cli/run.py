@@ -55,7 +55,9 @@ def run_request(request: str | None, thread: str | None) -> None:
             _check_thread(session, request, part)
         console.print(quoted(desk.model, "dim"))
         _introduce(console, settings, session)
-        text = request if part is desk.proposals else request or _wanted(session, console)
+        text = request
+        if text is None and part is desk:
+            text = _wanted(session, console)
         with _kept(session, narration):
             carrier = Carrier(session, part.guard, narration)
             _start(carrier, text, requester(settings))

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
 from bailiwick.graphs.cli.called import SHORT, heading, named, settle_call
+from bailiwick.graphs.cli.ledgers import check_ledger
 from bailiwick.graphs.cli.person import approver, requester
 from bailiwick.graphs.cli.terminal import quoted, terminal
 from bailiwick.graphs.outbox.deliveries import App
@@ -16,13 +17,10 @@ from bailiwick.graphs.refund_desk import RefundDesk, open_refund_desk
 from bailiwick.graphs.session import Session
 from bailiwick.graphs.settings import Settings, read_settings
 from bailiwick.policies.approvals import rfc3339
-from bailiwick.policies.errors import CallError, SettingsError, VaultError
+from bailiwick.policies.errors import BailiwickError, CallError
 from bailiwick.policies.questions import spelled
 from bailiwick.tools.effects.call_rows import CallRecord
 from bailiwick.tools.effects.reconciliations import reconcile
-
-OPEN = {"in_doubt", "under_way"}
-"""The states of calls of which nobody knows what came of them."""
 
 
 def retry_call(beginning: str, reason: str) -> None:
@@ -59,7 +57,9 @@ def settle_failed(beginning: str, reason: str) -> None:
     try:
         with _opened(read_settings()) as (desk, _):
             call = _reconciled(desk, desk.guard.calls.find(beginning))
-    except (VaultError, SettingsError) as error:
+    except CallError:
+        raise
+    except BailiwickError as error:
         console.print(quoted(f"The system could not be asked: {error}.", "dim"))
     else:
         if call.reason == "reconcile" and call.state == "succeeded":
@@ -109,7 +109,7 @@ def undo_thread(thread: str) -> None:
         still_open = desk.proposals.proposals.open_threads(origin=thread)
         for other in dict.fromkeys([*(each.thread for each in made[:1]), *still_open]):
             _tell_thread(console, app, other)
-        open_ones = [each for each in desk.guard.calls.list(thread=thread) if each.state in OPEN]
+        open_ones = [each for each in desk.guard.calls.list(thread=thread) if each.is_unknown]
     if open_ones:
         console.print(
             f"Of {len(open_ones)} more nobody knows what came of it: `bailiwick calls reconcile`, "
@@ -124,6 +124,7 @@ def undo_thread(thread: str) -> None:
 
 @contextmanager
 def _opened(settings: Settings) -> Generator[tuple[RefundDesk, App]]:
+    check_ledger(settings)
     with (
         open_refund_desk(settings) as desk,
         open_checkpointer(settings.checkpoints, desk.sealing) as checkpointer,

@@ -34,7 +34,7 @@ def hindrance(session: Session, guard: Guard) -> str:
 def unknown_outcomes(session: Session, guard: Guard) -> Iterator[str]:
     """Yield a sentence on each call of a thread of which nobody knows what came of it."""
     for call in guard.calls.list(thread=session.thread):
-        if call.state in {"in_doubt", "under_way"}:
+        if call.is_unknown:
             yield f"What came of {call.tool} is not known{_hint(call)}."
 
 

@@ -80,12 +80,12 @@ def _outputs(output: object) -> list[Output]:
 def _reading(
     outputs: Sequence[Output], call: ToolCall, said: AIMessage, state: Mapping[str, Any]
 ) -> Reading:
-    known = {message.id: message for message in [*state["messages"], said]}
+    known = {message.id: message for message in state["messages"]}
     written = [dict(_update(output)) for output in outputs]
     messages = [m for update in written for m in as_messages(update.pop("messages", []))]
     goto = [target for output in outputs for target in _targets(output)]
-    fresh = [each for each in messages if each.id is None or _is_news(each, known.get(each.id))]
-    fresh = [each for each in fresh if each.id is None or each.id != said.id]
+    others = [each for each in messages if each.id is None or each.id != said.id]
+    fresh = [each for each in others if each.id is None or _is_news(each, known.get(each.id))]
     answer = _answer([*fresh, *_sent(goto)], call)
     return Reading(
         answer=answer,

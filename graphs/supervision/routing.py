@@ -265,7 +265,7 @@ def _messages(turn: Turn, handled: Sequence[Handled]) -> list[BaseMessage]:
     removed = [message for message in extra if isinstance(message, RemoveMessage)]
     if ids and any(message.id == REMOVE_ALL_MESSAGES for message in removed):
         needs_write = True
-    rest = [message for message in extra if message not in removed]
+    rest = [message for message in extra if not isinstance(message, RemoveMessage)]
     return [*removed, *([said] if needs_write else []), *answers, *rest]
 
 

@@ -23,14 +23,14 @@ from bailiwick.graphs.handoff import create_handoff_back_messages
 from bailiwick.graphs.supervision.governance import (
     arequester_of,
     refuse_hand_off,
+    request_of,
     requester_of,
 )
 from bailiwick.graphs.supervision.history import added, as_messages, handoff_view
 from bailiwick.graphs.supervision.model import fields
 from bailiwick.tools.delegation import Delegation, delegate
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.locations import Location
-from bailiwick.tools.people.requests import ends_in_task, request_key
+from bailiwick.tools.people.requests import ends_in_task
 
 OutputMode = Literal["full_history", "last_message"]
 """What of an agent's work joins the history: all new messages, or the last one."""
@@ -252,12 +252,10 @@ def remote_thread(thread: str, agent: str) -> UUID:
 
 
 def _request(messages: Sequence[BaseMessage], config: RunnableConfig) -> str:
-    """Return the key of what persons said last, to this supervisor or to the one above it."""
-    if request := Location.of(config).request:
-        return request
     # Only what a supervisor sends ends in a task; in its history the mark may be anybody's.
     is_sent = config.get("metadata", {}).get("langgraph_triggers") == _SENT
-    return request_key(messages[:-1] if is_sent and ends_in_task(messages) else messages)
+    heard = messages[:-1] if is_sent and ends_in_task(messages) else messages
+    return request_of(heard, config)
 
 
 def _targets(handed_on: ParentCommand) -> list[str]:

@@ -93,6 +93,11 @@ class CallRecord:
     reason: str | None
 
     @property
+    def is_unknown(self) -> bool:
+        """Whether nobody knows yet what came of it."""
+        return self.state in {"under_way", "in_doubt"}
+
+    @property
     def content(self) -> str:
         """What it returned, as text; empty where nothing is known."""
         content = json.loads(self.result)["content"] if self.result else ""

@@ -93,15 +93,13 @@ def request_key(messages: Sequence[BaseMessage]) -> str:
     only others have said anything, all of it is one request: whoever answers must not become the
     one who asked.
     """
-    heard = list(messages)
-    while heard and not isinstance(heard[-1], HumanMessage):
-        heard.pop()
     said: list[tuple[str, str]] = []
-    while heard and not isinstance(heard[-1], AIMessage):
-        message = heard.pop()
+    for message in reversed(messages):
         if isinstance(message, HumanMessage):
             content = json.dumps(message.content, sort_keys=True, default=str)
             said.append((message.id or "", content))
+        elif said and isinstance(message, AIMessage):
+            break
     if not said:
         return _key((("", ""),)) if messages else ""
     return _key(tuple(said))
