@@ -4,14 +4,16 @@ import time
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from langchain_core.messages import HumanMessage
+from langchain_core.tools import tool
 from langgraph.types import interrupt
-from pydantic import ValidationError
+from pydantic import BeforeValidator, ValidationError
 from tests.stories.desk import Desk
 from tests.stories.edits import edited
-from tests.stories.people import MANAGER, REFUND, SECOND_MANAGER
+from tests.stories.people import CUSTOMER, MANAGER, REFUND, REQUEST, SECOND_MANAGER
 from tests.stories.races import approve
 from tests.stories.rules import GATE, changed_policy
 from tests.stories.scripts import asks
@@ -143,6 +145,29 @@ def test_an_approval_used_a_second_too_late(desk: Desk, tmp_path: Path) -> None:
     thread.run(None, MANAGER)
 
     assert desk.refunded == []
+
+
+Cents = Annotated[Decimal, BeforeValidator(lambda euros: Decimal(str(euros)) * 100)]
+
+
+@pytest.mark.parametrize("is_wrapped", [False, True])
+def test_arguments_that_read_otherwise_each_time(desk: Desk, *, is_wrapped: bool) -> None:
+    """A manager would approve 500 and 50000 would be paid: nobody is asked, and nothing is."""
+    paid: list[Decimal] = []
+
+    def issue_refund(order_id: str, amount: Cents) -> str:
+        """Refund."""
+        paid.append(amount)
+        return f"refunded {order_id}"
+
+    declared = tool(issue_refund) if is_wrapped else issue_refund
+    refund = scoped_tool(declared, effect="destructive")
+    thread = desk.thread(desk.specialist(asks(REFUND), refund))
+    thread.run({"messages": [HumanMessage(REQUEST)]}, CUSTOMER)
+
+    assert thread.waiting() == []
+    assert paid == []
+    assert "otherwise each time they are read" in thread.said()
 
 
 @pytest.mark.parametrize("effect", ["read", "write", "destructive"])
