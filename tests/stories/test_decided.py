@@ -1,23 +1,29 @@
 """Promise 1: no tool runs without a decision, and what nobody decided is denied."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall
 from langgraph.errors import GraphRecursionError
+from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command, Send
 from tests.stories.databases import Place
 from tests.stories.desk import Desk, Thread, open_desk
 from tests.stories.people import CUSTOMER, MANAGER, ORDER, REQUEST
-from tests.stories.rules import changed_policy
+from tests.stories.rules import WHOLE_GATE, changed_policy
 from tests.stories.scripts import asks
 
+from bailiwick.agents import create_specialist
 from bailiwick.agents.nodes import Requested
+from bailiwick.agents.scripted import ScriptedModel
+from bailiwick.agents.scripts import Tools
+from bailiwick.graphs import create_supervisor
 from bailiwick.policies import Policy
 from bailiwick.policies.errors import PolicyError
+from bailiwick.tools import Guard
 
 INJECTED = "A-1005"
 """An order whose note orders a refund of 9999.00 EUR."""
@@ -187,3 +193,47 @@ def test_a_state_that_claims_authority(desk: Desk) -> None:
 def answer(shown: Mapping[str, Any]) -> dict[str, Any]:
     """Return an approval of what an interrupt shows."""
     return {"type": "approve", "action_digest": shown["action_digest"]}
+
+
+LEFT_OUT = ('Agent::"returns", Agent::"billing"]', 'Agent::"returns"]')
+"""The supervisor hands over to billing no more; nor may `orders`."""
+
+
+def steering() -> Any:  # noqa: ANN401 - a graph of any schema
+    """Return an agent of somebody else's that steers the graph around it to billing."""
+
+    def hand_on(state: MessagesState) -> Command[str]:  # noqa: ARG001 - a node takes the state
+        return Command(graph=Command.PARENT, goto="billing")
+
+    graph = StateGraph(MessagesState).add_node("hand_on", hand_on).add_edge(START, "hand_on")
+    return graph.compile(name="orders")
+
+
+@pytest.mark.parametrize("handoffs", [("orders",), ("billing", "orders")], ids=["own", "one id"])
+def test_a_hand_off_that_no_rule_allows(
+    desk: Desk, tmp_path: Path, handoffs: tuple[str, ...]
+) -> None:
+    """An agent steers there by itself, or the call has the id of one that is allowed."""
+
+    def hands_over(messages: Sequence[BaseMessage], _: Tools) -> AIMessage:
+        calls = [ToolCall(name=f"transfer_to_{name}", args={}, id="one") for name in handoffs]
+        is_asked = isinstance(messages[-1], HumanMessage)
+        return AIMessage("", tool_calls=calls) if is_asked else AIMessage("done")
+
+    guard = Guard(
+        policy=changed_policy(tmp_path, LEFT_OUT, (WHOLE_GATE, "")),
+        ledger=desk.guard.ledger,
+        vault=desk.guard.vault,
+    )
+    wanting = ScriptedModel(script=asks(refund()))
+    tools = [desk.tools.issue_refund]
+    billing = create_specialist("billing", model=wanting, tools=tools, guard=guard)
+    model = ScriptedModel(script=hands_over)
+    graph = create_supervisor([steering(), billing], model=model, guard=guard)
+    thread = desk.thread(graph.compile(checkpointer=desk.engine.checkpointer))
+    thread.run({"messages": [HumanMessage(REQUEST)]}, CUSTOMER)
+
+    assert desk.refunded == []
+    to_billing = [each.body for each in thread.records("handoff") if each.body["to"] == "billing"]
+    assert "orders" in {each["agent"] for each in to_billing}
+    assert {each["verdict"] for each in to_billing} == {"deny"}
