@@ -133,6 +133,19 @@ def test_a_tool_describes_its_calls_itself(guard: Guard) -> None:
     assert question.value["description"] == "Pay 140.00 EUR."
 
 
+def test_a_tool_that_cannot_describe_its_call_is_asked_about_all_the_same(guard: Guard) -> None:
+    """By its arguments."""
+
+    @scoped_tool(effect="destructive", describe=lambda args: str(args["nothing"]))
+    def pay(to: str, amount: Decimal) -> str:
+        """Pay."""
+        return f"{to}{amount}"
+
+    question = asked(Desk(guard, Toolset(guard, [pay], agent="billing")))
+
+    assert question.value["description"] == "pay(to=shop, amount=140.00)"
+
+
 def test_several_people_are_asked_one_after_the_other(desk: Desk) -> None:
     """Each answer leads to the next question, until all that is required was given."""
     asked_of = [MANAGER, *AUDITORS[:2]]
