@@ -235,5 +235,5 @@ def test_a_hand_off_that_no_rule_allows(
 
     assert desk.refunded == []
     to_billing = [each.body for each in thread.records("handoff") if each.body["to"] == "billing"]
-    assert "orders" in {each["agent"] for each in to_billing}
-    assert {each["verdict"] for each in to_billing} == {"deny"}
+    assert "orders" in [each["agent"] for each in to_billing]
+    assert all(each["verdict"] == "deny" for each in to_billing)
