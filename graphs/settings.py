@@ -23,6 +23,9 @@ from bailiwick.policies.errors import SettingsError
 
 PREFIX = "BAILIWICK_"
 
+LONG = 32
+"""Characters that a secret has at least which signs tokens."""
+
 
 def _address(text: str) -> str:
     try:
@@ -44,6 +47,14 @@ def _names(given: object) -> object:
         return json.loads(given)
     except ValueError:
         raise ValueError('write manager,finance or ["manager", "finance"]') from None
+
+
+def _long(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < LONG:
+        raise ValueError(
+            f"it needs {LONG} characters or more: `bailiwick token --init` makes such a secret"
+        )
+    return secret
 
 
 Address = Annotated[str, AfterValidator(_address)]
@@ -123,7 +134,7 @@ class Settings(BaseSettings):
         default=None, validation_alias=AliasChoices("OPENAI_BASE_URL", "OPENAI_API_BASE")
     )
     roles: Annotated[Names | None, NoDecode] = None
-    auth_secret: SecretStr | None = Field(default=None, min_length=32)
+    auth_secret: Annotated[SecretStr, AfterValidator(_long)] | None = None
     auth_issuer: str = "bailiwick"
     auth_audience: str = "bailiwick"
 

@@ -1,8 +1,6 @@
 """Owns `bailiwick audit`: read, check and export the ledger."""
 
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 
@@ -23,7 +21,7 @@ def show(thread: str | None) -> None:
         LedgerError: If the ledger cannot be read, or has no such thread.
     """
     console = terminal()
-    with _ledger(thread) as ledger:
+    with open_ledger(read_settings(), thread=thread) as ledger:
         each = None
         for each, records in groupby(ledger.records(thread), lambda record: record.thread):
             console.print(record_table(each, records), end="\n\n")
@@ -49,7 +47,7 @@ def verify(
     if exported is None:
         keys = None if key is None else from_pem(_content(key))
         elsewhere = [] if kept is None else _seals(kept)
-        with _ledger(thread) as ledger:
+        with open_ledger(read_settings(), thread=thread) as ledger:
             _check_and_report(ledger, thread, keys, elsewhere)
         return
     if key is not None or kept is not None:
@@ -75,7 +73,7 @@ def export(thread: str | None) -> None:
     Raises:
         LedgerError: If the ledger cannot be read, or has no such thread.
     """
-    with _ledger(thread) as ledger:
+    with open_ledger(read_settings(), thread=thread) as ledger:
         for line in ledger.export(thread):
             sys.stdout.buffer.write(f"{line}\n".encode())
 
@@ -106,17 +104,6 @@ def _seals(path: Path) -> list[Seal]:
     if found := [Seal.from_line(line) for line in lines if line.strip()]:
         return found
     raise LedgerError(f"{str(path)!r} holds no seal: keep what `bailiwick audit seal` prints")
-
-
-@contextmanager
-def _ledger(thread: str | None) -> Generator[Ledger]:
-    with open_ledger(read_settings()) as ledger:
-        threads = ledger.threads()
-        if thread is not None and thread not in threads:
-            raise LedgerError(
-                f"the ledger has no thread {thread!r}: `bailiwick audit show` lists those it has"
-            )
-        yield ledger
 
 
 def _report(verification: Verification) -> None:

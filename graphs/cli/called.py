@@ -34,9 +34,9 @@ def list_calls(*, thread: str | None, in_doubt: bool, as_json: bool) -> None:
         as_json: Whether to print one JSON array.
 
     Raises:
-        LedgerError: If the ledger cannot be read.
+        LedgerError: If the ledger cannot be read, or has no such thread.
     """
-    with open_ledger(read_settings()) as ledger:
+    with open_ledger(read_settings(), thread=thread) as ledger:
         calls = Calls(ledger).list(thread=thread)
         found = Calls(ledger).list(thread=thread, in_doubt=True) if in_doubt else calls
     if as_json:

@@ -9,7 +9,7 @@ from rich.console import Console
 from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
 from bailiwick.graphs.cli.failures import explain
 from bailiwick.graphs.cli.ledgers import check_ledger
-from bailiwick.graphs.cli.reports import report_line
+from bailiwick.graphs.cli.reports import check_all_went_on, report_line
 from bailiwick.graphs.cli.terminal import quoted, terminal
 from bailiwick.graphs.outbox.deliveries import App, Report, deliver
 from bailiwick.graphs.refund_desk import open_refund_desk
@@ -31,7 +31,8 @@ def deliver_due(*, watch: bool) -> None:
         watch: Whether to keep looking until interrupted.
 
     Raises:
-        BailiwickError: If there is no ledger, or something the refund desk needs cannot be used.
+        BailiwickError: If there is no ledger, something the refund desk needs cannot be used, or a
+            thread broke off.
     """
     settings, console = read_settings(), terminal()
     if not watch:
@@ -47,39 +48,40 @@ def deliver_due(*, watch: bool) -> None:
             console.print("Looking for answers; it stops with Ctrl-C.")
         parts = ((app, desk.guard), (proposed, proposals.guard))
 
-        def look() -> int:
+        def look() -> list[Report]:
             proposals.carry_on_all(proposed)
-            return sum(_deliver_one(console, each, guard) for each, guard in parts)
+            return [report for each in parts for report in _deliver_one(console, *each)]
 
         if watch:
             _keep_looking(console, look, stopped)
         else:
-            delivered = 0
+            reports = list[Report]()
             while (more := look()) and not stopped.is_set():
-                delivered += more
-            _tell_left(console, desk.guard.ledger, delivered)
+                reports += more
+            _tell_left(console, desk.guard.ledger, len(reports))
+            check_all_went_on(reports)
 
 
-def _keep_looking(console: Console, look: Callable[[], int], stopped: Event) -> None:
+def _keep_looking(console: Console, look: Callable[[], list[Report]], stopped: Event) -> None:
     """Look until stopped; a database that is away for a while is told of once, and waited for."""
     told = ""
     while not stopped.is_set():
         try:
-            delivered, hindrance = look(), ""
+            reports, hindrance = look(), ""
         except Exception as error:  # noqa: BLE001 - whatever hinders one look, the next may succeed
-            delivered, hindrance = 0, explain(error)
+            reports, hindrance = [], explain(error)
         if hindrance not in {"", told}:
             console.print(quoted(f"{hindrance}; it looks again and again"))
         told = hindrance
-        if not delivered:
+        if not reports:
             stopped.wait(PAUSE)
 
 
-def _deliver_one(console: Console, app: App, guard: Guard) -> int:
+def _deliver_one(console: Console, app: App, guard: Guard) -> list[Report]:
     reports = deliver(app, guard, limit=1)
     for report in reports:
         _tell(console, app, report)
-    return len(reports)
+    return reports
 
 
 def _tell_left(console: Console, ledger: Ledger, delivered: int) -> None:

@@ -38,9 +38,9 @@ def list_requests(*, every: bool, thread: str | None, as_json: bool) -> None:
         as_json: Whether to print one JSON array.
 
     Raises:
-        LedgerError: If the ledger cannot be read.
+        LedgerError: If the ledger cannot be read, or has no such thread.
     """
-    with _opened() as (approvals, _, _):
+    with _opened(thread) as (approvals, _, _):
         found = approvals.list(state=None if every else "pending", thread=thread)
     if as_json:
         print_json([_plain(approval) for approval in found])
@@ -127,9 +127,9 @@ def respond_to_request(beginning: str, message: str, digest: str | None) -> None
 
 
 @contextmanager
-def _opened() -> Generator[tuple[Approvals, Deliveries, Principal]]:
+def _opened(thread: str | None = None) -> Generator[tuple[Approvals, Deliveries, Principal]]:
     settings = read_settings()
-    with open_ledger(settings) as ledger:
+    with open_ledger(settings, thread=thread) as ledger:
         yield Approvals(ledger), Deliveries(ledger), approver(settings)
 
 

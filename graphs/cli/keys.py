@@ -112,9 +112,7 @@ def _halfway(thread: str) -> Generator[None]:
 @contextmanager
 def _keys(settings: Settings) -> Generator[CheckpointKeys]:
     if settings.vault_addr is None:
-        raise SettingsError(
-            "VAULT_ADDR is not set: keys are wrapped anew by the Vault that has wrapped them"
-        )
+        raise SettingsError("VAULT_ADDR is not set: set it to the Vault that has wrapped the keys")
     with open_ledger(settings) as ledger, open_service_vault(settings) as vault:
         transit = Transit(vault=vault, name=CHECKPOINT_KEY, identity=CHECKPOINT_KEYS.identity)
         yield CheckpointKeys(ledger, transit)

@@ -28,9 +28,9 @@ def show_leases(thread: str | None, *, is_open: bool, as_json: bool) -> None:
         as_json: Print each as a line of JSON, with all that joins it to Vault's audit.
 
     Raises:
-        LedgerError: If the ledger cannot be read.
+        LedgerError: If the ledger cannot be read, or has no such thread.
     """
-    with open_ledger(read_settings()) as ledger:
+    with open_ledger(read_settings(), thread=thread) as ledger:
         leases = [each for each in read_leases(ledger, thread) if each.is_open or not is_open]
     if as_json:
         for lease in leases:

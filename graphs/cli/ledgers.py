@@ -11,14 +11,22 @@ from bailiwick.tools.records.ledger import Ledger
 
 
 @contextmanager
-def open_ledger(settings: Settings) -> Generator[Ledger]:
+def open_ledger(settings: Settings, *, thread: str | None = None) -> Generator[Ledger]:
     """Open the ledger that the settings name.
 
+    Args:
+        settings: The settings.
+        thread: What the command is about, where it is about one thread.
+
     Raises:
-        LedgerError: If there is none, or it cannot be used.
+        LedgerError: If there is none, it cannot be used, or it has no such thread.
     """
     check_ledger(settings)
     with closing(Ledger(settings.database_url)) as ledger:
+        if thread is not None and thread not in ledger.threads():
+            raise LedgerError(
+                f"the ledger has no thread {thread!r}: `bailiwick audit show` lists those it has"
+            )
         yield ledger
 
 

@@ -14,8 +14,9 @@ class SentenceHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record."""
+        where = ".env: " if record.name.startswith("dotenv") else ""
         # Threads and agents are named in it by whoever made them.
-        sys.stderr.write(f"bailiwick: {visible(record.getMessage())}\n")
+        sys.stderr.write(f"bailiwick: {where}{visible(record.getMessage())}\n")
 
 
 def configure_logs(*, debug: bool) -> None:

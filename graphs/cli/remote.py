@@ -8,7 +8,7 @@ import httpx
 from rich.console import Console
 
 from bailiwick.graphs.cli.ledgers import open_ledger
-from bailiwick.graphs.cli.reports import report_line
+from bailiwick.graphs.cli.reports import check_all_went_on, report_line
 from bailiwick.graphs.cli.terminal import terminal
 from bailiwick.graphs.outbox.deliveries import Report, adeliver_to, keep_delivering
 from bailiwick.graphs.settings import Settings, read_settings
@@ -32,6 +32,7 @@ def deliver_to_server(url: str, *, watch: bool) -> None:
         SettingsError: If no server answers there, there is no secret to sign with, or what talking
             to one needs is not installed.
         LedgerError: If the ledger cannot be used.
+        BailiwickError: If a thread broke off.
     """
     settings, console = read_settings(), terminal()
     _check_server(url)
@@ -55,8 +56,10 @@ async def _deliver(
 
     async with open_threads(settings, httpx.AsyncHTTPTransport(retries=2), url) as threads:
         if stopped is None:
-            for report in await adeliver_to(threads, approvals):
+            reports = await adeliver_to(threads, approvals)
+            for report in reports:
                 tell(report)
+            check_all_went_on(reports)
             return
         console.print("Looking for answers; it stops with Ctrl-C.")
         carrying = asyncio.create_task(keep_delivering(threads, approvals, tell=tell))

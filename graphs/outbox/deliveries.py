@@ -232,7 +232,6 @@ def _failed(outbox: Deliveries, claim: Claim, error: Exception, attempts: int) -
     reason = f"the run broke off ({type(error).__name__})"
     if isinstance(error, BailiwickError):
         reason = f"{reason}: {error}"
-    logger.warning("thread %s: %s", claim.thread, reason)
     outbox.postpone(claim, reason, after=backoff(attempts))
     return _report(claim, "failed", reason)
 

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 
 from bailiwick.graphs.checkpoints.checkpointers import open_async_checkpointer
 from bailiwick.graphs.checkpoints.sealing import SealingSerializer
-from bailiwick.graphs.outbox.deliveries import keep_delivering
+from bailiwick.graphs.outbox.deliveries import Report, keep_delivering
 from bailiwick.graphs.outbox.served import open_threads
 from bailiwick.graphs.outbox.threads import App, GraphThreads
 from bailiwick.graphs.proposals import ProposalDesk
@@ -61,7 +61,7 @@ def create_outbox(
             threads = await opened.enter_async_context(
                 open_threads(settings, transport, "http://server")
             )
-            await _keep(opened, keep_delivering(threads, approvals, lapse=lapse))
+            await _keep(opened, keep_delivering(threads, approvals, lapse=lapse, tell=_log))
             if proposals is not None:
                 await _carry_proposals(opened, settings, proposals, sealing, lapse)
             yield
@@ -83,8 +83,13 @@ async def _carry_proposals(
         logger.error("what is proposed waits for another process: %s", error)  # noqa: TRY400 - it says all
         return
     threads, asked = GraphThreads(app), proposals.guard.approvals
-    await _keep(opened, keep_delivering(threads, asked, lapse=lapse))
+    await _keep(opened, keep_delivering(threads, asked, lapse=lapse, tell=_log))
     await _keep(opened, _keep_beginning(app, proposals))
+
+
+def _log(report: Report) -> None:
+    if report.outcome == "failed":
+        logger.warning("thread %s: %s", report.thread, report.reason)
 
 
 async def _keep_beginning(app: App, proposals: ProposalDesk) -> None:

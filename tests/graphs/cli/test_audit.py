@@ -50,10 +50,13 @@ def test_show_prints_every_thread_in_order(bailiwick: Command) -> None:
 
 
 @pytest.mark.usefixtures("ledger")
-@pytest.mark.parametrize("command", ["show", "verify", "export"])
+@pytest.mark.parametrize(
+    "command",
+    ["audit show", "audit verify", "audit export", "audit leases", "approvals ls", "calls ls"],
+)
 def test_an_unknown_thread_is_an_error(bailiwick: Command, command: str) -> None:
     """Nothing about nobody is not an answer."""
-    outcome = bailiwick("audit", command, "--thread", "third")
+    outcome = bailiwick(*command.split(), "--thread", "third")
     assert outcome.status == 1
     assert outcome.out == ""
     assert "the ledger has no thread 'third'" in outcome.err

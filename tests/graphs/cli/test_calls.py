@@ -82,7 +82,6 @@ def test_what_is_in_doubt_is_listed_with_what_to_do(bailiwick: Command, ledger: 
     assert "1 may still be under way" in listed
     assert f"bailiwick calls settle {key[:12]}" in flat(listed)
     assert len(json.loads(bailiwick("calls", "ls", "--json").out)) == 2
-    assert "No call" in bailiwick("calls", "ls", "--thread", "elsewhere").out
 
 
 def test_a_person_settles_a_call(bailiwick: Command, ledger: Ledger) -> None:

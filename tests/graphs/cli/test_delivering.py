@@ -9,10 +9,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from langchain_core.outputs import ChatResult
 from sqlalchemy import update
-from tests.graphs.cli.outcomes import Command, done
+from tests.graphs.cli.outcomes import Command, done, flat
 from tests.graphs.cli.terminals import Terminal
 
+from bailiwick.agents.scripted import ScriptedModel
 from bailiwick.tools.records import tables
 from bailiwick.tools.records.ledger import Ledger
 
@@ -63,6 +65,27 @@ def test_an_expired_request_is_delivered(
     told = done(bailiwick("approvals", "deliver"))
     assert f"thread {thread} went on" in told
     assert "Nobody answered in time" in told
+
+
+def test_a_thread_that_breaks_off_is_told_of_once_and_fails_the_command(
+    bailiwick: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script hears of it, and a person reads one line about it."""
+    thread, request = requested(bailiwick, monkeypatch)
+    done(bailiwick("approvals", "approve", request))
+    with monkeypatch.context() as broken:
+        broken.setattr(ScriptedModel, "_generate", breaking)
+        failed = bailiwick("approvals", "deliver")
+    assert failed.status == 1
+    assert flat(failed.out + failed.err).count("the run broke off (RuntimeError)") == 1
+    assert "1 of the threads broke off: see above" in failed.err
+    told = done(bailiwick("run", "--thread", thread))
+    assert "Refunded 42.00 EUR on order A-1001" in told
+
+
+def breaking(*_: object, **__: object) -> ChatResult:
+    """Answer nothing."""
+    raise RuntimeError("key sk-123")
 
 
 def test_watching_goes_on_until_it_is_interrupted(

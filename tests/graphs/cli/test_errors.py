@@ -200,6 +200,14 @@ def test_what_libraries_warn_of_stays_out_of_the_terminal(
     assert ended.stderr.startswith("bailiwick: the checkpoints' database in PostgreSQL")
 
 
+def test_a_broken_line_is_told_with_its_file(bailiwick: Command, home: Path) -> None:
+    """The rest of the file counts."""
+    (home / ".env").write_text("BAILIWICK_ENV=development\n'\n", encoding="utf-8")
+    told = bailiwick("policy", "check").err
+    assert told.startswith("bailiwick: .env: ")
+    assert "line 2" in told
+
+
 def test_a_wrong_option_is_shown_as_usage(bailiwick: Command) -> None:
     """With the status that shells know for it."""
     outcome = bailiwick("run", "--no-such-option")

@@ -62,7 +62,7 @@ def shown(console: Console) -> str:
 def test_a_warning_is_printed_and_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
     """Whoever begins a thread names it, and others' terminals are told of it."""
     told = logging.makeLogRecord(
-        {"msg": "thread %s: gone", "args": ("a\x1b[2J\u202eb\nbailiwick",)}
+        {"name": "bailiwick", "msg": "thread %s: gone", "args": ("a\x1b[2J\u202eb\nbailiwick",)}
     )
     SentenceHandler().emit(told)
     assert capsys.readouterr().err == "bailiwick: thread a\\x1b[2J\\u202eb\\nbailiwick: gone\n"
