@@ -35,6 +35,8 @@ class ApprovalRequest:
         created_at: Epoch seconds of the database's clock.
         expires_at: From when on it can be neither answered nor used; the same clock.
         place: Where the thread is kept, for whoever carries it on: a server, or here.
+        askers: The ids of all who had asked for something in the thread by then: an agent acts on
+            the whole conversation, so each of them may have asked for this.
     """
 
     id: str
@@ -56,6 +58,7 @@ class ApprovalRequest:
     created_at: float
     expires_at: float
     place: str = ""
+    askers: tuple[str, ...] = ()
 
     @classmethod
     def of(

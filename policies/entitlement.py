@@ -50,7 +50,7 @@ def entitlement(
     different people.
 
     Raises:
-        ApprovalError: If the person holds none of the needed roles, is the one who asked where
+        ApprovalError: If the person holds none of the needed roles, is among those who asked where
             that is barred, has approved already, or is one more than needed.
     """
     held = _held(request, principal)
@@ -66,14 +66,16 @@ def entitlement(
             f"{request.tool.name!r} needs no more approvals of {_names(held)}: it waits for "
             f"{_names(rule for rule in request.requirements if rule.role not in complete)}"
         )
-    if principal.id != request.requester:
+    if principal.id not in {request.requester, *request.askers}:
         return missing
     effect = request.tool.effect
     barred = {rule.role for rule in request.requirements if rule.bars_requester(effect)}
     if open_to_requester := tuple(rule for rule in missing if rule.role not in barred):
         return open_to_requester
+    tool = repr(request.tool.name)
+    asked = tool if principal.id == request.requester else f"something where {tool} comes from"
     raise ApprovalError(
-        f"{principal.id!r} asked for {request.tool.name!r} and may not approve it: "
+        f"{principal.id!r} asked for {asked} and may not approve it: "
         f"somebody else with the role {_names(missing)} must"
     )
 

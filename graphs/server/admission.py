@@ -47,6 +47,8 @@ _STRATEGIES = (
 
 _NOT_FOR_CLIENTS = {
     "checkpoint": "a run goes on from where its thread stands",
+    "interrupt_before": "a thread stops where somebody is asked",
+    "interrupt_after": "a thread stops where somebody is asked",
     "webhook": "the state of a thread goes to nobody else",
 }
 

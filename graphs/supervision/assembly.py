@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 
 from bailiwick.agents.node import Node
 from bailiwick.graphs.state import merge_messages
+from bailiwick.graphs.supervision.governance import anote_request, note_request
 from bailiwick.graphs.supervision.interrupted import (
     ainterrupted,
     interrupted,
@@ -26,6 +27,7 @@ from bailiwick.tools.guard import Guard
 
 Hook = Callable[..., Any] | Runnable[Any, Any]
 
+REQUEST = "note_request"
 PRE_MODEL_HOOK = "pre_model_hook"
 POST_MODEL_HOOK = "post_model_hook"
 STRUCTURED_RESPONSE = "generate_structured_response"
@@ -56,6 +58,21 @@ class Extras:
 
 
 @dataclass(frozen=True, slots=True)
+class Reception:
+    """Write down who asked before a hook runs, which may wait for somebody else."""
+
+    guard: Guard
+
+    def run(self, state: Any, config: RunnableConfig) -> None:  # noqa: ANN401 - a graph's state
+        """Change nothing in the state."""
+        note_request(self.guard, fields(state)["messages"], config)
+
+    async def arun(self, state: Any, config: RunnableConfig) -> None:  # noqa: ANN401 - as above
+        """Change nothing in the state, asynchronously."""
+        await anote_request(self.guard, fields(state)["messages"], config)
+
+
+@dataclass(frozen=True, slots=True)
 class Speaker:
     """Call the model, and route its message in the same step."""
 
@@ -65,6 +82,7 @@ class Speaker:
     def run(self, state: Any, config: RunnableConfig) -> Command[str]:  # noqa: ANN401 - a graph's state
         """Return the update and the next nodes."""
         given = fields(state)
+        note_request(self.router.guard, given["messages"], config)
         broken = interrupted(self.router.guard, given["messages"], config)
         given = with_messages(given, broken)
         said = self.model.answer(given, config)
@@ -74,6 +92,7 @@ class Speaker:
     async def arun(self, state: Any, config: RunnableConfig) -> Command[str]:  # noqa: ANN401 - as above
         """Return the update and the next nodes, asynchronously."""
         given = fields(state)
+        await anote_request(self.router.guard, given["messages"], config)
         broken = await ainterrupted(self.router.guard, given["messages"], config)
         given = with_messages(given, broken)
         said = await self.model.aanswer(given, config)
@@ -95,12 +114,14 @@ class ReviewedSpeaker:
     def run(self, state: Any, config: RunnableConfig) -> dict[str, Any]:  # noqa: ANN401 - a graph's state
         """Return the model's message as an update."""
         given = fields(state)
+        note_request(self.router.guard, given["messages"], config)
         broken = interrupted(self.router.guard, given["messages"], config)
         return {"messages": [*broken, self.model.answer(with_messages(given, broken), config)]}
 
     async def arun(self, state: Any, config: RunnableConfig) -> dict[str, Any]:  # noqa: ANN401 - as above
         """Return the model's message as an update, asynchronously."""
         given = fields(state)
+        await anote_request(self.router.guard, given["messages"], config)
         broken = await ainterrupted(self.router.guard, given["messages"], config)
         said = await self.model.aanswer(with_messages(given, broken), config)
         return {"messages": [*broken, said]}
@@ -156,10 +177,16 @@ def add_supervisor(  # noqa: PLR0913 - what it is put together of
     router = _router(graph, model.name, toolbox, extras, guard)
     tools = [str(toolbox.own.name)] if toolbox.own else []
     ends = (*dict.fromkeys(toolbox.agents.values()), *tools, router.finish)
-    graph.add_edge(START, router.entry)
     if extras.before:
         graph.add_node(PRE_MODEL_HOOK, extras.before)
         graph.add_edge(PRE_MODEL_HOOK, model.name)
+    if extras.before and guard:
+        reception = Reception(guard)
+        graph.add_node(REQUEST, Node(reception.run, reception.arun, name=REQUEST))
+        graph.add_edge(START, REQUEST)
+        graph.add_edge(REQUEST, router.entry)
+    else:
+        graph.add_edge(START, router.entry)
     schema = _hooked(seen) if extras.before else seen
     if extras.after or toolbox.foreign:
         _add_reviewed(graph, ReviewedSpeaker(model, router), extras.after, schema, ends)

@@ -36,6 +36,25 @@ def refuse_hand_off(
     )
 
 
+def note_request(
+    guard: Guard | None, messages: Sequence[BaseMessage], config: RunnableConfig
+) -> None:
+    """Write down who asked, before a model or a hook has any part in it.
+
+    Either can break off or wait for somebody, and whoever carries the thread on did not ask.
+    """
+    if guard is not None:
+        requester_of(guard, request_of(messages, config), config)
+
+
+async def anote_request(
+    guard: Guard | None, messages: Sequence[BaseMessage], config: RunnableConfig
+) -> None:
+    """Do what `note_request` does, on an event loop."""
+    if guard is not None:
+        await arequester_of(guard, request_of(messages, config), config)
+
+
 def request_of(messages: Sequence[BaseMessage], config: RunnableConfig) -> str:
     """Return the key of what persons said last, to a supervisor or to the one above it."""
     return Location.of(config).request or request_key(messages)

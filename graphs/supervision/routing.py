@@ -13,12 +13,7 @@ from langgraph.types import Command, Send
 
 from bailiwick.graphs.handoff import FORWARD_TOOL_NAME, ForwardTool, HandoffTool
 from bailiwick.graphs.supervision.foreign import ForeignHandoffs, Reading
-from bailiwick.graphs.supervision.governance import (
-    arequester_of,
-    refuse_hand_off,
-    request_of,
-    requester_of,
-)
+from bailiwick.graphs.supervision.governance import refuse_hand_off
 from bailiwick.graphs.supervision.history import call_view, narrow, task_of
 from bailiwick.graphs.supervision.own_tools import OwnTools
 from bailiwick.tools.guard import Guard
@@ -98,8 +93,6 @@ class Router:
 
     def route(self, turn: Turn, state: State, config: RunnableConfig) -> Command[str]:
         """Return the state update and the next nodes for a message of the supervisor."""
-        if self.guard is not None:
-            requester_of(self.guard, request_of(turn.history, config), config)
         if not turn.calls:
             return self._end(turn)
         refusals = self._refusals(turn, config)
@@ -113,8 +106,6 @@ class Router:
 
     async def aroute(self, turn: Turn, state: State, config: RunnableConfig) -> Command[str]:
         """Return the state update and the next nodes, without blocking the event loop."""
-        if self.guard is not None:
-            await arequester_of(self.guard, request_of(turn.history, config), config)
         if not turn.calls:
             return self._end(turn)
         refusals: dict[int, str] = {}

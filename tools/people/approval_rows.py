@@ -207,6 +207,7 @@ def _request(row: Row) -> ApprovalRequest:
         tool=ToolUse(**fields.pop("tool")),
         requirements=tuple(Requirement(**rule) for rule in fields.pop("requirements")),
         rules=tuple(fields.pop("rules")),
+        askers=tuple(fields.pop("askers", ())),
         scope=None if scope is None else Scope(**scope),
         created_at=row["created_at"],
         expires_at=row["expires_at"],

@@ -21,6 +21,7 @@ from bailiwick.tools.people import approval_records, deliveries
 from bailiwick.tools.people import approval_rows as rows
 from bailiwick.tools.people.inbox import Inbox
 from bailiwick.tools.people.refusals import Refusals
+from bailiwick.tools.people.requests import askers
 from bailiwick.tools.people.withdrawals import expire, withdraw
 from bailiwick.tools.records.database import now
 from bailiwick.tools.records.ledger import Ledger
@@ -81,7 +82,7 @@ class Approvals(Inbox):
             request = ApprovalRequest.of(
                 call, decision, scope=scope, description=description, now=now(connection)
             )
-            request = replace(request, place=self._place)
+            request = replace(request, place=self._place, askers=askers(connection, call.thread))
             if not rows.add(connection, request):
                 return self._standing(connection, request.id)
             self._ledger.append(connection, call.thread, approval_records.requested(request))

@@ -144,6 +144,8 @@ async def test_a_run_belongs_to_who_started_it(settings: Settings, guard: Guard)
         pytest.param({"config": {"configurable": {"checkpoint_id": "1"}}}, "checkpoint", id="fork"),
         pytest.param({"checkpoint": {"checkpoint_id": "1"}}, "checkpoint", id="checkpoint"),
         pytest.param({"webhook": "https://example.com"}, "webhook", id="webhook"),
+        pytest.param({"interrupt_before": "*"}, "interrupt_before", id="stop before"),
+        pytest.param({"interrupt_after": ["billing"]}, "interrupt_after", id="stop after"),
         pytest.param({"thread_id": None}, "thread", id="no thread"),
         pytest.param({"multitask_strategy": "rollback"}, "takes back", id="rollback"),
         pytest.param(
