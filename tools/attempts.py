@@ -10,7 +10,7 @@ from langchain_core.messages import ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.tools import ToolException
-from langgraph.errors import GraphBubbleUp
+from langgraph.errors import GraphBubbleUp, ParentCommand, is_invalid_resume
 from langgraph.types import Command
 from pydantic import BaseModel
 
@@ -48,12 +48,8 @@ class Attempt:
         try:
             with nullcontext() if may_interrupt else _without_interrupts():
                 return cls(run())
-        except GraphBubbleUp:
-            if may_interrupt:
-                raise
-            return cls(error=ScopeError(_NO_INTERRUPT))
         except Exception as error:  # noqa: BLE001 - whatever a tool raises is its result
-            return cls(error=error)
+            return cls(error=_result_of(error, may_interrupt=may_interrupt))
 
     @classmethod
     async def aof(cls, run: Callable[[], Awaitable[Any]], *, may_interrupt: bool) -> "Attempt":
@@ -61,12 +57,8 @@ class Attempt:
         try:
             with nullcontext() if may_interrupt else _without_interrupts():
                 return cls(await run())
-        except GraphBubbleUp:
-            if may_interrupt:
-                raise
-            return cls(error=ScopeError(_NO_INTERRUPT))
         except Exception as error:  # noqa: BLE001 - as above
-            return cls(error=error)
+            return cls(error=_result_of(error, may_interrupt=may_interrupt))
 
     def redacted(self, tool: str, redactor: Redactor, *, changes: bool) -> ToolResult:
         """Return the result that may be seen; whatever the tool gave, this does not raise.
@@ -105,6 +97,22 @@ class Attempt:
                 )
             case value:
                 return ToolResult(content=_content(value, redactor), outcome="succeeded")
+
+
+def _result_of(error: Exception, *, may_interrupt: bool) -> Exception:
+    """Return what a tool's error comes to; raise what LangGraph is to hear of."""
+    match error:
+        case ParentCommand():
+            return ScopeError(_NO_COMMAND)
+        case GraphBubbleUp() if not may_interrupt:
+            return ScopeError(_NO_INTERRUPT)
+        case GraphBubbleUp():
+            raise error
+        case _ if may_interrupt and is_invalid_resume(error):
+            # Nothing of such an answer is kept, and the question below the tool stays open.
+            raise error
+        case _:
+            return error
 
 
 def _not_run(value: object) -> str:

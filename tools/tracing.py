@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any
+from typing import Any, NoReturn
 
 from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.runnables import RunnableConfig
@@ -13,12 +13,19 @@ from langchain_core.runnables.config import (
     var_child_runnable_config,
 )
 from langchain_core.tools import BaseTool
+from langchain_core.tracers.context import run_collector_var
 from langgraph.runtime import Runtime
 from langsmith.run_helpers import tracing_context
 
 from bailiwick.policies.calls import ToolCall
+from bailiwick.policies.errors import ScopeError
 from bailiwick.policies.redaction import Redactor
 from bailiwick.tools.results import ToolResult
+
+_LANGGRAPHS = "__pregel_"
+"""How the keys of LangGraph's own parts begin in a config: what writes to channels, say."""
+_KEPT = frozenset({"__pregel_runtime", "__pregel_scratchpad"})
+"""Those a tool may have all the same: its context and store, and what refuses its interrupts."""
 
 
 def traced(
@@ -71,14 +78,16 @@ def unheard(redactor: Redactor) -> Generator[None]:
     """Keep what runs meanwhile from tracers, and redact what it writes to the graph's stream.
 
     A tool that holds a secret may hand it to a chain or a traced client of its own, whose events
-    nobody would redact.
+    nobody would redact; and a graph that it runs would be kept and streamed as a part of ours.
     """
     config = var_child_runnable_config.get()
     token = var_child_runnable_config.set(config and _without_listeners(config, redactor))
+    collector = run_collector_var.set(None)
     try:
         with tracing_context(enabled=False):
             yield
     finally:
+        run_collector_var.reset(collector)
         var_child_runnable_config.reset(token)
 
 
@@ -86,8 +95,18 @@ def _without_listeners(config: RunnableConfig, redactor: Redactor) -> RunnableCo
     inner = {
         name: _with_writer(part, redactor) if isinstance(part, Runtime) else part
         for name, part in config.get("configurable", {}).items()
+        if not name.startswith(_LANGGRAPHS) or name in _KEPT
     }
-    return {**config, "callbacks": None, "configurable": inner}
+    return {**config, "callbacks": None, "configurable": {**inner, **_SHUT}}
+
+
+def _refuse(*_: object, **__: object) -> NoReturn:
+    raise ScopeError(
+        "a tool that holds a credential writes nothing into the graph and runs no task of it"
+    )
+
+
+_SHUT = {"__pregel_call": _refuse, "__pregel_send": _refuse}
 
 
 def _with_writer(runtime: Runtime[Any], redactor: Redactor) -> Runtime[Any]:

@@ -4,14 +4,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from langchain_core.messages import BaseMessage
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
-from langgraph.prebuilt import ToolNode
 from langgraph.pregel import Pregel
+from langgraph.pregel.protocol import PregelProtocol
 
 from bailiwick.agents.specialist import SpecialistGraph
-from bailiwick.agents.ungoverned import UngovernedTools
-from bailiwick.graphs.supervision.own_tools import OwnTools
+from bailiwick.graphs.supervision.contents import contents_of
 from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.locations import Location
@@ -79,8 +78,8 @@ def check_agent(agent: Any, guard: Guard) -> None:  # noqa: ANN401 - graphs of s
     Raises:
         ValueError: If the agent runs elsewhere, or holds a tool that this guard does not govern.
     """
-    if not isinstance(agent, Pregel):
-        raise ValueError(  # noqa: TRY004 - one error for whatever the guard cannot govern
+    if not isinstance(agent, Pregel) or any(map(_is_elsewhere, contents_of(agent))):
+        raise ValueError(
             f"Agent '{agent.name}' runs in another process, where this guard governs nothing: "
             "run it there under a guard of its own, without one here"
         )
@@ -89,7 +88,8 @@ def check_agent(agent: Any, guard: Guard) -> None:  # noqa: ANN401 - graphs of s
             f"Agent '{agent.name}' is governed by another guard, with other rules and another"
             " record: give the same guard to all"
         )
-    loose = sorted({tool.name for tool in _tools_of(agent) if not guard.governs(tool)})
+    tools = (each for each in contents_of(agent) if isinstance(each, BaseTool))
+    loose = sorted({tool.name for tool in tools if not guard.governs(tool)})
     if loose:
         raise ValueError(
             f"Agent '{agent.name}' holds tools that the guard does not govern: {', '.join(loose)}. "
@@ -113,27 +113,12 @@ def governed_tool(tool: BaseTool, guard: Guard, supervisor: str) -> BaseTool:
     )
 
 
+def _is_elsewhere(part: object) -> bool:
+    return isinstance(part, PregelProtocol) and not isinstance(part, Pregel)
+
+
 def _guards_of(graph: Pregel[Any, Any, Any, Any]) -> Iterator[Guard]:
-    for each in _graphs_in(graph):
+    for each in contents_of(graph):
         builder = getattr(each, "builder", None)
         if isinstance(builder, SpecialistGraph) and builder.guard is not None:
             yield builder.guard
-
-
-def _graphs_in(graph: Pregel[Any, Any, Any, Any]) -> Iterator[Pregel[Any, Any, Any, Any]]:
-    yield graph
-    for _, inner in graph.get_subgraphs():
-        if isinstance(inner, Pregel):
-            yield from _graphs_in(inner)
-
-
-def _tools_of(graph: Pregel[Any, Any, Any, Any]) -> Iterator[BaseTool]:
-    for each in _graphs_in(graph):
-        for node in each.nodes.values():
-            yield from _tools_in(node.bound)
-
-
-def _tools_in(bound: Runnable[Any, Any]) -> Iterator[BaseTool]:
-    node = bound.tool_node if isinstance(bound, OwnTools | UngovernedTools) else bound
-    if isinstance(node, ToolNode):
-        yield from node.tools_by_name.values()

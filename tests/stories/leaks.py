@@ -5,11 +5,14 @@ import json
 import logging
 import textwrap
 from collections.abc import Callable
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, TypedDict
 from urllib.parse import quote
 
 from langchain_core.messages import ToolMessage
 from langgraph.config import get_stream_writer
+from langgraph.func import task
+from langgraph.graph import START, StateGraph
+from langgraph.graph.ui import push_ui_message
 
 
 class Told(NamedTuple):
@@ -57,6 +60,33 @@ def stream(key: str) -> str:
     return "Streamed."
 
 
+class Held(TypedDict, total=False):
+    """Hold a credential as the state of a graph."""
+
+    key: str
+
+
+def in_a_graph(key: str) -> str:
+    """Give it to a graph of the tool's own."""
+    graph = StateGraph(Held)
+    graph.add_node("use", lambda _: {})
+    graph.add_edge(START, "use")
+    graph.compile().invoke({"key": key})
+    return "Used."
+
+
+@task
+def use(key: str) -> str:
+    """Take it, as a task of the graph that runs the tool."""
+    return key
+
+
+def write(key: str) -> str:
+    """Write it into the graph's state, for a page to show."""
+    push_ui_message("order", {"key": key})
+    return "Shown."
+
+
 def folded(key: str) -> str:
     """Return it broken over lines, plain and in base64."""
     encoded = base64.b64encode(key.encode()).decode()
@@ -85,5 +115,8 @@ LEAKS: dict[str, Callable[[str], Any]] = {
     "logged": log,
     "streamed": stream,
     "folded": folded,
+    "in a graph": in_a_graph,
+    "in a task": lambda key: use(key).result(),
+    "shown": write,
 }
 """What a tool returns or raises of its credential, by the way it is hidden."""

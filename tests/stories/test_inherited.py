@@ -11,6 +11,7 @@ from langchain_core.messages import HumanMessage
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Command
 from langgraph_supervisor import create_handoff_tool
+from pydantic import ValidationError
 from tests.stories.answers import decision
 from tests.stories.desk import Desk, Thread
 from tests.stories.engines import App
@@ -142,6 +143,17 @@ def test_a_scalar_answer_wherever_it_is_asked(desk: Desk, thread: Thread) -> Non
             thread.run(Command(resume=decision(interrupt)), MANAGER)
             thread.run(None, MANAGER)
 
+    assert desk.refunded == [500]
+
+
+def test_somebody_elses_answer_wherever_it_is_asked(desk: Desk, thread: Thread) -> None:
+    """It is refused to whoever gave it, and the question stays open."""
+    interrupt = thread.ask(REQUEST)
+    with pytest.raises(ValidationError, match="may not answer"):
+        thread.answer(interrupt, CUSTOMER)
+    assert desk.refunded == []
+
+    thread.answer(interrupt)
     assert desk.refunded == [500]
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 from langchain_core.tools import ToolException
-from langgraph.errors import GraphInterrupt
+from langgraph.errors import GraphInterrupt, ParentCommand
 from langgraph.types import Command
 from tests.tools.attempts import NOTHING, SECRET, UnspeakableError, araise, deep, raise_it, seen
 
@@ -126,6 +126,16 @@ async def test_signals_are_no_results(signal: BaseException) -> None:
         Attempt.of(lambda: raise_it(signal), may_interrupt=True)
     with pytest.raises(type(signal)):
         await Attempt.aof(lambda: araise(signal), may_interrupt=True)
+
+
+async def test_a_command_of_a_graph_below_is_refused() -> None:
+    """One for the graph around would write there as if the tool had, and the call had no end."""
+    signal = ParentCommand(Command(graph=Command.PARENT, goto="execute"))
+    for attempt in (
+        Attempt.of(lambda: raise_it(signal), may_interrupt=True),
+        await Attempt.aof(lambda: araise(signal), may_interrupt=True),
+    ):
+        assert "does not steer the graph" in str(attempt.error)
 
 
 async def test_a_tool_that_holds_a_credential_cannot_interrupt() -> None:

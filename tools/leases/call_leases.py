@@ -11,6 +11,7 @@ from bailiwick.policies.scopes import Scope
 from bailiwick.tools.leases import lease_records
 from bailiwick.tools.leases.pools import Pools
 from bailiwick.tools.leases.revocations import Revocations
+from bailiwick.tools.locations import UNTHREADED
 from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.secrets.leases import Basis, Lease
 from bailiwick.tools.vault import Vault
@@ -89,7 +90,8 @@ class CallLeases:
                 agent=call.agent, tool=call.tool, scope=scope, policy_version=policy_version
             )
             return self._ahead(self._pools, call, basis, approvers)
-        if scope.lasts == "call":
+        # Without a thread nothing tells one conversation from the next.
+        if scope.lasts == "call" or call.thread == UNTHREADED:
             return self._new(call, scope, approvers)
         authority = _authority(call, approvers, policy_version)
         lease = self._join(authority)

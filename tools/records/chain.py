@@ -63,7 +63,7 @@ class Record:
             record = cls(text=text, **fields)
             if record.to_line() == line:
                 return record
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             pass
         raise LedgerError("a line of the export is not a record in canonical form: export it again")
 
@@ -136,18 +136,20 @@ def verify(records: Iterable[Record]) -> Verification:
     whole threads cut out, and a chain rewritten from some place to its end leave no trace in the
     chain: that takes a signature kept elsewhere.
     """
-    sound, threads = 0, 0
+    sound = 0
+    lengths: dict[str, int] = {}
     thread: str | None = None
     last, seq = GENESIS, 0
     for record in records:
         if record.thread != thread:
-            thread, last, seq = record.thread, GENESIS, 0
-            threads += 1
+            # Of a thread that comes again, nothing follows where it left off.
+            thread, last, seq = record.thread, GENESIS, lengths.setdefault(record.thread, 0)
         if (broken := _broken(record, last, seq + 1)) is not None:
-            return Verification(records=sound, threads=threads, broken=broken)
+            return Verification(records=sound, threads=len(lengths), broken=broken)
         last, seq = record.hash, record.seq
+        lengths[record.thread] = seq
         sound += 1
-    return Verification(records=sound, threads=threads)
+    return Verification(records=sound, threads=len(lengths))
 
 
 def _broken(record: Record, last: str, due: int) -> Break | None:

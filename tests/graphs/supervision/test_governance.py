@@ -250,9 +250,11 @@ def test_tools_bound_to_another_guard_are_refused(guard: Guard) -> None:
 def test_a_remote_agent_is_refused(guard: Guard) -> None:
     """What it runs, it runs elsewhere."""
     remote = RemoteGraph("a", url="http://127.0.0.1:9")
+    around = StateGraph(MessagesState).add_node("remote", remote).add_edge(START, "remote")
 
-    with pytest.raises(ValueError, match="Agent 'a' runs in another process"):
-        create_supervisor([remote], model=scripted(), guard=guard)
+    for agent in (remote, around.compile(name="a")):
+        with pytest.raises(ValueError, match="Agent 'a' runs in another process"):
+            create_supervisor([agent], model=scripted(), guard=guard)
 
 
 def test_an_own_tool_is_bound_to_the_guard(guard: Guard, run: Run) -> None:

@@ -16,6 +16,7 @@ from bailiwick.tools.declared.scoped import scoped_tool
 from bailiwick.tools.devvault import DevelopmentVault
 from bailiwick.tools.leases.call_leases import CallLeases
 from bailiwick.tools.leases.revocations import Revocations
+from bailiwick.tools.locations import UNTHREADED
 from bailiwick.tools.provision import ToolScope, VaultOperator, provision, write_secret
 from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.secrets.credentials import Credential
@@ -89,6 +90,15 @@ def test_each_call_has_a_lease_of_its_own(leases: CallLeases, ledger: Ledger) ->
 
     assert first.accessor != second.accessor
     assert kinds(ledger) == ["lease.granted"] * 2
+    leases.give_back(first)
+    leases.give_back(second)
+
+
+def test_runs_without_a_thread_share_nothing(leases: CallLeases) -> None:
+    """Nothing tells one conversation from the next."""
+    first, second = take(leases, thread=UNTHREADED), take(leases, thread=UNTHREADED)
+
+    assert first.accessor != second.accessor
     leases.give_back(first)
     leases.give_back(second)
 

@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from tests.tools.records.entries import fill
+from tests.tools.records.entries import append, fill
 
 from bailiwick.policies.canonical import canonical
 from bailiwick.policies.errors import LedgerError
-from bailiwick.tools.records.ledger import Ledger, verify_export
+from bailiwick.tools.records.ledger import Entry, Ledger, verify_export
 
 
 def test_an_export_verifies_without_the_database(ledger: Ledger) -> None:
@@ -37,7 +37,26 @@ def test_a_touched_export_is_found_out() -> None:
     assert not verify_export([*lines[:3], lines[4], lines[3]]).is_sound
 
 
-@pytest.mark.parametrize("line", ["", "{}", "[]", "no JSON", '{"seq": 1}'])
+def test_a_second_chain_of_a_thread_is_found_out() -> None:
+    """Each of them holds by itself, and only one was recorded."""
+    ledger, other = Ledger("sqlite://"), Ledger("sqlite://")
+    append(ledger, "a", Entry("decision", {"verdict": "deny"}))
+    append(ledger, "b", Entry("decision", {}))
+    append(other, "a", Entry("decision", {"verdict": "allow"}))
+    lines, forged = list(ledger.export()), list(other.export())
+    ledger.close()
+    other.close()
+
+    assert verify_export(lines).threads == len(lines)
+    found = verify_export([*lines, *forged])
+    assert found.broken is not None
+    assert (found.broken.thread, found.broken.what) == ("a", "moved")
+
+
+NESTED = f'{{"body":{"[" * 100_000}'
+
+
+@pytest.mark.parametrize("line", ["", "{}", "[]", "no JSON", '{"seq": 1}', NESTED])
 def test_a_line_that_is_no_record_is_refused(line: str) -> None:
     """With a sentence, not with whatever JSON raises."""
     with pytest.raises(LedgerError, match="not a record in canonical form"):
