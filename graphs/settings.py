@@ -27,7 +27,12 @@ LONG = 32
 """Characters that a secret has at least which signs tokens."""
 
 
-def _address(text: str) -> str:
+def checked_address(text: str) -> str:
+    """Return the address of a server without a slash at its end.
+
+    Raises:
+        ValueError: If it is none.
+    """
     try:
         parts = urlsplit(text)
         is_whole = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
@@ -57,7 +62,7 @@ def _long(secret: SecretStr) -> SecretStr:
     return secret
 
 
-Address = Annotated[str, AfterValidator(_address)]
+Address = Annotated[str, AfterValidator(checked_address)]
 Names = Annotated[frozenset[str], BeforeValidator(_names)]
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Identifier, Literal
 
 READY = 30.0
 """Seconds for which a PostgreSQL server may take to start."""
@@ -81,12 +81,12 @@ class Cluster:
     user: str
     numbers: Iterator[int] = field(default_factory=count)
 
-    def create_database(self) -> str:
+    def create_database(self, encoding: str = "UTF8") -> str:
         """Create an empty database and return its URL."""
         name = f"test_{next(self.numbers)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            create = SQL("CREATE DATABASE {} STRATEGY FILE_COPY").format(Identifier(name))
-            connection.execute(create)
+            create = SQL("CREATE DATABASE {} STRATEGY FILE_COPY TEMPLATE template0 ENCODING {}")
+            connection.execute(create.format(Identifier(name), Literal(encoding)))
         return self.url(name)
 
     def url(self, database: str) -> str:

@@ -106,4 +106,5 @@ def _take_turn(connection: Connection[DictRow]) -> None:
 def _connection_options() -> dict[str, Any]:
     # What LangGraph's savers ask of their connections.
     saver = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
-    return {**saver, "connect_timeout": WAIT}
+    # Of a database without an encoding psycopg would read bytes.
+    return {**saver, "connect_timeout": WAIT, "client_encoding": "utf8"}

@@ -1,7 +1,6 @@
 """Owns `bailiwick approvals deliver`: the outbox of the refund desk, carried to its threads."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from threading import Event
 
 from rich.console import Console
@@ -9,7 +8,7 @@ from rich.console import Console
 from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
 from bailiwick.graphs.cli.failures import explain
 from bailiwick.graphs.cli.ledgers import check_ledger
-from bailiwick.graphs.cli.reports import check_all_went_on, report_line
+from bailiwick.graphs.cli.reports import check_all_went_on, report_line, tell_later
 from bailiwick.graphs.cli.terminal import quoted, terminal
 from bailiwick.graphs.outbox.deliveries import App, Report, deliver
 from bailiwick.graphs.refund_desk import open_refund_desk
@@ -58,7 +57,7 @@ def deliver_due(*, watch: bool) -> None:
             reports = list[Report]()
             while (more := look()) and not stopped.is_set():
                 reports += more
-            _tell_left(console, desk.guard.ledger, len(reports))
+            _tell_left(console, desk.guard.ledger, reports)
             check_all_went_on(reports)
 
 
@@ -84,17 +83,12 @@ def _deliver_one(console: Console, app: App, guard: Guard) -> list[Report]:
     return reports
 
 
-def _tell_left(console: Console, ledger: Ledger, delivered: int) -> None:
+def _tell_left(console: Console, ledger: Ledger, reports: Sequence[Report]) -> None:
     left = Deliveries(ledger).list()
     waiting = {each.thread for each in left if each.place == SERVER}
-    if later := [each for each in left if each.place != SERVER]:
-        due = datetime.fromtimestamp(max(each.due_at for each in later), UTC).astimezone()
-        console.print(
-            f"{len({each.thread for each in later})} of the threads that may go on are somebody "
-            f"else's now, or failed: they are looked at again by {due:%H:%M:%S}."
-        )
-    elif not delivered and not waiting:
-        console.print("Nothing waits to go on.")
+    later = [each for each in left if each.place != SERVER]
+    if later or not waiting:
+        tell_later(console, later, reports)
     if waiting:
         console.print(
             f"LangGraph Server keeps {len(waiting)} of the threads that may go on: they do when it "

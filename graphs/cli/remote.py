@@ -8,10 +8,10 @@ import httpx
 from rich.console import Console
 
 from bailiwick.graphs.cli.ledgers import open_ledger
-from bailiwick.graphs.cli.reports import check_all_went_on, report_line
+from bailiwick.graphs.cli.reports import check_all_went_on, report_line, tell_later
 from bailiwick.graphs.cli.terminal import terminal
 from bailiwick.graphs.outbox.deliveries import Report, adeliver_to, keep_delivering
-from bailiwick.graphs.settings import Settings, read_settings
+from bailiwick.graphs.settings import Settings, checked_address, read_settings
 from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.loopback import stopped_by_signals
 from bailiwick.tools.people.approvals import Approvals
@@ -59,6 +59,8 @@ async def _deliver(
             reports = await adeliver_to(threads, approvals)
             for report in reports:
                 tell(report)
+            left = await asyncio.to_thread(approvals.outbox().list)
+            tell_later(console, [each for each in left if each.place == SERVER], reports)
             check_all_went_on(reports)
             return
         console.print("Looking for answers; it stops with Ctrl-C.")
@@ -71,7 +73,9 @@ async def _deliver(
 
 def _check_server(url: str) -> None:
     try:
-        answers = httpx.get(f"{url.rstrip('/')}/ok", timeout=PATIENCE).is_success
+        answers = httpx.get(f"{checked_address(url)}/ok", timeout=PATIENCE).is_success
+    except ValueError as error:
+        raise SettingsError(f"{url!r} is no server's address: {error}") from None
     except (httpx.HTTPError, httpx.InvalidURL):
         answers = False
     if not answers:

@@ -174,5 +174,5 @@ def _farewell(session: Session, guard: Guard, *, is_answered: bool) -> Text:
     thread = visible(shlex.quote(session.thread))
     said = Text("\n")
     for each in unknown_outcomes(session, guard):
-        said.append(visible(f"{each}\n"), "yellow")
+        said.append(f"{visible(each)}\n", "yellow")
     return said.append(f"What happened: bailiwick audit show --thread {thread}", "dim")

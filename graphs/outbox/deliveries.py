@@ -164,13 +164,18 @@ async def keep_delivering(
 
 
 async def _due(outbox: Deliveries, approvals: Approvals) -> Claim:
+    told = ""
     while True:
         try:
             await asyncio.to_thread(_sweep, approvals, None)
             if claim := await asyncio.to_thread(outbox.claim):
                 return claim
+            hindrance = ""
         except LedgerError as error:
-            logger.warning("the outbox cannot be read: %s", error)
+            hindrance = str(error)
+        if hindrance not in {"", told}:
+            logger.warning("the outbox cannot be read: %s; it is tried again and again", hindrance)
+        told = hindrance
         await asyncio.sleep(PAUSE)
 
 

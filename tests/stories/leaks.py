@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, NoReturn, TypedDict
 from urllib.parse import quote
 
 from langchain_core.messages import ToolMessage
+from langchain_core.runnables import RunnablePassthrough
 from langgraph.config import get_stream_writer
 from langgraph.func import task
 from langgraph.graph import START, StateGraph
@@ -69,7 +70,7 @@ class Held(TypedDict, total=False):
 def in_a_graph(key: str) -> str:
     """Give it to a graph of the tool's own."""
     graph = StateGraph(Held)
-    graph.add_node("use", lambda _: {})
+    graph.add_node("use", RunnablePassthrough())
     graph.add_edge(START, "use")
     graph.compile().invoke({"key": key})
     return "Used."

@@ -1,6 +1,5 @@
 """Owns the engine for a ledger's URL: how SQLite and PostgreSQL are connected to, and pooled."""
 
-import math
 import sqlite3
 import time
 from typing import Any
@@ -15,7 +14,7 @@ from bailiwick.tools.records.database_errors import NOWHERE
 from bailiwick.tools.records.sqlite_files import make_private, write_ahead
 
 _IDLE = 30.0
-"""Seconds after which a pooled PostgreSQL connection is tried before it is used."""
+"""Seconds after which a pooled connection to PostgreSQL may be cut without a word."""
 
 
 def address_of(url: str) -> URL:
@@ -90,7 +89,12 @@ def _postgresql(address: URL, wait: float) -> Engine:
     try:
         engine = create_engine(
             address.difference_update_query(["options"]),
-            connect_args={"options": options, "connect_timeout": int(wait)},
+            connect_args={
+                "options": options,
+                "connect_timeout": int(wait),
+                # Of a database without an encoding psycopg would read bytes.
+                "client_encoding": "utf8",
+            },
             hide_parameters=True,
             isolation_level="READ COMMITTED",
             pool_timeout=wait,
@@ -101,7 +105,7 @@ def _postgresql(address: URL, wait: float) -> Engine:
             f"the ledger {name_of(address)} needs psycopg: "
             "install bailiwick with its extra 'postgres'"
         ) from None
-    _try_doubtful_connections(engine)
+    _try_connections(engine)
     return engine
 
 
@@ -145,33 +149,24 @@ def _text(stored: bytes) -> str:
     return stored.decode("utf-8", "surrogateescape")
 
 
-def _try_doubtful_connections(engine: Engine) -> None:
-    """Try a connection before it is used that was idle for long, or when another one was cut."""
-    cut = -math.inf
-
-    @event.listens_for(engine, "invalidate")
-    def lose(_: object, entry: ConnectionPoolEntry, error: BaseException | None) -> None:  # noqa: ARG001 - the signature is SQLAlchemy's
-        nonlocal cut
-        cut = time.monotonic()
+def _try_connections(engine: Engine) -> None:
+    """Look at a connection before it is used: with a question after a while, else without one."""
 
     @event.listens_for(engine, "connect")
-    def make(_: object, entry: ConnectionPoolEntry) -> None:
-        entry.info["tried"] = entry.info["used"] = time.monotonic()
-
     @event.listens_for(engine, "checkin")
-    def give_back(_: object, entry: ConnectionPoolEntry) -> None:
+    def keep(_: object, entry: ConnectionPoolEntry) -> None:
         entry.info["used"] = time.monotonic()
 
     @event.listens_for(engine, "checkout")
     def attempt(connection: Any, entry: ConnectionPoolEntry, _: object) -> None:  # noqa: ANN401 - whatever the driver returns
-        now = time.monotonic()
-        if now - entry.info["used"] < _IDLE and entry.info["tried"] > cut:
-            return
         try:
-            engine.dialect.do_ping(connection)
+            # What a server says as it goes comes first, and that it is gone only after that.
+            connection.pgconn.consume_input()
+            connection.pgconn.consume_input()
+            if time.monotonic() - entry.info["used"] > _IDLE:
+                engine.dialect.do_ping(connection)
         except engine.dialect.loaded_dbapi.Error:
             raise InvalidatePoolError from None
-        entry.info["tried"] = now
 
 
 _FORMS = "use sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from langgraph.checkpoint.postgres import PostgresSaver
 from psycopg import Connection
+from tests.conftest import Cluster
 from tests.graphs.checkpoints.opened import CONFIG, opening
 
 from bailiwick.graphs.checkpoints.checkpointers import open_async_checkpointer, open_checkpointer
@@ -81,3 +82,12 @@ async def test_connections_that_were_cut_are_not_awaited(postgres_url: str) -> N
             await asyncio.gather(*(saver.aget_tuple(CONFIG) for _ in range(100)))
         await asyncio.to_thread(cut, postgres_url)
         assert [await saver.aget_tuple(CONFIG) for _ in range(20)] == [None] * 20
+
+
+async def test_a_database_without_an_encoding(postgres_cluster: Cluster) -> None:
+    """As PostgreSQL makes them where there is no locale: texts are texts there, too."""
+    url = postgres_cluster.create_database(encoding="SQL_ASCII")
+    with open_checkpointer(url) as saver:
+        assert saver.get_tuple(CONFIG) is None
+    async with open_async_checkpointer(url) as saver:
+        assert await saver.aget_tuple(CONFIG) is None

@@ -163,6 +163,7 @@ def test_a_killed_terminal_s_thread_is_asked_about_no_second_time(
     assert "may still be under way elsewhere" in flat(other.shown)
     for shown in (eager.shown, other.shown):
         assert "What came of issue_refund is not known, it may be under way until" in flat(shown)
+        assert "\\n" not in shown
     assert "waits for an answer" not in flat(eager.shown)
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from pydantic import SecretStr
@@ -17,7 +18,9 @@ from bailiwick.graphs.outbox.service import create_outbox
 from bailiwick.graphs.proposals import ProposalDesk
 from bailiwick.graphs.settings import Settings
 from bailiwick.policies.approvals import Approve
+from bailiwick.policies.errors import LedgerError
 from bailiwick.tools.guard import Guard
+from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.records.ledger import Ledger
 
 ASKED = """
@@ -27,6 +30,7 @@ unless { context.approvals.contains("manager") };
 """
 SECRET = SecretStr("a-secret-of-the-tests-that-is-long-enough")
 PEOPLE = ("a", "b", "c")
+MANY = 10
 
 
 @pytest.fixture
@@ -85,6 +89,27 @@ async def test_without_checkpoints_the_server_lives_on(
     async with serving(settings, guard, ProposalDesk(guard, {})):
         pass
     assert "what is proposed waits for another process" in caplog.text
+
+
+async def test_a_database_that_is_away_is_told_of_once(
+    guard: Guard,
+    checkpoints: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """For the server's threads and for those of proposals, however often it looks."""
+    looks: list[object] = []
+
+    def away(*looking: object) -> NoReturn:
+        looks.append(looking)
+        raise LedgerError("the ledger 'desk' cannot be reached")
+
+    monkeypatch.setattr("bailiwick.graphs.outbox.deliveries.PAUSE", 0.01)
+    monkeypatch.setattr(Approvals, "expire", away)
+    settings = Settings(checkpoint_url=checkpoints, auth_secret=SECRET)
+    async with serving(settings, guard, ProposalDesk(guard, {})):
+        await happens(lambda: len(looks) > MANY)
+    assert caplog.text.count("cannot be reached") == 2
 
 
 async def test_without_a_secret_nothing_is_carried(

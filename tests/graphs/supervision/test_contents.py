@@ -20,7 +20,8 @@ def loose() -> str:
 
 def unread(node: ToolNode) -> Callable[[MessagesState], object]:
     """Return a function whose source, a part of another line, cannot be read alone."""
-    return {"tools": lambda state: (node.invoke(state),)}["tools"]
+    nodes: dict[str, Callable[[MessagesState], object]] = {"a": lambda state: (node.invoke(state),)}
+    return nodes["a"]
 
 
 def named(node: ToolNode) -> Callable[[MessagesState], object]:
@@ -32,12 +33,17 @@ def named(node: ToolNode) -> Callable[[MessagesState], object]:
     return run
 
 
-WRAPPED: dict[str, Callable[[ToolNode], Any]] = {
+def as_a_fallback(node: ToolNode) -> Any:  # noqa: ANN401 - of a type that is known in part
+    """Return another tool node, which has this one to fall back on."""
+    return ToolNode([]).with_fallbacks([node])
+
+
+WRAPPED: dict[str, Callable[[Any], Any]] = {
     "as it is": lambda node: node,
     "with a config": lambda node: node.with_config(tags=["a"]),
     "tried again": lambda node: node.with_retry(),
-    "as a fallback": lambda node: ToolNode([]).with_fallbacks([node]),
-    "in a sequence": lambda node: node | (lambda given: given),
+    "as a fallback": as_a_fallback,
+    "in a sequence": lambda node: node | dict,
     "in parallel": lambda node: RunnableParallel(answers=node),
     "as a method": lambda node: node.invoke,
     "in a lambda": unread,

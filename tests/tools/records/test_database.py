@@ -6,8 +6,11 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from tests.conftest import Cluster
 from tests.tools.records.entries import append, fill
 
 from bailiwick.policies.errors import LedgerError
@@ -212,36 +215,14 @@ def test_a_full_disk_is_told_and_leaves_the_chain_sound(sqlite_url: str) -> None
     ledger.close()
 
 
-def test_a_database_that_went_away_is_told_and_found_again(postgres_url: str) -> None:
-    """Its server ends our connections; the next transaction makes new ones."""
-    ledger = Ledger(postgres_url)
-    append(ledger, "a", Entry("decision", {}))
-    end = text(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    )
-    other = Ledger(postgres_url)
-    with other.reading() as connection:
-        connection.execute(end)
-    with pytest.raises(LedgerError, match="cannot be reached"):
-        append(ledger, "a", Entry("decision", {}))
-    append(ledger, "a", Entry("decision", {}))
-    assert ledger.verify().records == 2
-    ledger.close()
-    other.close()
-
-
-def test_an_idle_connection_is_tried_before_it_is_used(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A run that waited for a person for hours does not fail on a connection cut meanwhile."""
-    monkeypatch.setattr("bailiwick.tools.records.engines._IDLE", 0.0)
+def test_connections_that_were_cut_are_not_used(postgres_url: str) -> None:
+    """A server that was started again takes no call with it that comes after."""
     ledger, other = Ledger(postgres_url), Ledger(postgres_url)
     append(ledger, "a", Entry("decision", {}))
     with other.reading() as connection:
         connection.execute(
             text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         )
@@ -249,6 +230,36 @@ def test_an_idle_connection_is_tried_before_it_is_used(
     assert ledger.verify().records == 2
     ledger.close()
     other.close()
+
+
+def test_an_idle_connection_is_asked_before_it_is_used(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cuts it without a word, as balancers do, tells so when something is sent."""
+    ledger = Ledger(postgres_url)
+    asked: list[object] = []
+
+    def is_gone(_: object, connection: object) -> bool:
+        asked.append(connection)
+        if len(asked) == 1:
+            raise psycopg.OperationalError
+        return True
+
+    monkeypatch.setattr("bailiwick.tools.records.engines._IDLE", 0.0)
+    monkeypatch.setattr(PGDialect_psycopg, "do_ping", is_gone)
+    append(ledger, "a", Entry("decision", {}))
+    assert len(set(map(id, asked))) > 1
+    assert ledger.verify().records == 1
+    ledger.close()
+
+
+def test_a_database_without_an_encoding(postgres_cluster: Cluster) -> None:
+    """As PostgreSQL makes them where there is no locale: texts are texts there, too."""
+    url = postgres_cluster.create_database(encoding="SQL_ASCII")
+    ledger = Ledger(url)
+    append(ledger, "a", Entry("decision", {"price": "5 €"}))
+    assert [record.body for record in ledger.records()] == [{"price": "5 €"}]
+    ledger.close()
 
 
 def test_foreign_tables_are_told(sqlite_url: str, tmp_path: Path) -> None:
