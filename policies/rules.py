@@ -1,8 +1,8 @@
 """Owns the rules as they are written: their ids, annotations, places and text."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 import cedarpy
@@ -10,6 +10,7 @@ from cedarpy import pst
 
 from bailiwick.policies.decisions import Requirement
 from bailiwick.policies.errors import PolicyError
+from bailiwick.policies.lifts import lifts
 from bailiwick.policies.sources import Source, line_of
 
 _FORMS = {
@@ -154,24 +155,12 @@ def _check(source: Source, line: int, template: pst.Template) -> None:
 def _check_lift(source: Source, line: int, template: pst.Template, role: str) -> None:
     if template.effect == "permit":
         raise source.error(line, "@approval on a permit: only a forbid can be lifted")
-    if role not in set(_strings(template.clauses)):
+    if not lifts(template.clauses, role):
         raise source.error(
             line,
             f"@approval({role!r}) that lifts nothing: end the rule with"
             f' unless {{ context.approvals.contains("{role}") }}',
         )
-
-
-def _strings(node: object) -> Iterator[str]:
-    if isinstance(node, pst.StringLit):
-        yield node.value
-    elif isinstance(node, Mapping):
-        yield from _strings(tuple(node.values()))
-    elif isinstance(node, tuple):
-        for part in node:
-            yield from _strings(part)
-    elif is_dataclass(node):
-        yield from _strings(tuple(getattr(node, field.name) for field in fields(node)))
 
 
 def _requirement(annotations: Mapping[str, str]) -> Requirement:
