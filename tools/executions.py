@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -91,7 +92,7 @@ class Execution:
         try:
             with self._surroundings, self._on_its_behalf, self._beginning.awaited():
                 return Attempt.of(
-                    lambda: self._tool.call(self._call.args, self._credential, self._key),
+                    lambda: self._tool.call(*self._given),
                     may_interrupt=self._may_interrupt,
                 )
         except BaseException as error:  # noqa: BLE001 - raised again below
@@ -103,7 +104,7 @@ class Execution:
         try:
             with self._surroundings, self._on_its_behalf, self._beginning.awaited():
                 return await Attempt.aof(
-                    lambda: self._tool.acall(self._call.args, self._credential, self._key),
+                    lambda: self._tool.acall(*self._given),
                     may_interrupt=self._may_interrupt,
                 )
         except BaseException as error:  # noqa: BLE001 - raised again below
@@ -172,6 +173,10 @@ class Execution:
             requester=call.requester,
             request=self._branch.request,
         )
+
+    @property
+    def _given(self) -> tuple[Mapping[str, object], Credential | None, str, str]:
+        return self._call.args, self._credential, self._key, self._call.id
 
     @property
     def _credential(self) -> Credential | None:

@@ -116,28 +116,29 @@ class ScopedTool(BaseTool):
         return self.effect == "read" or self.idempotent
 
     def call(
-        self, args: Mapping[str, Any], credential: Credential | None, idempotency_key: str = ""
+        self, args: Mapping[str, Any], credential: Credential | None, key: str = "", id_: str = ""
     ) -> Any:  # noqa: ANN401 - a tool returns what it likes
         """Run the tool; only a guard does this.
 
         Args:
             args: The arguments, validated.
             credential: What the call was leased.
-            idempotency_key: What tells the call from every other.
+            key: What tells the call from every other: its idempotency key.
+            id_: The model's tool call id, which a wrapped tool may want.
 
         Raises:
             ScopeError: If the tool is asynchronous.
         """
         if self.is_async_only:
             raise AsynchronousToolError(f"{self.name!r} is asynchronous: use ainvoke or astream")
-        run = partial(self._call, args, credential, idempotency_key)
+        run = partial(self._call, args, credential, key, id_)
         return patiently(run) if self.may_run_twice else run()
 
     async def acall(
-        self, args: Mapping[str, Any], credential: Credential | None, idempotency_key: str = ""
+        self, args: Mapping[str, Any], credential: Credential | None, key: str = "", id_: str = ""
     ) -> Any:  # noqa: ANN401 - as above
         """Run a tool that does not block, on an event loop; only a guard does this."""
-        run = partial(self._acall, args, credential, idempotency_key)
+        run = partial(self._acall, args, credential, key, id_)
         return await (apatiently(run) if self.may_run_twice else run())
 
     def reconcile(
@@ -148,16 +149,20 @@ class ScopedTool(BaseTool):
             return Finding(state="unknown")
         return self.reconciler.ask(args, credential, idempotency_key)
 
-    def _call(self, args: Mapping[str, Any], credential: Credential | None, key: str) -> Any:  # noqa: ANN401 - as above
+    def _call(
+        self, args: Mapping[str, Any], credential: Credential | None, key: str, id_: str
+    ) -> Any:  # noqa: ANN401 - as above
         begins()
         if isinstance(self.function, BaseTool):
-            return self.function.invoke(self._inner_call(args), _UNTRACED)
+            return self.function.invoke(self._inner_call(args, id_), _UNTRACED)
         return self.function(**own_args(args), **self._injected(credential, key))
 
-    async def _acall(self, args: Mapping[str, Any], credential: Credential | None, key: str) -> Any:  # noqa: ANN401 - as above
+    async def _acall(
+        self, args: Mapping[str, Any], credential: Credential | None, key: str, id_: str
+    ) -> Any:  # noqa: ANN401 - as above
         begins()
         if isinstance(self.function, BaseTool):
-            return await self.function.ainvoke(self._inner_call(args), _UNTRACED)
+            return await self.function.ainvoke(self._inner_call(args, id_), _UNTRACED)
         return await cast(
             "Awaitable[Any]", self.function(**own_args(args), **self._injected(credential, key))
         )
@@ -168,8 +173,8 @@ class ScopedTool(BaseTool):
             given[self.credential_parameter] = credential
         return given
 
-    def _inner_call(self, args: Mapping[str, Any]) -> dict[str, Any]:
-        return {"type": "tool_call", "name": self.name, "args": own_args(args), "id": self.name}
+    def _inner_call(self, args: Mapping[str, Any], id_: str) -> dict[str, Any]:
+        return {"type": "tool_call", "name": self.name, "args": own_args(args), "id": id_}
 
     def _run(self, *_: object, **__: object) -> NoReturn:
         self._refuse()
@@ -252,7 +257,7 @@ def _declare(  # noqa: PLR0913 - one declaration says everything about a tool
 ) -> ScopedTool:
     if isinstance(function, ScopedTool):
         raise ScopeError(f"{function.name!r} is a scoped tool already")
-    scope = _scope(credential, ttl, mount)
+    scope = tool_fields.scope_of(credential, ttl, mount)
     if scope is not None:
         scope.check(effect)
     fields = tool_fields.fields_of(function, name, scope)
@@ -289,11 +294,3 @@ def _with_afterwards(
         tool.compensation = Compensation(undoing, args)
         tool.compensation.check(tool.name)
     return tool
-
-
-def _scope(credential: str | Scope | None, ttl: int | None, mount: str | None) -> Scope | None:
-    if isinstance(credential, str):
-        return Scope(path=credential, ttl=60 if ttl is None else ttl, mount=mount or "")
-    if ttl is not None or mount is not None:
-        raise ScopeError("ttl and mount go with a secret's path: let the scope itself say them")
-    return credential

@@ -86,6 +86,19 @@ def fields_of(
     return fields_of_function(declared, name, scope)
 
 
+def scope_of(credential: str | Scope | None, ttl: int | None, mount: str | None) -> Scope | None:
+    """Return what a tool may lease, as its declaration says it: in short, or by a scope.
+
+    Raises:
+        ScopeError: If it says the same in two places, or what no scope can say.
+    """
+    if isinstance(credential, str):
+        return Scope(path=credential, ttl=60 if ttl is None else ttl, mount=mount or "")
+    if ttl is not None or mount is not None:
+        raise ScopeError("ttl and mount go with a secret's path: let the scope itself say them")
+    return credential
+
+
 def _about_docstrings() -> str:
     if sys.flags.optimize >= _NO_DOCSTRINGS:
         return ", and -OO (or PYTHONOPTIMIZE=2) takes docstrings away: run Python without it"

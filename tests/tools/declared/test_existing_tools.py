@@ -102,8 +102,8 @@ def test_a_json_schema_is_held_to_its_names(args: dict[str, Any], message: str) 
         scoped_tool(mcp_tool(), effect="read").validate_args(args)
 
 
-def test_a_tool_that_wants_the_id_of_its_call_gets_one() -> None:
-    """LangChain's own `invoke` gives it."""
+def test_a_tool_that_wants_the_id_of_its_call_gets_the_models() -> None:
+    """As a tool node gives it: some tools tell equal calls apart by it."""
 
     @tool
     def told(times: int, call_id: Annotated[str, InjectedToolCallId]) -> str:
@@ -113,7 +113,7 @@ def test_a_tool_that_wants_the_id_of_its_call_gets_one() -> None:
     scoped = scoped_tool(told, effect="read")
 
     assert set(scoped.args) == {"times"}
-    assert scoped.call({"times": 1}, None).content == "1 told"
+    assert scoped.call({"times": 1}, None, id_="call-1").content == "1 call-1"
 
 
 def test_an_existing_tool_has_no_place_for_a_credential() -> None:

@@ -3,10 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from langchain_core.tools import ToolException
+from langchain_core.tools import InjectedToolCallId, ToolException
+from langchain_core.tools import tool as langchain_tool
 from tests.tools.governed import RULES, call_of, load_policy, pay_tool
 from tests.tools.guard.refunds import (
     ALL,
@@ -53,6 +54,24 @@ def test_a_call_that_is_written_in_two_spellings_runs_once(guard: Guard, run: Ru
     ]
     assert len(ran) == 1
     assert results[0] == results[1]
+
+
+def test_a_wrapped_tool_that_deduplicates_by_its_calls_id_does_two_calls(
+    guard: Guard, run: Run
+) -> None:
+    """One id for all calls would lose all payments but the first."""
+    paid: dict[str, str] = {}
+
+    @langchain_tool("pay")
+    def pay_once(to: str, amount: Decimal, call_id: Annotated[str, InjectedToolCallId]) -> str:
+        """Pay."""
+        return paid.setdefault(call_id, f"{amount} to {to}")
+
+    pay = scoped_tool(pay_once, effect="write")
+    for call_id, to in (("call-1", "shop"), ("call-2", "bank")):
+        run(guard, call_of(pay, {"to": to, "amount": 40}, id=call_id), pay)
+
+    assert paid == {"call-1": "40 to shop", "call-2": "40 to bank"}
 
 
 def test_an_outcome_that_cannot_be_recorded_is_in_doubt(
