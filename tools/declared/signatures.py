@@ -1,13 +1,13 @@
 """Owns what a signature says: which arguments the model gives, and where the secret goes."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from types import FunctionType, MethodType
 from typing import Any, get_args, get_type_hints
 
 from langchain_core.runnables import RunnableConfig
-from langchain_core.tools import BaseTool, InjectedToolArg, InjectedToolCallId
+from langchain_core.tools import BaseTool, InjectedToolArg, InjectedToolCallId, Tool
 from pydantic import BaseModel, ConfigDict, create_model
 from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
@@ -101,6 +101,7 @@ def arguments(
     parameters = [
         p for p in inspect.signature(function).parameters.values() if p.name not in hidden
     ]
+    _refuse_unbound(parameters, name)
     unnamed = [p.name for p in parameters if p.kind not in _BY_NAME]
     if unnamed:
         raise ScopeError(f"{name!r} takes {unnamed[0]!r} without a name: name every parameter")
@@ -127,8 +128,14 @@ def arguments_of_tool(tool: BaseTool) -> type[BaseModel] | dict[str, Any]:
     """Return the arguments that a language model gives a tool, as a model or as JSON Schema.
 
     Raises:
-        ScopeError: If the tool waits for what only LangGraph's own tool node would inject.
+        ScopeError: If the tool takes what only LangGraph's own tool node would inject, or has no
+            arguments that a model could give by name.
     """
+    if isinstance(tool, Tool) and tool.args_schema is None:
+        raise ScopeError(
+            f"{tool.name!r} takes one input without a name: write a function around it, and scope "
+            "that"
+        )
     shown = tool.tool_call_schema
     if isinstance(shown, dict):
         return shown
@@ -136,8 +143,8 @@ def arguments_of_tool(tool: BaseTool) -> type[BaseModel] | dict[str, Any]:
     if not (issubclass(shown, BaseModel) and issubclass(given, BaseModel)):
         raise ScopeError(f"{tool.name!r} describes its arguments by pydantic 1: use pydantic 2")
     hidden = given.model_fields.keys() - shown.model_fields.keys()
-    for name in hidden:
-        if _must_be_injected(given.model_fields[name]):
+    for name, field in given.model_fields.items():
+        if _is_injected(field.annotation) or (name in hidden and not _is_call_id(field)):
             raise ScopeError(_NOT_INJECTED.format(tool.name, name))
     if hidden and _has_validators(given):
         raise ScopeError(
@@ -149,6 +156,16 @@ def arguments_of_tool(tool: BaseTool) -> type[BaseModel] | dict[str, Any]:
     # What is shown has lost the validators of the class.
     base = shown if hidden else given
     return type(shown.__name__, (base,), {"model_config": _STRICT, "__doc__": shown.__doc__})
+
+
+def _refuse_unbound(parameters: Sequence[inspect.Parameter], name: str) -> None:
+    """Refuse a method without its object, for which a model would have to make something up."""
+    first = parameters[0] if parameters else None
+    if first is not None and first.name in {"self", "cls"} and first.annotation is first.empty:
+        raise ScopeError(
+            f"{name!r} takes {first.name!r}, as a method does: scope the bound method, as in "
+            f"scoped_tool(obj.{name}, effect=...)"
+        )
 
 
 def _refuse_aliases(model: type[BaseModel], name: str) -> None:
@@ -171,9 +188,9 @@ def _has_validators(model: type[BaseModel]) -> bool:
     )
 
 
-def _must_be_injected(field: FieldInfo) -> bool:
-    # A tool's own `invoke` fills in the id of its call.
-    return field.is_required() and InjectedToolCallId not in _kinds(field.metadata)
+def _is_call_id(field: FieldInfo) -> bool:
+    # A tool's own `invoke` fills it in, by the call it is given.
+    return InjectedToolCallId in _kinds(field.metadata)
 
 
 def _is_injected(hint: object) -> bool:

@@ -9,9 +9,7 @@ from typing import Annotated, Any
 
 import pytest
 from langchain_core.runnables import RunnableConfig
-from langchain_core.tools import (
-    tool,
-)
+from langchain_core.tools import tool
 from langgraph.prebuilt import InjectedState
 from pydantic import ValidationError
 from tests.tools.declared.functions import credential, pay, ping
@@ -128,6 +126,12 @@ def test_a_method_can_be_scoped_where_it_is_bound() -> None:
     assert scoped.call({"times": 2}, None) == "xx"
 
 
+def test_a_method_without_its_object_is_refused() -> None:
+    """As one that is decorated in its class: a model would have to make the object up."""
+    with pytest.raises(ScopeError, match=r"'answer' takes 'self'.*scoped_tool\(obj\.answer, "):
+        scoped_tool(Callme.__call__, effect="read", name="answer")
+
+
 def test_a_tool_needs_a_docstring() -> None:
     """Without one a model would not know what it calls."""
 
@@ -182,10 +186,21 @@ def stateful(times: int, state: Annotated[dict[str, Any], InjectedState]) -> str
     return f"{times}{state}"
 
 
-@pytest.mark.parametrize("declared", [stateful, tool(stateful)], ids=["function", "tool"])
+def perhaps_stateful(
+    times: int, state: Annotated[dict[str, Any] | None, InjectedState] = None
+) -> str:
+    """Look into the graph, if there is one."""
+    return f"{times}{state}"
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [stateful, tool(stateful), perhaps_stateful, tool(perhaps_stateful)],
+    ids=["function", "tool", "optional", "optional of a tool"],
+)
 def test_nothing_but_the_credential_is_injected(declared: Any) -> None:  # noqa: ANN401 - of both kinds
     """A guard has no state to give, and a model must not fill such an argument in its place."""
-    with pytest.raises(ScopeError, match="'stateful' wants 'state' injected"):
+    with pytest.raises(ScopeError, match="stateful' wants 'state' injected"):
         scoped_tool(declared, effect="read")
 
 
@@ -199,7 +214,7 @@ def perhaps_configured(times: int, config: RunnableConfig | None = None) -> str:
     return f"{times}{config}"
 
 
-@pytest.mark.parametrize("declared", [configured, perhaps_configured])
+@pytest.mark.parametrize("declared", [configured, perhaps_configured, tool(perhaps_configured)])
 def test_a_model_does_not_make_up_the_config(declared: Any) -> None:  # noqa: ANN401 - any function
     """LangChain's own tools get the run's; ours can ask LangGraph for it."""
     with pytest.raises(ScopeError, match="wants 'config' injected"):

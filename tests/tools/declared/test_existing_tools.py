@@ -9,6 +9,7 @@ from langchain_core.tools import (
     InjectedToolArg,
     InjectedToolCallId,
     StructuredTool,
+    Tool,
     tool,
 )
 from pydantic import ValidationError
@@ -114,6 +115,14 @@ def test_a_tool_that_wants_the_id_of_its_call_gets_the_models() -> None:
 
     assert set(scoped.args) == {"times"}
     assert scoped.call({"times": 1}, None, id_="call-1").content == "1 call-1"
+
+
+def test_a_tool_whose_input_has_no_name_is_refused() -> None:
+    """Calls are recorded and approved by name, and LangChain says none that it would take."""
+    single = Tool(name="search", description="Search.", func=str.upper)
+
+    with pytest.raises(ScopeError, match=r"'search' takes one input without a name: write a funct"):
+        scoped_tool(single, effect="read")
 
 
 def test_an_existing_tool_has_no_place_for_a_credential() -> None:
