@@ -110,6 +110,13 @@ def test_importing_tools_imports_no_graphs() -> None:
     assert run_python(code) == "False\n"
 
 
+@pytest.mark.parametrize("layer", LAYERS)
+def test_what_a_layer_exports_can_be_listed(layer: str) -> None:
+    """Completion and notebooks ask `dir`, also where an import waits until it is used."""
+    code = f"import bailiwick.{layer} as it; print(set(it.__all__) - set(dir(it)))"
+    assert run_python(code) == "set()\n"
+
+
 def test_help_imports_no_heavy_library() -> None:
     """`bailiwick --help` answers at once."""
     heavy = {"pydantic", "langgraph", "langchain_core", "sqlalchemy", "hvac", "httpx", "openai"}
