@@ -1,5 +1,6 @@
 """What may happen: calls, principals, the rules in Cedar, and the decisions they make."""
 
+from bailiwick.policies.answers import Approve, Edit, EditedAction, Reject, Respond
 from bailiwick.policies.calls import Effect, ToolCall, ToolUse
 from bailiwick.policies.decisions import Decision, Requirement, Verdict
 from bailiwick.policies.errors import (
@@ -19,16 +20,21 @@ from bailiwick.policies.scopes import Scope
 
 __all__ = [
     "ApprovalError",
+    "Approve",
     "BailiwickError",
     "CallError",
     "Decision",
+    "Edit",
+    "EditedAction",
     "Effect",
     "Explanation",
     "LedgerError",
     "Policy",
     "PolicyError",
     "Principal",
+    "Reject",
     "Requirement",
+    "Respond",
     "Rule",
     "Scope",
     "ScopeError",

@@ -9,15 +9,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from tests.policies.asked import REQUEST, edit
 
+from bailiwick.policies import Approve, Edit, EditedAction, Reject, Respond
 from bailiwick.policies.answers import ANSWERS, LONGEST
-from bailiwick.policies.approvals import (
-    Answer,
-    ApprovalRequest,
-    ArgsSchema,
-    Edit,
-    EditedAction,
-    answer_type,
-)
+from bailiwick.policies.approvals import Answer, ApprovalRequest, ArgsSchema, answer_type
 from bailiwick.policies.errors import ApprovalError
 
 
@@ -30,6 +24,18 @@ class Refund(BaseModel):
 
 
 REFUND = ArgsSchema.of(Refund)
+
+
+def test_whoever_answers_in_code_needs_policies_alone() -> None:
+    """The four answers are made from what the package exports, and read back as they are."""
+    action = EditedAction(name="refund", args={"amount": 1})
+    made = [
+        Approve(action_digest="d"),
+        Edit(action_digest="d", edited_action=action),
+        Reject(action_digest="d", message="no"),
+        Respond(action_digest="d", message="it is done"),
+    ]
+    assert [ANSWERS.validate_python(each.model_dump()) for each in made] == made
 
 
 def adapter(
