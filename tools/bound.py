@@ -15,8 +15,8 @@ from bailiwick.tools.results import ToolResult
 from bailiwick.tools.toolsets import Prepared, Toolset
 
 _ONE_PERSON = (
-    "It needs the approval of several people, for which only a specialist of create_specialist "
-    "can wait."
+    "it needs the approval of several people, and the answer of one in the thread is all that a "
+    "bound tool can wait for: they answer on the record, or a specialist of create_specialist asks"
 )
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class BoundTool(BaseTool):
         prepared = self._toolset.prepare(requested, config, origin, request)
         step = self._toolset.ask(prepared)
         if isinstance(step, Next) and step.node == "approval":
-            step = self.guard.refuse(prepared.call, _ONE_PERSON)
+            step = self._toolset.withdraw(prepared, _ONE_PERSON)
         if isinstance(step, ToolResult):
             return step.to_message(prepared.call)
         if step.args is None:

@@ -140,6 +140,9 @@ class Guard:
     def bind(self, tools: Sequence[BaseTool], *, agent: str | None = None) -> list[BaseTool]:
         """Return tools that any graph may hold: each decides, asks, leases and records by itself.
 
+        For a call they wait in the thread for one answer. Where several people must approve it,
+        they do so on the record (`approvals.answer`): the first in the thread ends the request.
+
         Args:
             tools: Scoped tools.
             agent: The agent that holds them; left out, it is the one the current hand-off names.

@@ -19,6 +19,7 @@ from bailiwick.tools.effects.branches import BRANCHED, Branch, taken
 from bailiwick.tools.locations import Location
 from bailiwick.tools.people.asking import Next, ask, withdraw
 from bailiwick.tools.people.requests import request_key
+from bailiwick.tools.people.withdrawals import WENT_ON
 from bailiwick.tools.results import ToolResult
 from bailiwick.tools.saved import apoints, asaved_way, points, saved_way
 from bailiwick.tools.tracing import atraced, traced
@@ -141,9 +142,9 @@ class Toolset:
             return Next(node="execute")
         return ask(self.guard, prepared.call, prepared.tool)
 
-    def withdraw(self, prepared: Prepared) -> ToolResult:
+    def withdraw(self, prepared: Prepared, reason: str = WENT_ON) -> ToolResult:
         """End what is open of a prepared call; see `bailiwick.tools.people.asking.withdraw`."""
-        return withdraw(self.guard, prepared.call)
+        return withdraw(self.guard, prepared.call, reason)
 
     def run(self, prepared: Prepared, config: RunnableConfig) -> ToolResult:
         """Run a prepared call, or say why it did not run."""

@@ -56,8 +56,8 @@ def ask(guard: "Guard", call: ToolCall, tool: ScopedTool) -> Next | ToolResult:
     return follow(guard, call, tool, approval)
 
 
-def withdraw(guard: "Guard", call: ToolCall) -> ToolResult:
-    """Withdraw what is asked about a call that the conversation went past.
+def withdraw(guard: "Guard", call: ToolCall, reason: str = WENT_ON) -> ToolResult:
+    """Withdraw what is asked about a call that the conversation went past, or that cannot wait.
 
     LangGraph drops what waits in a thread when new input comes, results of siblings included. So
     what became of the call is told from the record, with an editor's arguments or the model's: a
@@ -67,8 +67,8 @@ def withdraw(guard: "Guard", call: ToolCall) -> ToolResult:
         return ToolResult.standing(call.tool.name, begun[-1])
     for approval in guard.approvals.list(thread=call.thread):
         if _is_of(approval.request, call):
-            guard.approvals.cancel(approval.request.id, reason=WENT_ON)
-    return guard.refuse(call, f"It was cancelled: {WENT_ON}.")
+            guard.approvals.cancel(approval.request.id, reason=reason)
+    return guard.refuse(call, f"It was cancelled: {reason}.")
 
 
 def _unasked(guard: "Guard", call: ToolCall) -> Next | ToolResult:

@@ -9,7 +9,7 @@ from tests.driven import THREAD, Drive, Graph, questions
 from tests.tools.bound.foreign import Paid, agent_graph, last_text
 from tests.tools.governed import MANAGER
 
-from bailiwick.policies.approvals import Approve
+from bailiwick.policies import Approve, Principal
 from bailiwick.tools.guard import Guard
 
 
@@ -153,12 +153,29 @@ def test_what_was_approved_on_the_record_runs_without_an_answer_in_the_thread(
 
 
 def test_a_call_that_needs_several_people_is_refused(
-    graph_of: Callable[..., Graph], drive: Drive, bound: list[BaseTool], paid: Paid
+    graph_of: Callable[..., Graph], drive: Drive, guard: Guard, bound: list[BaseTool], paid: Paid
 ) -> None:
-    """A foreign node cannot wait twice: it would answer the second question by the first."""
+    """A foreign node cannot wait twice, and nobody else is left to approve it in vain."""
     graph = graph_of(bound, "240")
     (question,) = drive.start(graph)["__interrupt__"]
     result = drive.answer(graph, question, type="approve")
 
     assert "needs the approval of several people" in last_text(result)
     assert paid == []
+    assert [each.state for each in guard.approvals.list()] == ["cancelled"]
+
+
+def test_several_people_approve_a_call_on_the_record(
+    graph_of: Callable[..., Graph], drive: Drive, guard: Guard, bound: list[BaseTool], paid: Paid
+) -> None:
+    """None of them is in the thread, which goes on when they all have."""
+    graph = graph_of(bound, "240")
+    drive.start(graph)
+    auditors = [Principal(id=name, roles=frozenset({"auditor"})) for name in ("one", "two")]
+    (asked,) = guard.approvals.pending()
+    for person in (MANAGER, *auditors):
+        answer = Approve(action_digest=asked.request.digest)
+        guard.approvals.answer(asked.request.id, answer, by=person)
+    drive(graph, None)
+
+    assert paid == [("shop", Decimal(240))]
