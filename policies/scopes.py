@@ -1,13 +1,16 @@
 """Owns the scope: what one call of a tool may lease."""
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from bailiwick.policies.calls import Effect
 from bailiwick.policies.errors import ScopeError
 
 Kind: TypeAlias = Literal["kv", "database", "static", "token"]
 """What can be leased; see `Scope`."""
+
+Lasts: TypeAlias = Literal["call", "run"]
+"""What a lease is for: one call, or the reads of a run."""
 
 MOST_AHEAD = 32
 """The children that may be made ahead for one tool of one agent."""
@@ -43,7 +46,7 @@ class Scope:
             approval: such a call then waits for one round trip and not for two. 0 makes none.
 
     Raises:
-        ScopeError: If a kind is given what only another one has.
+        ScopeError: If it says what cannot be leased, or a kind is given what only another one has.
     """
 
     path: str
@@ -55,11 +58,12 @@ class Scope:
     url: str = ""
     capabilities: tuple[str, ...] = ()
     is_wrapped: bool = False
-    lasts: Literal["call", "run"] = "call"
+    lasts: Lasts = "call"
     # How a child comes about is no part of what a tool may do, so it changes no tool's version.
     ahead: int = field(default=0, repr=False)
 
     def __post_init__(self) -> None:
+        self._check_values()
         # A scope that was stored comes back with lists.
         object.__setattr__(self, "fields", tuple(self.fields))
         object.__setattr__(self, "capabilities", tuple(self.capabilities))
@@ -101,6 +105,21 @@ class Scope:
                 f"the destructive scope {self.label!r} makes children ahead: what destroys has one "
                 "of its own that names its call, so leave `ahead` out"
             )
+
+    def _check_values(self) -> None:
+        # Authors need not have their types checked.
+        lists: dict[str, object] = {"fields": self.fields, "capabilities": self.capabilities}
+        if self.kind not in _MOUNTS:
+            raise ScopeError(self._says(f"is of no known kind: use one of {', '.join(_MOUNTS)}"))
+        if not self.path:
+            raise ScopeError(self._says("names nothing: say its path, such as payments/refund"))
+        for name, given in lists.items():
+            if isinstance(given, str):
+                raise ScopeError(self._says(f"has a text for {name!r}: give a tuple, even of one"))
+        if type(self.ttl) is not int or self.ttl < 1:
+            raise ScopeError(self._says(f"has a ttl of {self.ttl!r}: use whole seconds, from 1 on"))
+        if self.lasts not in get_args(Lasts):
+            raise ScopeError(self._says(f"lasts for {self.lasts!r}: use 'call' or 'run'"))
 
     def _check_ahead(self) -> None:
         if not 0 <= self.ahead <= MOST_AHEAD:

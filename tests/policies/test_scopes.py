@@ -57,6 +57,24 @@ def test_a_kind_is_not_given_what_another_has(given: dict[str, object], why: str
         Scope(path="x", **given)  # type: ignore[arg-type]  # what is refused
 
 
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"kind": "kvv"}, "the kvv scope 'x' is of no known kind: use one of kv, database, static"),
+        ({"path": ""}, "names nothing: say its path"),
+        ({"fields": "key"}, "has a text for 'fields': give a tuple"),
+        ({"kind": "token", "capabilities": "read"}, "has a text for 'capabilities'"),
+        ({"ttl": 0}, "has a ttl of 0: use whole seconds, from 1 on"),
+        ({"ttl": "60"}, "has a ttl of '60'"),
+        ({"lasts": "forever"}, "lasts for 'forever': use 'call' or 'run'"),
+    ],
+)
+def test_a_scope_says_what_vault_can_lease(given: dict[str, object], why: str) -> None:
+    """Vault takes zero seconds for its default of 32 days, and a text would be its letters."""
+    with pytest.raises(ScopeError, match=why):
+        Scope(**{"path": "x", **given})  # type: ignore[arg-type]  # what is refused
+
+
 def test_a_stored_scope_is_the_same() -> None:
     """JSON knows no tuples."""
     scope = Scope(path="x", fields=("a", "b"))

@@ -111,8 +111,6 @@ def secret_path(scope: Scope) -> str:
             f"the secret {scope.mount + '/' + path!r} cannot be leased: "
             "use segments of A-Z a-z 0-9 _ . @ = : - without wildcards"
         )
-    if scope.ttl < 1:
-        raise ScopeError(f"the secret {path!r} cannot be leased for {scope.ttl} s: use at least 1")
     match scope.kind:
         case "kv":
             return f"{mount}/data/{path}"
