@@ -25,7 +25,7 @@ from bailiwick.tools.people.principals import current_principal
 from bailiwick.tools.people.requests import Requests
 from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.results import ToolResult
-from bailiwick.tools.threads import ended, in_thread, to_its_end
+from bailiwick.tools.threads import ended, in_thread, tell_failure, to_its_end
 from bailiwick.tools.vault import Vault
 
 
@@ -191,5 +191,6 @@ async def _in_a_thread(execution: Execution) -> ToolResult:
             await ended(work)
         else:
             # The tool goes on without its credential, and what comes of it is written down.
+            work.add_done_callback(tell_failure)
             await to_its_end(execution.revoke)
         raise

@@ -5,7 +5,7 @@ import threading
 from decimal import Decimal
 
 import pytest
-from tests.tools.guard.refunds import UNDECIDED, live, raises, refund, refund_tool
+from tests.tools.guard.refunds import UNDECIDED, break_records, live, raises, refund, refund_tool
 from tests.waiting import wait_for
 
 from bailiwick.policies.errors import ScopeError
@@ -107,6 +107,22 @@ async def test_a_tool_in_a_thread_that_fails_when_cancelled_is_in_doubt(
 
     assert UNDECIDED in str((await vaulted.arun(refund(tool), tool)).content)
     assert live(vaulted, devvault) == []
+
+
+async def test_what_nobody_could_record_of_a_cancelled_tool_is_told(
+    vaulted: Guard, sqlite_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its thread goes on when nobody waits for it, and the ledger may fail then."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait(_: Credential) -> None:
+        begun.set()
+        go_on.wait(5)
+
+    break_records(sqlite_url, "call.ended")
+    await cancelled(vaulted, refund_tool(wait), begun)
+    go_on.set()
+    await asyncio.to_thread(wait_for, lambda: "had left to do failed (LedgerError)" in caplog.text)
 
 
 async def test_a_call_that_is_cancelled_while_it_leases_keeps_nothing(
