@@ -3,12 +3,11 @@
 import base64
 import json
 import re
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import accumulate
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from bailiwick.policies.readings import Reading, readings
 from bailiwick.policies.secret_shapes import shaped
 
 MASK = "[redacted]"
@@ -20,19 +19,20 @@ SHORTEST = 4
 SHORTEST_BROKEN = 8
 
 _PERCENT = re.compile("%[0-9A-F]{2}")
-_BREAK = re.compile(r"(?<![ \t>|])(?:[ \t>|]*(?:[\r\n]|\\[rn]|\\(?=[\r\n])))+[ \t>|]*")
+_BREAK = re.compile(r"((?<![ \t>|])(?:[ \t>|]*(?:[\r\n]|\\[rn]|\\(?=[\r\n])))+[ \t>|]*)")
 _SCALARS = (type(None), bool, int, float)
 
 
 class Redactor:
     """Replace every occurrence of some secret values, in plain and in their usual encodings.
 
-    Found are the value itself, with and without the white space around it; escaped as JSON (once
-    and twice) and as Python's `repr`; URL-encoded; hexadecimal; and base64 (standard and URL-safe
-    alphabet, at each of the three alignments inside a longer text); each of them also broken over
-    lines, however those are indented or quoted. Values and encodings shorter than `SHORTEST`
-    characters, or than `SHORTEST_BROKEN` over lines, are left alone. Where there is a secret at
-    all, what looks like one of a well-known kind is masked too, such as a private key.
+    Found are the value itself, with and without the white space around it; hexadecimal; base64
+    (standard and URL-safe alphabet, at each of the three alignments inside a longer text); each of
+    them also broken over lines, however those are indented or quoted, and escaped as JSON, URLs,
+    HTML, XML and the literals of programs do, whichever characters those leave as they are, up to
+    `DEPTH` times over. Values and encodings shorter than `SHORTEST` characters, or than
+    `SHORTEST_BROKEN` over lines, are left alone. Where there is a secret at all, what looks like
+    one of a well-known kind is masked too, such as a private key.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
@@ -46,7 +46,7 @@ class Redactor:
         """Return `text` with each secret masked; where several overlap, the whole of them."""
         if not self._forms:
             return text
-        spans = sorted([*_found(text, self._forms), *self._broken(text), *shaped(text)])
+        spans = sorted([*self._spelled(text), *shaped(text)])
         parts: list[str] = []
         clean = 0
         for start, end in spans:
@@ -55,17 +55,12 @@ class Redactor:
             clean = max(clean, end)
         return "".join([*parts, text[clean:]])
 
-    def _broken(self, text: str) -> Iterator[tuple[int, int]]:
-        breaks = [found.span() for found in _BREAK.finditer(text)]
-        if not breaks:
-            return
-        # Where each piece between two breaks begins, in the text and in the pieces joined.
-        begins = [0, *(end for _, end in breaks)]
-        pieces = [text[a:b] for a, b in zip(begins, [*(s for s, _ in breaks), None], strict=True)]
-        places = [0, *accumulate(map(len, pieces))]
-        for start, end in _found("".join(pieces), self._joined):
-            first, last = bisect_right(places, start) - 1, bisect_left(places, end) - 1
-            yield begins[first] + start - places[first], begins[last] + end - places[last]
+    def _spelled(self, text: str) -> Iterator[tuple[int, int]]:
+        for reading in readings(text):
+            yield from _found(reading, self._forms)
+            unbroken = reading.read(_BREAK, lambda _: "")
+            if unbroken is not None:
+                yield from _found(unbroken, self._joined)
 
     def value(self, value: Any) -> Any:  # noqa: ANN401 - whatever a tool returned, of the same shape
         """Return a value of the same shape with each secret in it masked, keys included."""
@@ -93,8 +88,11 @@ def _plain_kind(value: object) -> Callable[[Iterable[Any]], Any]:
     return next(kind for kind in (list, tuple, set, frozenset) if isinstance(value, kind))
 
 
-def _found(text: str, forms: Iterable[str]) -> Iterator[tuple[int, int]]:
-    return ((start, start + len(form)) for form in forms for start in _starts(text, form))
+def _found(reading: Reading, forms: Iterable[str]) -> Iterator[tuple[int, int]]:
+    text = reading.text
+    return (
+        reading.span(start, start + len(form)) for form in forms for start in _starts(text, form)
+    )
 
 
 def _starts(text: str, form: str) -> Iterator[int]:
@@ -110,10 +108,13 @@ def _forms(secret: str) -> set[str]:
     escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     quoted = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
     return {
-        secret,
+        # A secret may itself hold what reads as an escape, and a form has a plus for each space.
+        *(each.text for each in readings(secret)),
+        secret.replace(" ", "+"),
         *escaped,
         *(json.dumps(once, ensure_ascii=False)[1:-1] for once in escaped),
         repr(secret)[1:-1],
+        ascii(secret)[1:-1],
         repr(raw)[2:-1],
         *quoted,
         *(_PERCENT.sub(lambda found: found[0].lower(), once) for once in quoted),
