@@ -95,9 +95,13 @@ def write_wrapped(path: Path, wrapped: Mapping[str, WrappedSecretId]) -> None:
     try:
         # A process that reads it meanwhile finds the old file or the new one, whole.
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(json.dumps(shown, indent=2) + "\n")
-        Path(name).replace(path)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(json.dumps(shown, indent=2) + "\n")
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink()
+            raise
     except OSError as error:
         raise _unwritable(path, error) from None
 

@@ -1,42 +1,41 @@
 """Owns the way of a command to Vault that needs no agents and no shop."""
 
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 
 from bailiwick.graphs.settings import Settings
-from bailiwick.graphs.surroundings import read_logins, start_surroundings
+from bailiwick.graphs.surroundings import read_logins
 from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.vault import Vault
 
 
 @contextmanager
 def open_service_vault(settings: Settings) -> Generator[Vault]:
-    """Open the Vault that the settings name, or a development Vault where they name none.
+    """Open the Vault that the settings name.
+
+    None is started where they name none: one that is new knows no lease and holds no key.
 
     Raises:
-        SettingsError: If only one of address and logins is set, or production lacks them.
+        SettingsError: If its address or the logins are not set.
         VaultError: If it is not there, with the remedy.
     """
-    with ExitStack() as opened:
-        address, has_logins = settings.vault_addr, settings.has_logins
-        namespace = None if address is None else settings.vault_namespace
-        if address is not None and has_logins:
-            logins = read_logins(settings)
-        elif address is None and not has_logins and settings.env == "development":
-            started = opened.enter_context(start_surroundings())
-            address, logins = started.vault_address, started.logins
-        else:
-            raise SettingsError(
-                "VAULT_ADDR and BAILIWICK_APPROLES belong together: set both; `bailiwick vault "
-                "dev` prints them"
-            )
-        vault = Vault(
-            address,
-            logins=logins,
-            verify=settings.vault_verify,
-            production=settings.env == "production",
-            namespace=namespace,
+    if settings.vault_addr is None:
+        raise SettingsError(
+            "VAULT_ADDR is not set: name the Vault that holds what the ledger speaks of, or the "
+            "one that `bailiwick vault dev` runs"
         )
-        opened.callback(vault.close)
+    if not settings.has_logins:
+        raise SettingsError(
+            "BAILIWICK_APPROLES is not set: name the file that `bailiwick vault bootstrap` wrote, "
+            "or `bailiwick vault dev`"
+        )
+    vault = Vault(
+        settings.vault_addr,
+        logins=read_logins(settings),
+        verify=settings.vault_verify,
+        production=settings.env == "production",
+        namespace=settings.vault_namespace,
+    )
+    with closing(vault):
         vault.ping()
         yield vault

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,7 +12,7 @@ from bailiwick.graphs.settings import Settings
 from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.devvault import DevelopmentVault
 from bailiwick.tools.provision import VaultOperator, set_up, write_secret
-from bailiwick.tools.secrets.leases import identity_name
+from bailiwick.tools.secrets.leases import SWEEPER, identity_name
 from bailiwick.tools.shop import Shop
 from bailiwick.tools.shop.store import ShopScope
 from bailiwick.tools.shop.tools import create_shop_tools
@@ -68,7 +68,9 @@ def open_surroundings(settings: Settings) -> Generator[Surroundings]:
         )
     elif settings.env == "development" and not any(named.values()):
         with start_surroundings() as started:
-            yield started
+            # A Vault that is new knows no lease of a process before: to ask it would prove nothing.
+            logins = {who: login for who, login in started.logins.items() if who != SWEEPER}
+            yield replace(started, logins=logins)
     else:
         raise SettingsError(_incomplete(settings))
 

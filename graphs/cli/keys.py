@@ -9,7 +9,7 @@ from bailiwick.graphs.cli.ledgers import open_ledger
 from bailiwick.graphs.cli.terminal import confirmed, quoted, terminal, visible
 from bailiwick.graphs.service_vault import open_service_vault
 from bailiwick.graphs.settings import Settings, read_settings
-from bailiwick.policies.errors import BailiwickError, CheckpointError, SettingsError, VaultError
+from bailiwick.policies.errors import BailiwickError, CheckpointError, VaultError
 from bailiwick.tools.keys.checkpoint_keys import CheckpointKeys, Rewrapped
 from bailiwick.tools.keys.transit import Transit
 from bailiwick.tools.people.system_user import system_user
@@ -111,8 +111,6 @@ def _halfway(thread: str) -> Generator[None]:
 
 @contextmanager
 def _keys(settings: Settings) -> Generator[CheckpointKeys]:
-    if settings.vault_addr is None:
-        raise SettingsError("VAULT_ADDR is not set: set it to the Vault that has wrapped the keys")
     with open_ledger(settings) as ledger, open_service_vault(settings) as vault:
         transit = Transit(vault=vault, name=CHECKPOINT_KEY, identity=CHECKPOINT_KEYS.identity)
         yield CheckpointKeys(ledger, transit)

@@ -5,8 +5,7 @@ import sys
 from bailiwick.graphs.cli.ledgers import open_ledger
 from bailiwick.graphs.cli.terminal import terminal
 from bailiwick.graphs.service_vault import open_service_vault
-from bailiwick.graphs.settings import Settings, read_settings
-from bailiwick.policies.errors import SettingsError
+from bailiwick.graphs.settings import read_settings
 from bailiwick.tools.keys.transit import Transit
 from bailiwick.tools.provision.services import LEDGER, LEDGER_KEY
 from bailiwick.tools.records.ledger_seals import public_key, seal
@@ -21,7 +20,7 @@ def seal_ledger() -> None:
         LedgerError: If the ledger is not as it was sealed before, is empty or cannot be used.
         VaultError: If Vault refuses or is not there.
     """
-    settings, notes = _settings(), terminal(stderr=True)
+    settings, notes = read_settings(), terminal(stderr=True)
     with open_ledger(settings) as ledger, open_service_vault(settings) as vault:
         made = seal(ledger, _transit(vault))
     said = made.statement
@@ -39,19 +38,9 @@ def print_key() -> None:
         SettingsError: If no Vault is named.
         VaultError: If Vault refuses or is not there.
     """
-    with open_service_vault(_settings()) as vault:
+    with open_service_vault(read_settings()) as vault:
         sys.stdout.write(public_key(_transit(vault)))
 
 
 def _transit(vault: Vault) -> Transit:
     return Transit(vault=vault, name=LEDGER_KEY, identity=LEDGER.identity)
-
-
-def _settings() -> Settings:
-    settings = read_settings()
-    if settings.vault_addr is None:
-        raise SettingsError(
-            "VAULT_ADDR is not set: a seal is worth as much as its key lasts; name your Vault, or "
-            "the one that `bailiwick vault dev` runs"
-        )
-    return settings

@@ -5,7 +5,9 @@ from bailiwick.graphs.cli.ledgers import open_ledger
 from bailiwick.graphs.cli.terminal import quoted, terminal
 from bailiwick.graphs.service_vault import open_service_vault
 from bailiwick.graphs.settings import read_settings
+from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.leases.revocations import Revocations
+from bailiwick.tools.secrets.leases import SWEEPER
 
 
 def sweep_leases(seconds: float) -> None:
@@ -15,11 +17,17 @@ def sweep_leases(seconds: float) -> None:
         seconds: For how long to try at most.
 
     Raises:
+        SettingsError: If no Vault is named, or nobody there who may end leases.
         LedgerError: If the ledger cannot be used.
         VaultError: If Vault is not there.
     """
     settings, console = read_settings(), terminal()
     with open_ledger(settings) as ledger, open_service_vault(settings) as vault:
+        if not vault.can_sweep:
+            raise SettingsError(
+                f"{SWEEPER!r}, who ends leases, has no login: put it there with `bailiwick vault "
+                "bootstrap`"
+            )
         revocations = Revocations(ledger, vault)
         taken = 0
         while claimed := revocations.sweep():

@@ -17,7 +17,7 @@ from bailiwick.graphs.outbox.threads import (
 )
 from bailiwick.graphs.outbox.waiting import Move, next_move
 from bailiwick.policies.approvals import Approval
-from bailiwick.policies.errors import BailiwickError, LedgerError
+from bailiwick.policies.errors import BailiwickError
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.keys.checkpoint_keys import Forgotten
 from bailiwick.tools.people.approvals import Approvals
@@ -171,8 +171,8 @@ async def _due(outbox: Deliveries, approvals: Approvals) -> Claim:
             if claim := await asyncio.to_thread(outbox.claim):
                 return claim
             hindrance = ""
-        except LedgerError as error:
-            hindrance = str(error)
+        except Exception as error:  # noqa: BLE001 - whatever hinders one look, the next may succeed
+            hindrance = str(error) if isinstance(error, BailiwickError) else type(error).__name__
         if hindrance not in {"", told}:
             logger.warning("the outbox cannot be read: %s; it is tried again and again", hindrance)
         told = hindrance

@@ -13,7 +13,6 @@ from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.effects import call_rows, proposal_rows
 from bailiwick.tools.effects.call_rows import CallRecord
 from bailiwick.tools.hushed import hushed
-from bailiwick.tools.leases import lease_records
 from bailiwick.tools.results import ToolResult
 from bailiwick.tools.secrets.credentials import Credential
 
@@ -82,20 +81,18 @@ class Reconciliation:
         guard, tool = self._guard, self._tool
         if tool.scope is None:
             return self._ask(call, None)
-        if guard.vault is None or guard.revocations is None:
+        if guard.leases is None:
             return self._unknown("the guard has no vault: give it one")
         try:
-            meta = lease_records.meta(call)
-            lease = guard.vault.lease(tool.scope, agent=call.agent, tool=tool.name, meta=meta)
+            lease = guard.leases.take_alone(call, tool.scope)
         except (VaultError, ScopeError) as error:
             logger.error("the reconcile of %s got no credential: %s", tool.name, error)  # noqa: TRY400 - the sentence says all
             return self._unknown("no credential could be had")
         self._redactor = Redactor(lease.credential.values())
         try:
-            guard.revocations.grant(call, lease)
             return self._ask(call, lease.credential)
         finally:
-            guard.revocations.release(lease)
+            guard.leases.give_back(lease)
 
     def _ask(self, call: ToolCall, credential: Credential | None) -> Finding:
         try:

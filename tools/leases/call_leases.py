@@ -92,12 +92,12 @@ class CallLeases:
             return self._ahead(self._pools, call, basis, approvers)
         # Without a thread nothing tells one conversation from the next.
         if scope.lasts == "call" or call.thread == UNTHREADED:
-            return self._new(call, scope, approvers)
+            return self.take_alone(call, scope, approvers)
         authority = _authority(call, approvers, policy_version)
         lease = self._join(authority)
         if lease is not None:
             return self._recorded(call, lease)
-        lease = self._new(call, scope, approvers)
+        lease = self.take_alone(call, scope, approvers)
         with self._lock:
             until = self._clock() + lease.ttl / 2
             self._shared[authority] = _Shared(lease=lease, until=until)
@@ -115,7 +115,8 @@ class CallLeases:
         if not found:
             self._revocations.release(lease)
 
-    def _new(self, call: ToolCall, scope: Scope, approvers: tuple[str, ...]) -> Lease:
+    def take_alone(self, call: ToolCall, scope: Scope, approvers: tuple[str, ...] = ()) -> Lease:
+        """Do what `take` does, with a lease that nobody shares and that was not made ahead."""
         lease = self._vault.lease(
             scope,
             agent=call.agent,
@@ -130,10 +131,10 @@ class CallLeases:
     ) -> Lease:
         if approvers:
             pools.drop(basis)
-            return self._new(call, basis.scope, approvers)
+            return self.take_alone(call, basis.scope, approvers)
         lease = pools.open(basis)
         if lease is None:
-            lease = self._new(call, basis.scope, approvers)
+            lease = self.take_alone(call, basis.scope, approvers)
         else:
             self._granted(call, lease, approvers)
         pools.fill(basis)

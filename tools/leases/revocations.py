@@ -137,7 +137,7 @@ class Revocations:
             )
 
     def sweep(self) -> int:
-        """Take over what processes that are gone have left behind, and have it ended soon.
+        """Take over what processes that are gone have left behind, if it may be ended from here.
 
         Returns:
             How many leases that are; there may be more where it is not 0.
@@ -146,6 +146,8 @@ class Revocations:
             LedgerError: If the ledger's database fails.
         """
         self._swept = self._clock()
+        if not self._vault.can_sweep:
+            return 0
         with self._ledger.reading() as connection:
             if not rows.is_any_due(connection):
                 return 0
@@ -214,6 +216,9 @@ class Revocations:
                     self._end(held)
             except LedgerError as error:
                 logger.warning("the ends of leases cannot be recorded yet: %s", error)
+                time.sleep(FIRST)
+            except Exception as error:  # noqa: BLE001 - one lease's trouble must not keep the others
+                logger.error("the end of a lease failed (%s)", type(error).__name__)  # noqa: TRY400 - its words may hold a token
                 time.sleep(FIRST)
 
     def _wait(self) -> bool:

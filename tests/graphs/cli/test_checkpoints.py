@@ -40,6 +40,7 @@ def answer(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(text))
 
 
+@pytest.mark.usefixtures("ledger")
 @pytest.mark.parametrize("command", [("rekey",), ("forget", "one", "--yes")])
 def test_without_the_vault_that_wrapped_them_nothing_is_done(
     bailiwick: Command, command: tuple[str, ...]

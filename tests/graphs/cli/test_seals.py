@@ -33,7 +33,7 @@ def test_without_a_vault_that_lasts_nothing_is_sealed(bailiwick: Command, comman
     outcome = bailiwick("audit", command)
 
     assert outcome.status == 1
-    assert "VAULT_ADDR is not set: a seal is worth as much as its key lasts" in outcome.err
+    assert "VAULT_ADDR is not set: name the Vault" in outcome.err
     assert "sealed" not in bailiwick("audit", "verify").out
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from tests.tools.leases.revocations.leased import (
     Connect,
     ends,
@@ -20,7 +21,7 @@ from bailiwick.tools.devvault import DevelopmentVault
 from bailiwick.tools.leases import revocation_rows
 from bailiwick.tools.leases.revocations import Revocations
 from bailiwick.tools.records.ledger import Ledger
-from bailiwick.tools.secrets.leases import SWEEPER
+from bailiwick.tools.secrets.leases import SWEEPER, Lease
 from bailiwick.tools.vault.methods import AppRole
 
 
@@ -98,28 +99,46 @@ def test_what_outlived_its_time_is_confirmed_gone(
     assert [end.body["end"] for end in ends(ledger)] == ["expired"]
 
 
-def test_without_the_service_a_lease_waits_for_its_time(
+def test_who_may_not_end_a_lease_leaves_it_to_those_who_may(
     connect: Connect, ledger: Ledger, devvault: DevelopmentVault
 ) -> None:
-    """Nobody here could have ended it, and nobody can tell; the ledger says so."""
+    """Neither a try nor a word of its end, also when its time is over."""
     killed_vault, killed = connect()
     grant(killed_vault, killed)
     killed.close(0)
-    let_lapse(ledger)
-    _, revocations = connect(without=SWEEPER)
-    revocations.sweep()
-    wait_for(lambda: standing(ledger)[0].tries)
+    _, other = connect(without=SWEEPER)
+    for over in (False, True):
+        let_lapse(ledger, over=over)
+        assert other.sweep() == 0
+        assert [each.tries for each in standing(ledger)] == [0]
     assert is_alive(devvault)
-    revocations.close(0)
+    assert ends(ledger) == []
 
-    let_lapse(ledger, over=True)
-    _, later = connect(without=SWEEPER)
-    later.sweep()
+    _, revocations = connect()
+    assert revocations.sweep() == 1
+    assert revocations.drain()
+    assert len(ends(ledger)) == 1
+    assert not is_alive(devvault)
 
-    assert later.drain()
-    (end,) = ends(ledger)
-    assert end.body["end"] == "unknown"
-    assert "revocations.service" in str(end.body["failure"])
+
+def test_one_leases_trouble_keeps_no_other_from_its_end(
+    connect: Connect, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it is: the worker goes on, and ends that one later, too."""
+    vault, revocations = connect()
+    leases = [grant(vault, revocations) for _ in range(3)]
+    revoke, troubles = vault.revoke, [RuntimeError("hvs.secret"), ValueError("hvs.secret")]
+
+    def troubled(lease: Lease) -> None:
+        if troubles:
+            raise troubles.pop()
+        revoke(lease)
+
+    monkeypatch.setattr(vault, "revoke", troubled)
+    for lease in leases:
+        revocations.release(lease)
+    wait_for(lambda: len(ends(ledger)) == len(leases))
+    assert revocations.drain()
 
 
 PROCESS = """
