@@ -33,10 +33,14 @@ class Redactor:
     `DEPTH` times over. Values and encodings shorter than `SHORTEST` characters, or than
     `SHORTEST_BROKEN` over lines, are left alone. Where there is a secret at all, what looks like
     one of a well-known kind is masked too, such as a private key.
+
+    Attributes:
+        secrets: What is looked for.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        bare = {spelled for secret in secrets for spelled in (secret, secret.strip())}
+        self.secrets = frozenset(secrets)
+        bare = {spelled for secret in self.secrets for spelled in (secret, secret.strip())}
         found = {form for secret in bare if len(secret) >= SHORTEST for form in _forms(secret)}
         self._forms = sorted(form for form in found if len(form) >= SHORTEST)
         joined = {_BREAK.sub("", form) for form in found}

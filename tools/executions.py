@@ -96,7 +96,7 @@ class Execution:
                     may_interrupt=self._may_interrupt,
                 )
         except BaseException as error:  # noqa: BLE001 - raised again below
-            stop = self._stopped(error)
+            stop = stopped(error, self._redactor)
         raise stop
 
     async def arun(self) -> Attempt:
@@ -108,7 +108,7 @@ class Execution:
                     may_interrupt=self._may_interrupt,
                 )
         except BaseException as error:  # noqa: BLE001 - raised again below
-            stop = self._stopped(error)
+            stop = stopped(error, self._redactor)
         raise stop
 
     def finish(self, attempt: Attempt) -> ToolResult:
@@ -159,9 +159,6 @@ class Execution:
     @property
     def _surroundings(self) -> AbstractContextManager[None]:
         return hushed(self._redactor) if self.holds_lease else nullcontext()
-
-    def _stopped(self, error: BaseException) -> BaseException:
-        return stopped(error, self._redactor) if self.holds_lease else error
 
     @property
     def _on_its_behalf(self) -> AbstractContextManager[object]:

@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 from bailiwick.policies.redaction import Redactor
 from bailiwick.tools.tracing import unheard
@@ -30,38 +31,32 @@ def hushed(redactor: Redactor) -> Generator[None]:
 
 
 def stopped(error: BaseException, redactor: Redactor) -> BaseException:
-    """Return what stopped a tool, such as a cancellation, without anything that it held.
+    """Return an error to raise in the place of what stopped a tool, such as a cancellation.
 
-    Its message, its notes, its causes and its fields are redacted; the frames of the tool, whose
-    locals hold the secret, are let go.
+    It is a new one of the same kind with redacted arguments: whatever an error holds besides, such
+    as causes, notes, fields and frames with their locals, can be neither all found nor all changed.
+    Where nothing was leased it is the same one.
     """
-    seen: set[int] = set()
-    todo: list[BaseException | None] = [error]
-    while todo:
-        each = todo.pop()
-        if each is None or id(each) in seen:
-            continue
-        seen.add(id(each))
-        todo += [each.__cause__, each.__context__, *_parts(each)]
-        _clean(each, redactor)
+    if not redactor.secrets:
+        return error
     if isinstance(error, BaseExceptionGroup):
-        # Its message cannot be changed.
-        return BaseExceptionGroup(redactor.text(error.message), error.exceptions)
-    return error
-
-
-def _parts(error: BaseException) -> tuple[BaseException, ...]:
-    return error.exceptions if isinstance(error, BaseExceptionGroup) else ()
-
-
-def _clean(error: BaseException, redactor: Redactor) -> None:
-    if not isinstance(error, BaseExceptionGroup):
-        error.args = tuple(redactor.value(each) for each in error.args)
-    error.__traceback__ = None
-    for name, value in list(vars(error).items()):
-        setattr(error, name, redactor.value(value))
+        parts = [stopped(each, redactor) for each in error.exceptions]
+        return BaseExceptionGroup(redactor.text(error.message), parts)
     if isinstance(error, SystemExit):
-        error.code = redactor.value(error.code)
+        return SystemExit(*_redacted((error.code,), redactor) or (1,))
+    args = _redacted(error.args, redactor)
+    if isinstance(error, Exception):
+        # It stands beside a stop, in one group; not every kind can be made of arguments alone.
+        return RuntimeError(type(error).__name__, *args)
+    # Not by its own constructor, which may want more, or keep more.
+    return BaseException.__new__(type(error), *args)
+
+
+def _redacted(args: tuple[Any, ...], redactor: Redactor) -> tuple[Any, ...]:
+    try:
+        return tuple(redactor.value(each) for each in args)
+    except Exception:  # noqa: BLE001 - whatever cannot be shown, the stop goes on
+        return ()
 
 
 class _Records:

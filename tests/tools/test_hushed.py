@@ -1,9 +1,8 @@
-"""What a tool that holds a credential logs, streams and is stopped by shows nothing of it."""
+"""What a tool that holds a credential logs and streams shows nothing of it."""
 
 import asyncio
 import logging
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -14,7 +13,7 @@ from langgraph.config import get_stream_writer
 from langgraph.func import entrypoint
 
 from bailiwick.policies.redaction import MASK, Redactor
-from bailiwick.tools.hushed import hushed, stopped
+from bailiwick.tools.hushed import hushed
 
 SECRET = "s3cr3t/key+with=signs"
 REDACTOR = Redactor([SECRET])
@@ -168,57 +167,3 @@ def test_what_a_tool_streams_is_redacted() -> None:
     seen: list[Any] = list(graph.stream(SECRET, stream_mode="custom"))
 
     assert seen == [f"sending {MASK}", {"header": [MASK]}, "done"]
-
-
-class TwiceTold(BaseException):
-    """Hold a secret in a field besides."""
-
-    def __init__(self, secret: str) -> None:
-        super().__init__("stopped")
-        self.secret = secret
-
-
-def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
-    """Return an error as a tool would have raised it, its secret in a local variable."""
-    key = SECRET
-    try:
-        fail(error, cause)
-    except BaseException as caught:  # noqa: BLE001 - it is what is looked at
-        assert key
-        return caught
-
-
-STOPS: dict[str, Callable[[], BaseException]] = {
-    "exit": lambda: raised(SystemExit(f"gave up on {SECRET}")),
-    "interrupt": lambda: raised(KeyboardInterrupt(SECRET)),
-    "cancellation": lambda: raised(asyncio.CancelledError(SECRET)),
-    "cause": lambda: raised(SystemExit(1), raised(ValueError(SECRET))),
-    "field": lambda: raised(TwiceTold(SECRET)),
-    "group": lambda: raised(
-        BaseExceptionGroup(SECRET, [raised(KeyboardInterrupt(SECRET)), raised(ValueError(SECRET))])
-    ),
-}
-
-
-@pytest.mark.parametrize("stop", STOPS.values(), ids=STOPS.keys())
-def test_what_stops_a_tool_shows_nothing(stop: Callable[[], BaseException]) -> None:
-    """Its text, notes, fields, causes, and the locals of the frames it came through."""
-    error = stop()
-    error.add_note(f"at {SECRET}")
-    clean = stopped(error, REDACTOR)
-
-    shown = traceback.TracebackException.from_exception(clean, capture_locals=True)
-    told = (
-        "".join(shown.format()) + repr(clean) + repr(vars(clean)) + str(getattr(clean, "code", ""))
-    )
-    assert SECRET not in told
-    assert isinstance(clean, type(error))
-
-
-def test_an_error_that_causes_itself_ends_the_search() -> None:
-    """Python allows it."""
-    error = ValueError(SECRET)
-    error.__context__ = KeyError(SECRET)
-    error.__context__.__context__ = error
-
-    assert stopped(error, REDACTOR).args == (MASK,)

@@ -12,7 +12,7 @@ from bailiwick.tools.declared.findings import Finding
 from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.effects import call_rows, proposal_rows
 from bailiwick.tools.effects.call_rows import CallRecord
-from bailiwick.tools.hushed import hushed
+from bailiwick.tools.hushed import hushed, stopped
 from bailiwick.tools.results import ToolResult
 from bailiwick.tools.secrets.credentials import Credential
 
@@ -102,6 +102,9 @@ class Reconciliation:
             kind = type(error).__name__
             logger.warning("the reconcile of %s failed (%s)", self._tool.name, kind)
             return self._unknown(f"it failed ({kind})")
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            stop = stopped(error, self._redactor)
+        raise stop
 
     def _unknown(self, detail: str) -> Finding:
         self._detail = detail

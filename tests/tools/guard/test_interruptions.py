@@ -2,15 +2,26 @@
 
 import asyncio
 import threading
+import traceback
 from decimal import Decimal
 
 import pytest
-from tests.tools.guard.refunds import UNDECIDED, break_records, live, raises, refund, refund_tool
+from tests.tools.guard.refunds import (
+    SECRET,
+    UNDECIDED,
+    break_records,
+    live,
+    raises,
+    refund,
+    refund_tool,
+)
 from tests.waiting import wait_for
 
 from bailiwick.policies.errors import ScopeError
+from bailiwick.tools.declared.findings import Finding
 from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.devvault import DevelopmentVault, Fault
+from bailiwick.tools.effects.reconciliations import reconcile
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.secrets.credentials import Credential
 
@@ -28,6 +39,29 @@ def test_a_tool_that_is_stopped_is_in_doubt(
         vaulted.run(refund(tool), tool)
     assert live(vaulted, devvault) == []
     assert UNDECIDED in str(vaulted.run(refund(tool), tool).content)
+
+
+def test_what_stops_a_reconcile_shows_nothing(vaulted: Guard, devvault: DevelopmentVault) -> None:
+    """It holds a credential as its tool does: the stop goes on without it, and its lease ends."""
+
+    def find(credential: Credential) -> Finding:
+        key = credential.reveal()
+        raise KeyboardInterrupt(key)
+
+    @scoped_tool(effect="destructive", credential="payments/refund", reconcile=find)
+    def issue_refund(order_id: str, amount: Decimal, *, credential: Credential) -> str:
+        """Refund, and lose the answer."""
+        raise OSError(f"{order_id} {amount} {credential}")
+
+    vaulted.run(refund(issue_refund), issue_refund)
+    (call,) = vaulted.calls.list()
+    with pytest.raises(KeyboardInterrupt, match="redacted") as stop:
+        reconcile(vaulted, call, issue_refund)
+
+    shown = traceback.TracebackException.from_exception(stop.value, capture_locals=True)
+    assert SECRET not in "".join(shown.format())
+    assert stop.value.__context__ is None
+    assert live(vaulted, devvault) == []
 
 
 async def test_a_tool_that_is_cancelled_is_in_doubt(
