@@ -46,6 +46,15 @@ class Redactor:
         joined = {_BREAK.sub("", form) for form in found}
         self._joined = sorted(form for form in joined if len(form) >= SHORTEST_BROKEN)
 
+    @classmethod
+    def of(cls, redactors: Iterable["Redactor"]) -> "Redactor":
+        """Return one that finds what any of some others does."""
+        one, others = cls(()), list(redactors)
+        one.secrets = frozenset[str]().union(*(each.secrets for each in others))
+        one._forms = sorted({form for each in others for form in each._forms})  # noqa: SLF001 - of its own kind
+        one._joined = sorted({form for each in others for form in each._joined})  # noqa: SLF001 - as above
+        return one
+
     def text(self, text: str) -> str:
         """Return `text` with each secret masked; where several overlap, the whole of them."""
         if not self._forms:

@@ -8,23 +8,28 @@ from contextvars import ContextVar
 from typing import Any
 
 from bailiwick.policies.redaction import Redactor
+from bailiwick.tools.secrets.held import Held
 from bailiwick.tools.tracing import unheard
 
 _current: ContextVar[Redactor | None] = ContextVar("bailiwick_redactor", default=None)
+# A process makes its log records in one place.
+_held = Held()
+
+_UNSHOWN = "a log line that cannot be shown"
 
 
 @contextmanager
 def hushed(redactor: Redactor) -> Generator[None]:
     """Redact what runs meanwhile writes to logs and to the graph's stream; trace none of it.
 
-    It holds for this context and for the tasks and `asyncio.to_thread` calls made in it, not for
-    threads that a tool starts by itself. What it prints is its own affair, and so are the `extra`
-    fields of a log line.
+    What it logs is searched from whichever thread or task it comes, and for some time afterwards;
+    what it streams, only in this context and in tasks and `asyncio.to_thread` calls made in it.
+    What it prints is its own affair, and so are the `extra` fields of a log line.
     """
     _redact_records()
     token = _current.set(redactor)
     try:
-        with unheard(redactor):
+        with _held.holding(redactor), unheard(redactor):
             yield
     finally:
         _current.reset(token)
@@ -60,7 +65,7 @@ def _redacted(args: tuple[Any, ...], redactor: Redactor) -> tuple[Any, ...]:
 
 
 class _Records:
-    """Make log records as somebody else does, redacted while a tool holds a credential."""
+    """Make log records as somebody else does, without what tools hold, or held a moment ago."""
 
     def __init__(self, make: Callable[..., logging.LogRecord]) -> None:
         self._make = make
@@ -71,6 +76,9 @@ class _Records:
         redactor = _current.get()
         if redactor is not None:
             _redact(record, redactor)
+        held = _held.redactor()
+        if held.secrets and _shows(record, held):
+            _redact(record, held)
         return record
 
 
@@ -81,16 +89,35 @@ def _redact_records() -> None:
         logging.setLogRecordFactory(_Records(make))
 
 
+def _shows(record: logging.LogRecord, redactor: Redactor) -> bool:
+    # The lines of all others in the process are left as they are, with their arguments and errors.
+    if (message := _message(record)) is None:
+        # A handler would print its arguments then.
+        return True
+    shown = "\n".join([message, record.stack_info or "", *_error_lines(record)])
+    return redactor.text(shown) != shown
+
+
 def _redact(record: logging.LogRecord, redactor: Redactor) -> None:
-    try:
-        message = record.getMessage()
-    except Exception as error:  # noqa: BLE001 - a log line must never fail a tool
-        message = f"a log line that cannot be shown ({type(error).__name__})"
-    record.msg, record.args = redactor.text(message), None
+    message = _message(record)
+    record.msg = _UNSHOWN if message is None else redactor.text(message)
+    record.args = None
     if record.stack_info:
         record.stack_info = redactor.text(record.stack_info)
-    if record.exc_info and record.exc_info[0] is not None:
+    if lines := _error_lines(record):
         # As text: a handler that looks into its frames would find the secret in their locals.
-        record.exc_text = redactor.text("".join(traceback.format_exception(*record.exc_info)))
-        record.exc_text = record.exc_text.rstrip("\n")
+        record.exc_text = redactor.text("".join(lines)).rstrip("\n")
         record.exc_info = None
+
+
+def _message(record: logging.LogRecord) -> str | None:
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001 - a log line must never fail a tool
+        return None
+
+
+def _error_lines(record: logging.LogRecord) -> list[str]:
+    if not record.exc_info or record.exc_info[0] is None:
+        return []
+    return traceback.format_exception(*record.exc_info)

@@ -1,9 +1,11 @@
 """What a tool that holds a credential logs and streams shows nothing of it."""
 
 import asyncio
+import gc
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
 import pytest
@@ -92,19 +94,59 @@ def test_a_logged_error_is_still_told(caplog: pytest.LogCaptureFixture) -> None:
     assert "log_an_error" in caplog.text
 
 
-def test_elsewhere_logs_are_as_they_were(caplog: pytest.LogCaptureFixture) -> None:
-    """After the call, and in what runs beside it."""
+def test_the_lines_of_others_are_as_they_were(caplog: pytest.LogCaptureFixture) -> None:
+    """With their arguments and errors, beside the call and after it."""
     with hushed(REDACTOR):
         beside = threading.Thread(target=lambda: logger.warning("beside %s", "words"))
         beside.start()
         beside.join()
-    logger.warning("after %s", SECRET)
+    try:
+        fail(ValueError("words"))
+    except ValueError:
+        logger.exception("after %s", "words")
 
-    assert [record.args for record in caplog.records] == [("words",), (SECRET,)]
+    assert [record.args for record in caplog.records] == [("words",), ("words",)]
+    assert caplog.records[1].exc_info is not None
+
+
+@pytest.mark.parametrize("log", LOGS.values(), ids=LOGS.keys())
+def test_a_log_line_of_a_thread_of_the_tool_shows_nothing(
+    log: Callable[[str], object], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Threads that a tool starts by itself have no context of its call; some outlive it."""
+    with ThreadPoolExecutor(1) as pool:
+        with hushed(REDACTOR):
+            pool.submit(log, SECRET).result()
+        pool.submit(log, SECRET).result()
+
+    shown = caplog.text + "".join(repr(vars(record)) for record in caplog.records)
+    assert len(caplog.records) == 2
+    assert SECRET not in shown
+    assert SECRET.encode().hex() not in shown
+
+
+async def test_what_the_loop_tells_of_an_abandoned_task_shows_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """That nobody retrieved its exception, which asyncio finds when the task is let go."""
+
+    async def refused() -> None:
+        fail(ValueError(f"refused {SECRET}"))
+
+    with hushed(REDACTOR):
+        task = asyncio.create_task(refused())
+    await asyncio.wait([task])
+    del task
+    await asyncio.sleep(0)
+    gc.collect()
+
+    assert "never retrieved" in caplog.text
+    assert f"ValueError: refused {MASK}" in caplog.text
+    assert SECRET not in caplog.text
 
 
 async def test_tasks_and_threads_of_a_call_are_redacted(caplog: pytest.LogCaptureFixture) -> None:
-    """As far as the context reaches; another call's context holds another secret."""
+    """Of whichever call they are; each holds another secret."""
 
     async def call(secret: str) -> None:
         with hushed(Redactor([secret])):
