@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from bailiwick.policies.redaction import Redactor
 
-LASTS = 300.0
+LASTS = 60.0
 """For how many seconds after a call what it left running may still log its secret."""
 
 MOST = 64
