@@ -48,6 +48,9 @@ class Guard:
         requests: Who asked for what goes on in each thread.
         leases: The credentials of calls; `None` without a vault.
         revocations: What ends leases behind their calls; `None` without a vault.
+
+    Raises:
+        TypeError: If the policy is something else, such as the path of one.
     """
 
     def __init__(
@@ -59,7 +62,7 @@ class Guard:
         principal: Callable[[], Principal] = current_principal,
         place: str = "",
     ) -> None:
-        self.policy = policy
+        self.policy = _checked(policy)
         self.ledger = ledger
         self.vault = vault
         self.revocations = Revocations(ledger, vault) if vault is not None else None
@@ -149,12 +152,23 @@ class Guard:
 
         Raises:
             ScopeError: If a tool is not scoped, or needs a vault this guard does not have.
+            TypeError: If it is one tool and no list.
         """
+        given: object = tools
+        if isinstance(given, BaseTool):
+            raise TypeError(f"{given.name!r} comes alone: give a list, guard.bind([tool])")
         return [BoundTool.of(tool, self, agent) for tool in tools]
 
     def governs(self, tool: object) -> bool:
         """Tell whether a tool is bound to this very guard."""
         return isinstance(tool, BoundTool) and tool.guard is self
+
+
+def _checked(given: object) -> Policy:
+    # Hosts need not have their types checked.
+    if not isinstance(given, Policy):
+        raise TypeError(f"{given!r} is no policy: load one with Policy.from_path(...)")
+    return given
 
 
 def _in_order(execution: Execution) -> ToolResult:

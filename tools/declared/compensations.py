@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+from langchain_core.tools import BaseTool
 
 from bailiwick.policies.errors import ScopeError
 
@@ -25,11 +27,25 @@ class Compensation:
     tool: "ScopedTool"
     args: Inverse
 
-    def check(self, name: str) -> None:
-        """Refuse a tool that could not undo anything.
+    @classmethod
+    def of(cls, declared: object, name: str) -> "Compensation":
+        """Read what a tool declares.
+
+        Args:
+            declared: A scoped tool and what builds its arguments, as a pair.
+            name: The tool that is undone.
 
         Raises:
-            ScopeError: If it only reads.
+            ScopeError: If it is something else, or could not undo anything.
         """
-        if self.tool.effect == "read":
-            raise ScopeError(f"{self.tool.name!r} only reads and cannot undo {name!r}")
+        match declared:
+            case (BaseTool() as tool, args) if callable(args) and hasattr(tool, "effect"):
+                undoing = cast("ScopedTool", tool)
+            case _:
+                raise ScopeError(
+                    f"what undoes {name!r} is a scoped tool and a function that builds its "
+                    "arguments: declare compensate=(tool, function)"
+                )
+        if undoing.effect == "read":
+            raise ScopeError(f"{undoing.name!r} only reads and cannot undo {name!r}")
+        return cls(undoing, cast("Inverse", args))

@@ -237,6 +237,7 @@ def scoped_tool(
     """
 
     def declare(function: Callable[..., Any] | BaseTool) -> ScopedTool:
+        tool_fields.check_effect(function, declared.get("effect"))
         return _declare(function, **declared)
 
     return declare if tool is None else declare(tool)
@@ -261,6 +262,7 @@ def _declare(  # noqa: PLR0913 - one declaration says everything about a tool
     if scope is not None:
         scope.check(effect)
     fields = tool_fields.fields_of(function, name, scope)
+    tool_fields.check_idempotence(fields["name"], effect, claimed=idempotent)
     claims = [effect, repr(scope), *(["idempotent"] if idempotent else [])]
     tool = ScopedTool(
         **fields,
@@ -277,11 +279,6 @@ def _declare(  # noqa: PLR0913 - one declaration says everything about a tool
 def _with_afterwards(
     tool: ScopedTool, reconcile: Reconcile | None, compensate: tuple[ScopedTool, Inverse] | None
 ) -> ScopedTool:
-    if tool.idempotent and tool.effect == "destructive":
-        raise ScopeError(
-            f"{tool.name!r} destroys and says it is idempotent: what cannot be undone is never "
-            "tried again by itself; leave `idempotent` out, or call it a write"
-        )
     if tool.effect == "read" and (reconcile or compensate):
         raise ScopeError(f"{tool.name!r} only reads: leave reconcile and compensate out")
     if reconcile is not None:
@@ -290,7 +287,5 @@ def _with_afterwards(
             reconcile, tool.name, names, has_scope=tool.scope is not None
         )
     if compensate is not None:
-        undoing, args = compensate
-        tool.compensation = Compensation(undoing, args)
-        tool.compensation.check(tool.name)
+        tool.compensation = Compensation.of(compensate, tool.name)
     return tool

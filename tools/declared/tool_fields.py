@@ -3,10 +3,11 @@
 import inspect
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from langchain_core.tools import BaseTool
 
+from bailiwick.policies.calls import Effect
 from bailiwick.policies.canonical import Json
 from bailiwick.policies.errors import ScopeError
 from bailiwick.policies.scopes import Scope
@@ -84,6 +85,33 @@ def fields_of(
     if isinstance(declared, BaseTool):
         return fields_of_tool(declared, name, scope)
     return fields_of_function(declared, name, scope)
+
+
+def check_effect(declared: object, effect: object) -> None:
+    """Refuse a declaration that does not say what its tool does to the world.
+
+    Raises:
+        ScopeError: If it says nothing, or something else.
+    """
+    if effect not in get_args(Effect):
+        name = getattr(declared, "name", None) or getattr(declared, "__name__", declared)
+        raise ScopeError(
+            f"{name!r} must say what it does to the world: declare it with "
+            "scoped_tool(effect=...), which is 'read', 'write' or 'destructive'"
+        )
+
+
+def check_idempotence(name: str, effect: Effect, *, claimed: bool) -> None:
+    """Refuse the claim of a tool that could make up for nothing.
+
+    Raises:
+        ScopeError: If it destroys.
+    """
+    if claimed and effect == "destructive":
+        raise ScopeError(
+            f"{name!r} destroys and says it is idempotent: what cannot be undone is never "
+            "tried again by itself; leave `idempotent` out, or call it a write"
+        )
 
 
 def scope_of(credential: str | Scope | None, ttl: int | None, mount: str | None) -> Scope | None:

@@ -1,6 +1,6 @@
 """Owns the calls that change something: what was about to run, what came of it, who settled it."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from sqlalchemy import Connection
 
@@ -151,10 +151,12 @@ class Calls:
             reason: How they know, for the ledger and for whoever executes the call again.
 
         Raises:
-            CallError: If there is no such call, it is under way or has an outcome, or the person
-                may not settle it.
+            CallError: If there is no such call, it is under way or has an outcome, the person may
+                not settle it, or nothing is settled so.
             LedgerError: If the database fails.
         """
+        if outcome not in get_args(Outcome):
+            raise CallError(f"no call is settled as {outcome!r}: say 'succeeded' or 'failed'")
         call = self.find(key)
         with self._ledger.transaction() as connection:
             found = _found(call, outcome, by, reason)

@@ -18,12 +18,22 @@ def acting_as(principal: Principal) -> Generator[Principal]:
 
     For hosts that have authenticated somebody themselves: a web application, a command line, a
     notebook. LangGraph Server does it by its own authentication.
+
+    Raises:
+        TypeError: If it is none, such as a name.
     """
-    token = _acting.set(principal)
+    token = _acting.set(_checked(principal))
     try:
         yield principal
     finally:
         _acting.reset(token)
+
+
+def _checked(given: object) -> Principal:
+    # Hosts need not have their types checked.
+    if not isinstance(given, Principal):
+        raise TypeError(f"{given!r} is no principal: use acting_as(Principal(id=..., roles=...))")
+    return given
 
 
 def current_principal() -> Principal:

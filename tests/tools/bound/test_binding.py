@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from langchain_core.messages import ToolCall as RequestedCall
@@ -42,6 +43,14 @@ def test_only_scoped_tools_can_be_bound(guard: Guard) -> None:
 
     with pytest.raises(ScopeError, match="'plain' is not scoped"):
         guard.bind([plain], agent="billing")
+
+
+def test_a_tool_alone_is_no_list(guard: Guard) -> None:
+    """Its fields would be taken for tools."""
+    alone: Any = look
+
+    with pytest.raises(TypeError, match=r"'look' comes alone: give a list, guard\.bind\(\[tool"):
+        guard.bind(alone)
 
 
 def test_a_bound_tool_looks_like_the_tool(guard: Guard, bound: list[BaseTool]) -> None:

@@ -11,7 +11,6 @@ import pytest
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import tool
 from langgraph.prebuilt import InjectedState
-from pydantic import ValidationError
 from tests.tools.declared.functions import credential, pay, ping
 
 from bailiwick.policies.calls import ToolUse
@@ -23,10 +22,11 @@ from bailiwick.tools.secrets.credentials import Credential
 
 def test_a_tool_must_say_what_it_does_to_the_world() -> None:
     """There is no default that could be wrong."""
-    with pytest.raises(TypeError, match="effect"):
-        scoped_tool(ping)  # type: ignore[call-overload]  # the mistake that is tried
-    with pytest.raises(ValidationError, match="effect"):
-        scoped_tool(ping, effect="harmless")  # type: ignore[call-overload]  # as above
+    says = r"'ping' must say what it does .* scoped_tool\(effect=\.\.\.\), which is 'read', 'write'"
+    with pytest.raises(ScopeError, match=says):
+        scoped_tool(ping)  # type: ignore[call-overload]  # `@scoped_tool` without parentheses
+    with pytest.raises(ScopeError, match=says):
+        scoped_tool(ping, effect="harmless")  # type: ignore[call-overload]  # the mistake that is tried
 
 
 def test_a_decorated_function_is_a_scoped_tool() -> None:

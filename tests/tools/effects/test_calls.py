@@ -2,9 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from bailiwick.policies import CallError, Principal
 from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.tools.effects.calls import Calls, Intent
 from bailiwick.tools.records.ledger import Ledger
@@ -77,6 +79,16 @@ def test_a_call_without_outcome_is_in_doubt(ledger: Ledger, calls: Calls) -> Non
     assert calls.list(thread="elsewhere") == ()
     end(ledger, intent)
     assert calls.list(in_doubt=True) == ()
+
+
+def test_a_misspelt_outcome_settles_nothing(ledger: Ledger, calls: Calls) -> None:
+    """The call stays in doubt, and the error says what can be said of it."""
+    intent = begin(ledger, lasts=0)
+    outcome: Any = "faild"
+
+    with pytest.raises(CallError, match="settled as 'faild': say 'succeeded' or 'failed'"):
+        calls.settle(intent.key, outcome, by=Principal(id="m", roles=frozenset({"manager"})))
+    assert len(calls.list(in_doubt=True)) == 1
 
 
 def test_a_call_that_may_be_under_way_is_not_in_doubt(ledger: Ledger, calls: Calls) -> None:

@@ -165,6 +165,13 @@ def nothing(_args: Mapping[str, Any], _result: str) -> dict[str, Any]:
     return {}
 
 
+@pytest.mark.parametrize("declared", [lossy(None), (lossy(None), {}), (nothing, nothing)])
+def test_what_undoes_a_call_is_a_tool_and_its_arguments(declared: Any) -> None:  # noqa: ANN401 - what is refused
+    """A tool alone does not say how the undoing call follows from the one that is undone."""
+    with pytest.raises(ScopeError, match=r"what undoes 'pay' is .* compensate=\(tool, function\)"):
+        lossy(None, compensate=declared)
+
+
 def test_a_read_undoes_nothing() -> None:
     """An undoing tool has to change something."""
 

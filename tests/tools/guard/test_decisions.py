@@ -28,6 +28,14 @@ def test_a_policy_that_permits_nothing_runs_nothing(ledger: Ledger, run: Run) ->
     assert (ran, kinds(ledger)) == ([], ["decision"])
 
 
+def test_a_path_is_no_policy(ledger: Ledger) -> None:
+    """It is refused where the guard is made, and not at the first decision."""
+    path: Any = "policies"
+
+    with pytest.raises(TypeError, match=r"'policies' is no policy: load one with Policy\.from"):
+        Guard(policy=path, ledger=ledger)
+
+
 def test_an_allowed_call_runs_and_is_recorded(guard: Guard, ledger: Ledger, run: Run) -> None:
     """Who, on whose behalf, which tool, which arguments, by which rules, with what outcome."""
     ran: list[Any] = []

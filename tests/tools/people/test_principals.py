@@ -4,6 +4,7 @@ import asyncio
 import getpass
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableConfig, RunnableLambda
@@ -66,6 +67,14 @@ def test_a_host_says_who_acts() -> None:
             fail()
         assert current_principal() is given is CLERK
     assert current_principal() == Principal(id=getpass.getuser())
+
+
+def test_a_name_is_no_principal() -> None:
+    """The host hears of it at once, and not a node of the graph."""
+    name: Any = "bob"
+
+    with pytest.raises(TypeError, match=r"'bob' is no principal: use acting_as\(Principal\(id="):
+        acting_as(name).__enter__()
 
 
 async def test_tasks_do_not_see_each_other() -> None:
