@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any, TypeGuard
 
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import SystemMessage
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage, SystemMessage
+from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
@@ -67,11 +68,14 @@ def create_specialist(
     Raises:
         ScopeError: If there is a guard and a tool is not scoped or cannot get its credential, or
             if there is none and a tool is scoped.
+        TypeError: If the model is none that takes tools, or the prompt is no text and no message.
+        ValueError: If the name is empty.
     """
+    _check(name, model, prompt)
     graph = SpecialistGraph(name, guard)
     toolset = None if guard is None else Toolset(guard, tools, agent=name)
     schemas = _add_tools(graph, tools) if toolset is None else _add_governed_tools(graph, toolset)
-    bound = model.bind_tools(schemas) if schemas else model
+    bound = _with_tools(name, model, schemas) if schemas else model
     system = SystemMessage(prompt) if isinstance(prompt, str) else prompt
     thinking = ModelNode(name, bound, system, toolset)
     ways = (*graph.nodes, END)
@@ -94,6 +98,28 @@ def entered_at_model(specialist: Specialist) -> Specialist:
     if _ENTRY not in specialist.channels:
         return specialist
     return specialist.copy({"input_channels": list(ENTERED)})
+
+
+def _check(name: str, model: object, prompt: object) -> None:
+    # Hosts need not have their types checked.
+    if not name:
+        raise ValueError("an agent without a name: rules and roles go by it, so give it one")
+    if not isinstance(model, Runnable):
+        raise TypeError(f"the model of {name!r} is {model!r}: give a chat model")
+    if not isinstance(prompt, str | SystemMessage | None):
+        kind = type(prompt).__name__
+        raise TypeError(f"the prompt of {name!r} is a {kind}: give a text or a SystemMessage")
+
+
+def _with_tools(
+    name: str, model: BaseChatModel, schemas: list[BaseTool]
+) -> Runnable[LanguageModelInput, AIMessage]:
+    if not hasattr(model, "bind_tools"):
+        raise TypeError(
+            f"the model of {name!r} is a {type(model).__name__}, which takes no tools: give the "
+            "chat model itself, made with max_retries where it is to try again"
+        )
+    return model.bind_tools(schemas)
 
 
 def _add_governed_tools(graph: SpecialistGraph, toolset: Toolset) -> list[BaseTool]:

@@ -71,3 +71,23 @@ def test_a_tool_that_leases_needs_a_vault(guard: Guard) -> None:
     """It would refuse every call, too."""
     with pytest.raises(ScopeError, match="'pay' needs a credential: give the guard a vault"):
         create_specialist("billing", model=pays().model, tools=[leasing()], guard=guard)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "why"),
+    [
+        ({"name": ""}, ValueError, "an agent without a name"),
+        ({"model": "openai:gpt-4"}, TypeError, "the model of 'a' is 'openai:gpt-4': give a chat"),
+        ({"model": pays().model.with_retry()}, TypeError, "a RunnableRetry, which takes no tools"),
+        ({"prompt": sum_up}, TypeError, "the prompt of 'a' is a function: give a text"),
+        ({"prompt": ["Sum up."]}, TypeError, "the prompt of 'a' is a list: give a text"),
+    ],
+    ids=["no name", "a model's name", "a model that retries", "a function", "a list"],
+)
+def test_what_a_specialist_cannot_be_made_of_is_refused(
+    given: dict[str, Any], error: type[Exception], why: str
+) -> None:
+    """When it is built, in words that say what it takes."""
+    fit: dict[str, Any] = {"name": "a", "model": pays().model, "tools": [wave]}
+    with pytest.raises(error, match=why):
+        create_specialist(**fit | given)
