@@ -12,14 +12,14 @@ from langgraph.graph.state import CompiledStateGraph
 
 from bailiwick.agents.node import Node
 from bailiwick.agents.nodes import ApprovalNode, ExecuteNode, ModelNode
-from bailiwick.agents.state import AgentState
+from bailiwick.agents.state import AgentInput, AgentState
 from bailiwick.agents.ungoverned import UngovernedTools
 from bailiwick.policies.errors import ScopeError
 from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.toolsets import Toolset
 
-Specialist = CompiledStateGraph[AgentState, None, AgentState, AgentState]
+Specialist = CompiledStateGraph[AgentState, None, AgentInput, AgentState]
 
 _ENTRY = "branch:to:model"
 """The channel by which LangGraph has the node `model` run."""
@@ -28,7 +28,7 @@ ENTERED: dict[str, Any] = {"messages": [], _ENTRY: None}
 """The input of a specialist that is entered at its model."""
 
 
-class SpecialistGraph(StateGraph[AgentState]):
+class SpecialistGraph(StateGraph[AgentState, None, AgentInput, AgentState]):
     """Build a specialist's graph; a supervisor knows specialists by this class.
 
     Attributes:

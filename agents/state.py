@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall, ToolMessage
-from typing_extensions import TypedDict
+from langchain_core.messages import MessageLikeRepresentation as Said
+from typing_extensions import ReadOnly, TypedDict
 
 from bailiwick.agents.messages import Messages
 
@@ -17,6 +18,16 @@ class AgentState(TypedDict):
     """
 
     messages: Messages
+
+
+class AgentInput(TypedDict):
+    """Hold what an agent is to hear, in any form that LangGraph's `add_messages` takes.
+
+    Attributes:
+        messages: One message, or a list of several.
+    """
+
+    messages: ReadOnly[Sequence[Said] | Said]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

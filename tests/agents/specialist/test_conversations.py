@@ -29,6 +29,18 @@ def test_a_specialist_without_tools_talks(guard: Guard, drive: Drive) -> None:
         assert [each.text for each in messages] == ["stop", "done"]
 
 
+def test_a_specialist_hears_messages_in_any_form() -> None:
+    """Those of LangChain's documentation, which type checkers take, too."""
+    graph = create_specialist("billing", model=Thinker().model)
+    results = [
+        graph.invoke({"messages": [{"role": "user", "content": "stop"}]}),
+        graph.invoke({"messages": [("user", "stop")]}),
+        graph.invoke({"messages": HumanMessage("stop")}),
+        graph.invoke({"messages": "stop"}),
+    ]
+    assert [result["messages"][0].text for result in results] == ["stop"] * 4
+
+
 @pytest.mark.parametrize(
     ("prompt", "expected"),
     [
