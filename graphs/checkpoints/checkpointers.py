@@ -48,7 +48,7 @@ def open_checkpointer(
             yield _sealed(saver, sealing, is_whole=True)
         return
     with _plainly(url):
-        from langgraph.checkpoint.postgres import PostgresSaver  # noqa: PLC0415 - as above
+        from langgraph.checkpoint.postgres import PostgresSaver  # noqa: PLC0415 - an extra
 
         from bailiwick.graphs.checkpoints import postgres_pools  # noqa: PLC0415 - as above
 

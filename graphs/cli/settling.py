@@ -62,13 +62,15 @@ def settle_failed(beginning: str, reason: str) -> None:
     except BailiwickError as error:
         console.print(quoted(f"The system could not be asked: {error}.", "dim"))
     else:
+        if not desk.holds(call):
+            console.print(quoted(f"The system was not asked: {_not_held(call)}.", "dim"))
         if call.reason == "reconcile" and call.state == "succeeded":
             raise CallError(
                 f"the system was asked and knows what came of it: {call.content} To take it back: "
                 f"`bailiwick calls undo {shlex.quote(call.thread)}`"
             )
         if call.reason == "reconcile":
-            console.print(*_finding(call), sep="\n")
+            console.print(*_finding(desk, call), sep="\n")
             return
     settle_call(beginning, "failed", reason)
 
@@ -85,7 +87,7 @@ def reconcile_calls(beginning: str | None) -> None:
         calls = desk.guard.calls
         found = calls.list(in_doubt=True) if beginning is None else (calls.find(beginning),)
         for call in found:
-            console.print(*_finding(_reconciled(desk, call)), sep="\n")
+            console.print(*_finding(desk, _reconciled(desk, call)), sep="\n")
     if not found:
         console.print("No call is in doubt.")
 
@@ -109,13 +111,17 @@ def undo_thread(thread: str) -> None:
         still_open = desk.proposals.proposals.open_threads(origin=thread)
         for other in dict.fromkeys([*(each.thread for each in made[:1]), *still_open]):
             _tell_thread(console, app, other)
-        open_ones = [each for each in desk.guard.calls.list(thread=thread) if each.is_unknown]
+        calls = desk.guard.calls.list(thread=thread)
+        open_ones = [each for each in calls if each.is_unknown]
+        others = [each for each in calls if each.state == "succeeded" and not desk.holds(each)]
+    for left in others:
+        console.print(quoted(f"{left.tool} is not undone from here: {_not_held(left)}.", "yellow"))
     if open_ones:
         console.print(
             f"Of {len(open_ones)} more nobody knows what came of it: `bailiwick calls reconcile`, "
             "then undo the thread again."
         )
-    elif not made and not still_open:
+    elif not made and not still_open and not others:
         console.print(
             "Nothing is left to undo there: what succeeded was undone before, or its tool declares "
             "nothing that undoes it."
@@ -137,9 +143,18 @@ def _reconciled(desk: RefundDesk, call: CallRecord) -> CallRecord:
     return call if tool is None else reconcile(desk.guard, call, tool)
 
 
-def _finding(call: CallRecord) -> Iterable[Text]:
+def _not_held(call: CallRecord) -> str:
+    return (
+        f"this command holds the refund desk's tools, and {call.agent} no {call.tool}: do it from "
+        "your application"
+    )
+
+
+def _finding(desk: RefundDesk, call: CallRecord) -> Iterable[Text]:
     yield heading(call, SHORT)
-    if call.state == "in_doubt":
+    if call.is_unknown and not desk.holds(call):
+        yield quoted(f"  The system was not asked: {_not_held(call)}.", "dim")
+    elif call.state == "in_doubt":
         yield Text("  Nobody can tell yet: find out, and settle it.", style="dim")
     elif call.state == "under_way":
         yield Text(f"  It may be under way until {rfc3339(call.until)}.", style="dim")

@@ -227,3 +227,21 @@ def test_a_thread_is_undone(bailiwick: Command, ledger: Ledger) -> None:
     assert made_to in bailiwick("calls", "show", other).out
     assert bailiwick("calls", "settle", other, "succeeded").status == 0
     assert f"undone     in thread {asked['thread']}" in bailiwick("calls", "show", key).out
+
+
+def test_a_tool_that_the_desk_does_not_hold_is_told_as_such(
+    bailiwick: Command, ledger: Ledger
+) -> None:
+    """It is not asked, and nothing is said in its place."""
+    other = replace(CANCELLING, tool=replace(CANCELLING.tool, name="wipe"))
+    key = begin(ledger, other)
+    told = flat(bailiwick("calls", "reconcile", key).out)
+    assert "The system was not asked: this command holds the refund desk's tools" in told
+    failed = flat(bailiwick("calls", "settle", key, "failed").out)
+    assert "The system was not asked" in failed
+    assert "failed" in bailiwick("calls", "show", key).out
+
+    begin(ledger, replace(other, id="call-2"), content="wiped", outcome="succeeded")
+    undone = flat(bailiwick("calls", "undo", "thread-1").out)
+    assert "wipe is not undone from here" in undone
+    assert "Nothing is left to undo" not in undone
