@@ -45,7 +45,7 @@ def verify(
             cannot be read.
     """
     if exported is None:
-        keys = None if key is None else from_pem(_content(key))
+        keys = None if key is None else _keys(key)
         elsewhere = [] if kept is None else _seals(kept)
         with open_ledger(read_settings(), thread=thread) as ledger:
             _check_and_report(ledger, thread, keys, elsewhere)
@@ -89,6 +89,14 @@ def _check_and_report(
         _report_seals(sealed)
 
 
+def _keys(path: Path) -> PublicKeys:
+    content = _content(path)
+    try:
+        return from_pem(content)
+    except LedgerError as error:
+        raise LedgerError(f"{str(path)!r} cannot be read: {error}") from None
+
+
 def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -101,7 +109,11 @@ def _content(path: Path) -> bytes:
 
 def _seals(path: Path) -> list[Seal]:
     lines = _content(path).decode(errors="replace").split("\n")
-    if found := [Seal.from_line(line) for line in lines if line.strip()]:
+    try:
+        found = [Seal.from_line(line) for line in lines if line.strip()]
+    except LedgerError as error:
+        raise LedgerError(f"{str(path)!r} cannot be read: {error}") from None
+    if found:
         return found
     raise LedgerError(f"{str(path)!r} holds no seal: keep what `bailiwick audit seal` prints")
 

@@ -134,7 +134,8 @@ class Approvals(Inbox):
         """Take one person's answer, record it, and return where the request stands after it.
 
         An approval is one person's; the request is approved when all that is required was given.
-        A rejection ends it at once. An edit and a response cancel it, and the answer is kept.
+        A rejection ends it at once. An edit and a response cancel it, and the answer is kept. Where
+        an edit's arguments do not fit, the agent reads so: only its graph has the tool at hand.
 
         Args:
             request_id: The request's id.
@@ -147,7 +148,7 @@ class Approvals(Inbox):
                 is kept, and the attempt is recorded.
             LedgerError: If the database fails.
         """
-        return self._taken(self.get(request_id), answer, by, running=False)
+        return self._taken(self.get(request_id), _checked(answer), by, running=False)
 
     def take(self, asked: Approval, answer: Answer, *, by: Principal) -> Approval:
         """Do what `answer` does, for a run of the thread itself that goes on with the answer."""
@@ -284,3 +285,10 @@ class Approvals(Inbox):
         if after.state != "pending":
             deliveries.add(connection, approval.request, due_at=at + grace)
         return after
+
+
+def _checked(answer: object) -> Answer:
+    # Hosts need not have their types checked.
+    if not isinstance(answer, Answer):
+        raise ApprovalError("that is no answer: give Approve, Edit, Reject or Respond")
+    return answer

@@ -7,7 +7,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 NOWHERE = "cannot be found at such a URL: check what follows the '?' in it"
 LOCKED = "is locked by somebody else: let them finish or end them, then try again"
-_READ_ONLY = "is read-only: allow writing to it, or point the ledger's URL elsewhere"
+_READ_ONLY = "is read-only: allow writing to it, or name another database"
 _FULL = "has no space left on its disk: make room, then try again"
 _DAMAGED = "is damaged or no database at all: restore it from a backup, or choose another path"
 _TABLES = "does not have the tables it should have: give the ledger a database of its own"

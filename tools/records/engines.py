@@ -59,7 +59,8 @@ def name_of(address: URL) -> str:
     if address.get_backend_name() == "sqlite":
         return repr(address.database or ":memory:")
     host = address.host or address.query.get("host") or "the default host"
-    return f"{address.database!r} at {host!r}"
+    # Left out, libpq takes the one that is named like the user.
+    return f"{address.database or address.username or 'the default database'!r} at {host!r}"
 
 
 def is_in_memory(address: URL) -> bool:

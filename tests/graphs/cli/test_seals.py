@@ -79,6 +79,7 @@ def test_a_file_that_is_no_key_or_seal_is_told(
     outcome = bailiwick("audit", "verify", option, "file")
     assert outcome.status == 1
     assert said in outcome.err
+    assert "'file'" in outcome.err
     assert outcome.err.count("\n") == 1
 
 

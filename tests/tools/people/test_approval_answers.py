@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import bindparam, func, select, update
@@ -123,6 +124,15 @@ def test_who_may_not_answer_changes_nothing(
             attempt(request.id, approve(request), by=by)
     assert approvals.get(request.id) == Approval(request=request, state="pending")
     assert kinds(ledger) == ["approval.requested", "approval.refused"]
+
+
+def test_what_is_no_answer_changes_nothing(approvals: Approvals) -> None:
+    """Such as the form that comes by a resume."""
+    request = ask(approvals)
+    given: Any = {"type": "approve", "action_digest": request.digest}
+    with pytest.raises(ApprovalError, match="give Approve, Edit, Reject or Respond"):
+        approvals.answer(request.id, given, by=MANAGER)
+    assert approvals.get(request.id).state == "pending"
 
 
 def test_a_stale_answer_changes_nothing(ledger: Ledger, approvals: Approvals) -> None:
