@@ -169,7 +169,7 @@ def _created(connection: Connection) -> int:
     # Somebody else may have done it in the meantime.
     if (version := _version(connection) or 0) >= tables.SCHEMA_VERSION:
         return version
-    # Each version so far has added tables, and changed none.
+    # Each version so far has added tables and indexes, and changed none.
     for text in _definitions(connection.dialect.name):
         connection.exec_driver_sql(text)
     connection.execute(insert(tables.schema), {"version": tables.SCHEMA_VERSION})
@@ -178,7 +178,7 @@ def _created(connection: Connection) -> int:
 
 @cache
 def _definitions(dialect: str) -> tuple[str, ...]:
-    """Return what makes the tables that are not there yet, compiled once for each dialect."""
+    """Return what makes the tables and indexes that are absent, compiled once for each dialect."""
     made: list[ExecutableDDLElement] = []
     for table in tables.metadata.sorted_tables:
         made.append(CreateTable(table, if_not_exists=True))

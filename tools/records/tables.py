@@ -19,7 +19,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # PostgreSQL sorts by its locale unless told otherwise: a chain is walked in the order of bytes.
 TEXT = String().with_variant(String(collation="C"), "postgresql")
@@ -95,6 +95,7 @@ approvals = Table(
         name="approvals_state",
     ),
     Index("approvals_by_state", "state", "thread"),
+    Index("approvals_by_thread", "thread"),
 )
 
 deliveries = Table(

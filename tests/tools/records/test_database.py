@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from tests.conftest import Cluster
 from tests.tools.records.entries import append, fill
@@ -97,10 +97,11 @@ def test_an_opened_ledger_keeps_what_is_there(database_url: str) -> None:
 
 
 def test_an_older_schema_gets_what_is_new(database_url: str) -> None:
-    """The first had no table of branches."""
+    """The first had no table of branches, and no requests by their thread."""
     ledger = Ledger(database_url)
     with ledger.transaction() as connection:
         tables.branches.drop(connection)
+        connection.execute(text("DROP INDEX approvals_by_thread"))
         connection.execute(tables.schema.update().values(version=1))
     ledger.close()
 
@@ -109,7 +110,9 @@ def test_an_older_schema_gets_what_is_new(database_url: str) -> None:
         with ledger.reading() as connection:
             assert connection.execute(tables.branches.select()).all() == []
             found = connection.scalars(tables.schema.select().order_by("version")).all()
+            indexes = inspect(connection).get_indexes("approvals")
         assert found == [1, tables.SCHEMA_VERSION]
+        assert "approvals_by_thread" in {each["name"] for each in indexes}
         ledger.close()
 
 
