@@ -17,7 +17,7 @@ from sqlalchemy import (
 
 from bailiwick.policies.calls import Effect, ToolCall
 from bailiwick.policies.canonical import Json
-from bailiwick.tools.records import tables
+from bailiwick.tools.records import ids, tables
 from bailiwick.tools.records.database import now
 from bailiwick.tools.records.statements import Row, Statement, insert_once
 
@@ -273,7 +273,7 @@ def is_in_doubt() -> Condition:
 
 def begins_with(prefix: str) -> Condition:
     """Say in SQL that a call's key begins like this."""
-    return _c.key.startswith(prefix, autoescape=True)
+    return ids.begins_with(_c.key, prefix)
 
 
 def read(connection: Connection, *where: Condition, limit: int | None = None) -> list[CallRecord]:

@@ -21,7 +21,7 @@ from bailiwick.policies.approvals import Approval, ApprovalRequest, Grant, State
 from bailiwick.policies.calls import ToolUse
 from bailiwick.policies.decisions import Requirement
 from bailiwick.policies.scopes import Scope
-from bailiwick.tools.records import tables
+from bailiwick.tools.records import ids, tables
 from bailiwick.tools.records.database import now
 from bailiwick.tools.records.statements import Row, Statement, insert_once
 
@@ -115,7 +115,7 @@ def is_of(thread: str) -> Condition:
 
 def begins_with(prefix: str) -> Condition:
     """Say in SQL that a request's id begins like this."""
-    return _approvals.id.startswith(prefix, autoescape=True)
+    return ids.begins_with(_approvals.id, prefix)
 
 
 def is_overdue() -> Condition:

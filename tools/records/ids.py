@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TypeVar
 
+from sqlalchemy import ColumnElement, and_
+
 from bailiwick.policies.errors import BailiwickError
 
 T = TypeVar("T")
@@ -10,6 +12,17 @@ T = TypeVar("T")
 
 LISTED = {"call": "`bailiwick calls ls`", "request": "`bailiwick approvals ls --all`"}
 """Which command lists what there is of a kind."""
+
+
+def begins_with(ids: ColumnElement[str], beginning: str) -> ColumnElement[bool]:
+    """Say in SQL that an id begins like this: as a range, which the column's index serves.
+
+    Args:
+        ids: The column; it compares bytes.
+        beginning: The digits that were given, or whatever was.
+    """
+    # Ids are of hexadecimal digits, and behind each of them comes a "g".
+    return and_(ids >= beginning, ids < f"{beginning}g")
 
 
 def only(found: Mapping[str, T], beginning: str, kind: str, error: type[BailiwickError]) -> T:
