@@ -182,19 +182,14 @@ class Deliveries:
 
     def _take(self, thread: str, requester: str) -> Claim | None:
         token = uuid.uuid4().hex
-        taken = {
-            "token": token,
-            "lapse": self.lapse,
-            "of": thread,
-            "by": requester,
-            "here": self._place,
-        }
+        place = {"of": thread, "by": requester, "here": self._place}
+        taken = {"token": token, "lapse": self.lapse, **place}
         with self._ledger.transaction() as connection:
             # Two requests of one thread are two rows: only this lets one claim see the other.
             self._ledger.lock(connection, thread)
             if _BUSY.all(connection, taken) or not _TAKE.change(connection, taken):
                 return None
-            rows = _TAKEN.all(connection, {"token": token})
+            rows = _TAKEN.all(connection, taken)
             found = approval_rows.read(
                 connection, tables.approvals.c.id.in_([row["approval"] for row in rows])
             )
@@ -280,7 +275,11 @@ _TAKE = Statement(
     )
     .values(claim=bindparam("token"), due_at=_CLOCK + bindparam("lapse"))
 )
-_TAKEN = Statement(select(_d.approval, _d.attempts).where(_d.claim == bindparam("token"), _is_open))
+_TAKEN = Statement(
+    select(_d.approval, _d.attempts).where(
+        _d.thread == bindparam("of"), _d.claim == bindparam("token"), _is_open
+    )
+)
 _OPEN = (
     select(
         _d.approval,

@@ -1,4 +1,4 @@
-"""How SQLite finds what the statements on the way of a bound tool's call ask for."""
+"""How SQLite finds what is asked on the way of a bound tool's call, and for what waits of it."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ NO_TABLE = "SCAN CONSTANT ROW"
 def test_no_statement_of_a_call_looks_through_a_table(
     drive: Drive, guard: Guard, bound: list[BaseTool]
 ) -> None:
-    """Tables only grow: one call needs nobody, one is asked about, withdrawn and asked anew."""
+    """Tables only grow: one call needs nobody; one is withdrawn, asked anew, and claimed."""
     with guard.ledger.reading() as connection:
         # A ledger in memory has no other.
         driver: Any = connection.connection.driver_connection
@@ -25,6 +25,7 @@ def test_no_statement_of_a_call_looks_through_a_table(
     drive.start(graph)
     (question,) = drive(graph, {"messages": [HumanMessage("pay, please")]})["__interrupt__"]
     drive.answer(graph, question, type="approve")
+    assert guard.approvals.outbox().claim()
     driver.set_trace_callback(None)
 
     statements = [each for each in seen if each.startswith(("SELECT", "INSERT", "UPDATE"))]
