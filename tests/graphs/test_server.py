@@ -161,6 +161,10 @@ ROUND_ABOUT: Mapping[str, Callable[[Waiting], Json]] = {
         "checkpoint": {"checkpoint_ns": ""},
     },
     "rollback": lambda waiting: {"command": waiting.resume(), "multitask_strategy": "rollback"},
+    "stopping before anybody has asked": lambda _: {
+        "input": request(UNPAID),
+        "interrupt_before": "*",
+    },
     "ending the run under way": lambda waiting: {
         "command": waiting.resume(),
         "multitask_strategy": "interrupt",
