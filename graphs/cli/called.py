@@ -37,8 +37,9 @@ def list_calls(*, thread: str | None, in_doubt: bool, as_json: bool) -> None:
         LedgerError: If the ledger cannot be read, or has no such thread.
     """
     with open_ledger(read_settings(), thread=thread) as ledger:
-        calls = Calls(ledger).list(thread=thread)
-        found = Calls(ledger).list(thread=thread, in_doubt=True) if in_doubt else calls
+        calls = Calls(ledger)
+        found = calls.list(thread=thread, in_doubt=in_doubt)
+        under_way = calls.under_way(thread) if in_doubt else ()
     if as_json:
         print_json([_plain(call) for call in found])
         return
@@ -48,7 +49,7 @@ def list_calls(*, thread: str | None, in_doubt: bool, as_json: bool) -> None:
     if not found:
         console.print("No call is in doubt." if in_doubt else "No call is on record.")
     if in_doubt:
-        _tell_what_to_do(console, found, [each for each in calls if each.state == "under_way"])
+        _tell_what_to_do(console, found, under_way)
 
 
 def _tell_what_to_do(

@@ -23,7 +23,7 @@ def open_ledger(settings: Settings, *, thread: str | None = None) -> Generator[L
     """
     check_ledger(settings)
     with closing(Ledger(settings.database_url)) as ledger:
-        if thread is not None and thread not in ledger.threads():
+        if thread is not None and not ledger.has(thread):
             raise LedgerError(
                 f"the ledger has no thread {thread!r}: `bailiwick audit show` lists those it has"
             )

@@ -108,6 +108,7 @@ _c = tables.calls.c
 _clock = tables.database_clock()
 _is_over = _c.until <= _clock
 _is_in_doubt = or_(_c.state == "in_doubt", and_(_c.state == "started", _is_over))
+_is_under_way = and_(_c.state == "started", ~_is_over)
 _STATE = case((_c.state != "started", _c.state), (_is_over, "in_doubt"), else_="under_way").label(
     "state"
 )
@@ -125,9 +126,7 @@ _ANYWHERE = Statement(
         _c.tool == bindparam("named"),
     )
 )
-_UNDER_WAY = Statement(
-    select(_c.key).where(_c.thread == bindparam("of"), _c.state == "started", ~_is_over).limit(1)
-)
+_UNDER_WAY = Statement(select(_c.key).where(_c.thread == bindparam("of"), _is_under_way).limit(1))
 _ALIKE = Statement(
     select(_c.key, _c.thread, _STATE)
     .where(
@@ -269,6 +268,11 @@ def is_of(thread: str) -> Condition:
 def is_in_doubt() -> Condition:
     """Say in SQL that a call is in doubt by the database's clock."""
     return _is_in_doubt
+
+
+def is_under_way() -> Condition:
+    """Say in SQL that a call can still have its effect by the database's clock."""
+    return _is_under_way
 
 
 def begins_with(prefix: str) -> Condition:

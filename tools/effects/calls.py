@@ -119,10 +119,15 @@ class Calls:
         Raises:
             LedgerError: If the database fails.
         """
-        of_thread = () if thread is None else (rows.is_of(thread),)
-        doubtful = (rows.is_in_doubt(),) if in_doubt else ()
-        with self._ledger.reading() as connection:
-            return tuple(rows.read(connection, *of_thread, *doubtful))
+        return self._read(thread, *((rows.is_in_doubt(),) if in_doubt else ()))
+
+    def under_way(self, thread: str | None = None) -> tuple[CallRecord, ...]:
+        """Return the calls that can still have their effect, oldest first; of one thread or of all.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        return self._read(thread, rows.is_under_way())
 
     def find(self, beginning: str) -> CallRecord:
         """Return the one call whose key begins like this.
@@ -208,6 +213,11 @@ class Calls:
             raise CallError(_closed(standing))
         entry = journal.settled(call, outcome, by=by, reason=reason, thread=thread)
         self._ledger.append(connection, call.thread, entry)
+
+    def _read(self, thread: str | None, *where: rows.Condition) -> tuple[CallRecord, ...]:
+        of_thread = () if thread is None else (rows.is_of(thread),)
+        with self._ledger.reading() as connection:
+            return tuple(rows.read(connection, *of_thread, *where))
 
 
 def _found(call: CallRecord, outcome: Outcome, by: Principal, reason: str) -> ToolResult:

@@ -145,15 +145,16 @@ class Ledger:
                 return
             place = (page[-1].thread, page[-1].seq)
 
-    def threads(self) -> list[str]:
-        """Return the ids of all threads that have records, sorted.
+    def has(self, thread: str) -> bool:
+        """Tell whether a thread has records.
 
         Raises:
             LedgerError: If the database fails.
         """
-        thread = tables.records.c.thread
+        record = tables.records.c
         with self.reading() as connection:
-            return list(connection.scalars(select(thread).distinct().order_by(thread)))
+            query = select(record.seq).where(record.thread == thread).limit(1)
+            return connection.scalar(query) is not None
 
     def verify(self, thread: str | None = None) -> Verification:
         """Check the chain of one thread or of all, and name the first place that does not hold.

@@ -95,6 +95,6 @@ def test_without_a_secret_nothing_can_be_signed(
 ) -> None:
     """The remedy is named."""
     assert home.exists()
-    assert ledger.threads()
+    assert ledger.has("first")
     ended = bailiwick("approvals", "deliver", "--url", server.address)
     assert (ended.status, "BAILIWICK_AUTH_SECRET" in ended.err) == (1, True)

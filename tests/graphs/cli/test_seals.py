@@ -15,7 +15,7 @@ def test_the_output_is_the_seal_or_the_key_and_nothing_else(
     bailiwick: Command, ledger: Ledger, command: str
 ) -> None:
     """So that it can be put into a file; what is to be said stands on stderr."""
-    assert ledger.threads()
+    assert ledger.has("first")
     outcome = bailiwick("audit", command)
     assert outcome.status == 0
     if command == "seal":
@@ -40,7 +40,7 @@ def test_without_a_vault_that_lasts_nothing_is_sealed(bailiwick: Command, comman
 @pytest.mark.usefixtures("surroundings")
 def test_a_sealed_ledger_says_so_when_it_is_checked(bailiwick: Command, ledger: Ledger) -> None:
     """And that the signature was not looked at."""
-    assert ledger.threads()
+    assert ledger.has("first")
     bailiwick("audit", "seal")
     out = bailiwick("audit", "verify").out.replace("\n", " ")
     assert "sound: 5 records in 2 threads" in out
@@ -85,7 +85,7 @@ def test_a_file_that_is_no_key_or_seal_is_told(
 
 def test_an_export_is_not_checked_against_seals(bailiwick: Command, ledger: Ledger) -> None:
     """It does not say up to where the ledger was sealed."""
-    assert ledger.threads()
+    assert ledger.has("first")
     outcome = bailiwick("audit", "verify", "--export", "x", "--key", "y")
     assert outcome.status == 1
     assert "an export says nothing of seals" in outcome.err

@@ -76,6 +76,7 @@ def test_a_call_without_outcome_is_in_doubt(ledger: Ledger, calls: Calls) -> Non
     intent = begin(ledger, lasts=0)
     assert begin(ledger) == replace(intent, state="in_doubt")
     assert [call.key for call in calls.list(in_doubt=True)] == [intent.key]
+    assert calls.under_way() == ()
     assert calls.list(thread="elsewhere") == ()
     end(ledger, intent)
     assert calls.list(in_doubt=True) == ()
@@ -96,7 +97,9 @@ def test_a_call_that_may_be_under_way_is_not_in_doubt(ledger: Ledger, calls: Cal
     intent = begin(ledger)
     assert begin(ledger) == replace(intent, state="under_way")
     assert calls.list(in_doubt=True) == ()
-    assert [call.state for call in calls.list()] == ["under_way"]
+    assert [call.state for call in calls.under_way()] == ["under_way"]
+    assert calls.under_way("thread-1") == calls.under_way() == calls.list()
+    assert calls.under_way("elsewhere") == ()
 
 
 def test_an_outcome_is_written_once(ledger: Ledger) -> None:

@@ -17,7 +17,7 @@ from bailiwick.tools.records.ledger import Entry, Ledger
 def test_an_empty_ledger_is_sound(ledger: Ledger) -> None:
     """Nothing recorded, nothing broken."""
     assert list(ledger.records()) == []
-    assert ledger.threads() == []
+    assert not ledger.has("a")
     found = ledger.verify()
     assert (found.records, found.threads, found.broken, found.is_sound) == (0, 0, None, True)
 
@@ -40,7 +40,7 @@ def test_records_come_back_as_they_were_written(ledger: Ledger) -> None:
     assert (one.text, one.body) == ('{"a":"ü","b":1}', first)
     assert (two.seq, two.kind, two.body, two.previous) == (2, "call.started", second, one.hash)
     assert (other.thread, other.seq, other.previous) == ("b", 1, GENESIS)
-    assert ledger.threads() == ["a", "b"]
+    assert [ledger.has(thread) for thread in ("a", "b", "A", "")] == [True, True, False, False]
 
 
 def test_times_are_rfc_3339_with_microseconds(ledger: Ledger) -> None:

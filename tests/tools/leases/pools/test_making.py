@@ -161,4 +161,4 @@ def test_a_child_that_no_call_had_is_told_of(process: Process, ready: Sequence[s
     assert (held.calls, held.ahead, held.end) == (1, True, "spent")
     process.vault.close()
     assert {each.end for each in unused()} == {"revoked"}
-    assert all(process.ledger.verify(thread).is_sound for thread in process.ledger.threads())
+    assert process.ledger.verify().is_sound
