@@ -14,6 +14,7 @@ from tests.stories.leasing import billing, connected, operators_log, over, refun
 from tests.stories.outages import REFUND_SECRET, STEPS, TTL
 from tests.stories.people import CUSTOMER
 from tests.stories.scripts import asks
+from tests.stories.ways import ONE_OF_EACH
 from tests.waiting import wait_for
 
 from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
@@ -75,6 +76,7 @@ def troubles() -> dict[str, Trouble]:
 
 
 @pytest.mark.parametrize("name", troubles())
+@ONE_OF_EACH
 def test_a_lease_in_trouble_ends_all_the_same(desk: Desk, ground: Ground, name: str) -> None:
     """Nothing is leased twice, the refund is made once or not at all, and nothing stays alive."""
     trouble = troubles()[name]
@@ -160,6 +162,7 @@ def all_at_once(desk: Desk, tool: ScopedTool, times: int = MANY) -> Thread:
     return thread
 
 
+@ONE_OF_EACH
 def test_sixty_four_calls_lease_at_once(
     desk: Desk, ground: Ground, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -184,6 +187,7 @@ def test_sixty_four_calls_lease_at_once(
     assert desk.guard.ledger.verify(thread.id).is_sound
 
 
+@ONE_OF_EACH
 def test_sixty_four_calls_while_vault_stumbles(desk: Desk, ground: Ground) -> None:
     """Those that got no credential did not run; of those that ran, every lease ends."""
     # Five failures in a row would have the breaker open.

@@ -19,6 +19,7 @@ from tests.stories.leasing import (
 from tests.stories.outages import OUTAGES, REFUND_SECRET, TTL, Outage, operator, quiet_port, sealed
 from tests.stories.people import ORDER, REQUEST
 from tests.stories.scripts import asks
+from tests.stories.ways import ONE_OF_EACH
 from tests.waiting import wait_for
 
 from bailiwick.graphs.approles import write_approles
@@ -45,6 +46,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
 
 
 @pytest.mark.parametrize("outage", OUTAGES.values(), ids=OUTAGES.keys())
+@ONE_OF_EACH
 def test_vault_fails_while_a_refund_is_approved(
     desk: Desk, ground: Ground, outage: Outage, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -13,6 +13,7 @@ from tests.stories.answers import decision
 from tests.stories.desk import Desk, Thread
 from tests.stories.edits import edited
 from tests.stories.people import MANAGER
+from tests.stories.ways import ONE_OF_EACH
 
 from bailiwick.policies.answers import ANSWERS
 
@@ -100,11 +101,13 @@ def send(thread: Thread, answer: object) -> None:
 
 
 @pytest.mark.parametrize("answer", MALFORMED.values(), ids=list(MALFORMED))
+@ONE_OF_EACH
 def test_an_answer_of_the_wrong_form(thread: Thread, answer: object) -> None:
     """Nothing of it is kept and nothing runs."""
     send(thread, answer)
 
 
+@ONE_OF_EACH
 @given(answer=JSON | nearly_right())
 @settings(max_examples=40, deadline=None, suppress_health_check=SHARED)
 def test_an_answer_that_is_nearly_right(thread: Thread, answer: object) -> None:
@@ -122,6 +125,7 @@ UNKEEPABLE: Mapping[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", UNKEEPABLE)
+@ONE_OF_EACH
 def test_an_answer_that_nobody_could_read_again(desk: Desk, name: str) -> None:
     """It is refused by thread and by record, and every inbox can be read as before."""
     kind, fields = UNKEEPABLE[name]
