@@ -1,6 +1,5 @@
 """Promise 2: an approval is for exactly the call that was seen, by the right people, in time."""
 
-import time
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +10,7 @@ from langchain_core.messages import HumanMessage
 from langchain_core.tools import tool
 from langgraph.types import interrupt
 from pydantic import BeforeValidator, ValidationError
+from tests.stories.databases import Place, execute
 from tests.stories.desk import Desk
 from tests.stories.edits import edited
 from tests.stories.people import CUSTOMER, MANAGER, REFUND, REQUEST, SECOND_MANAGER
@@ -116,12 +116,19 @@ def test_the_edited_call_and_the_original_are_not_both_made(desk: Desk) -> None:
     assert desk.refunded == [350]
 
 
-def test_an_answer_that_comes_a_second_too_late(desk: Desk, tmp_path: Path) -> None:
+AN_HOUR = (GATE, f'{GATE} @expires("1h")')
+
+
+def let_pass_an_hour(place: Place) -> None:
+    """Have every request be an hour and a second older, by the clock of its database."""
+    execute(place.ledger, "UPDATE approvals SET expires_at = expires_at - 3601")
+
+
+def test_an_answer_that_comes_a_second_too_late(desk: Desk, place: Place, tmp_path: Path) -> None:
     """What has expired can neither be answered nor run, and the thread goes on without it."""
-    policy = changed_policy(tmp_path, (GATE, f'{GATE} @expires("2s")'))
-    thread = desk.billing(policy)
+    thread = desk.billing(changed_policy(tmp_path, AN_HOUR))
     interrupt = thread.ask()
-    time.sleep(2.1)
+    let_pass_an_hour(place)
 
     with suppress(ValueError):
         thread.answer(interrupt)
@@ -132,13 +139,12 @@ def test_an_answer_that_comes_a_second_too_late(desk: Desk, tmp_path: Path) -> N
     assert "Nobody answered in time." in thread.said()
 
 
-def test_an_approval_used_a_second_too_late(desk: Desk, tmp_path: Path) -> None:
+def test_an_approval_used_a_second_too_late(desk: Desk, place: Place, tmp_path: Path) -> None:
     """An approval that was given in time and is used after it expired runs nothing."""
-    policy = changed_policy(tmp_path, (GATE, f'{GATE} @expires("2s")'))
-    thread = desk.billing(policy)
+    thread = desk.billing(changed_policy(tmp_path, AN_HOUR))
     interrupt = thread.ask()
     approve(desk, interrupt)
-    time.sleep(2.1)
+    let_pass_an_hour(place)
 
     with suppress(ValueError):
         thread.answer(interrupt)
