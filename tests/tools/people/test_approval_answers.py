@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 from tests.tools.asked import (
     AUDITOR,
     CALL,
@@ -60,8 +60,13 @@ def edited(request: ApprovalRequest) -> Edit:
 def let_expire(ledger: Ledger, request: ApprovalRequest) -> None:
     """Move the expiry of a request to a millisecond ago by the database's clock."""
     with ledger.transaction() as connection:
-        row = update(tables.approvals).where(tables.approvals.c.id == request.id)
-        connection.execute(row.values(expires_at=tables.database_clock() - 0.001))
+        expire_in(connection, request, -0.001)
+
+
+def expire_in(connection: Connection, request: ApprovalRequest, seconds: float) -> None:
+    """Move the expiry of a request to so many seconds from now by the database's clock."""
+    row = update(tables.approvals).where(tables.approvals.c.id == request.id)
+    connection.execute(row.values(expires_at=tables.database_clock() + seconds))
 
 
 def test_a_quorum_takes_different_people(ledger: Ledger, approvals: Approvals) -> None:
@@ -189,24 +194,26 @@ def test_an_approval_that_was_not_used_in_time_is_void(
 
 def test_nothing_expires_on_record_before_it_does(ledger: Ledger, approvals: Approvals) -> None:
     """A record has the time of its transaction, and says nothing that was not so by then."""
-    request = ask(approvals, replace(NEEDED, expires=3))
+    request = ask(approvals)
     with ledger.transaction() as connection:
         ledger.lock(connection, request.thread)
+        expire_in(connection, request, 0.1)
         wait_for(lambda: approval_rows.find(connection, request.id).state == "expired")  # type: ignore[union-attr]  # it is there
         assert not approval_rows.expire(connection, request.id)
 
     assert approvals.expire() == 1
     (record,) = ledger.records(kind="approval.expired")
-    assert record.at >= rfc3339(request.expires_at)
+    assert record.at >= rfc3339(approvals.get(request.id).request.expires_at)
 
 
 def test_a_request_expires_while_time_passes(ledger: Ledger, approvals: Approvals) -> None:
     """Also within one open transaction."""
-    request = ask(approvals, replace(NEEDED, expires=3))
+    request = ask(approvals)
     approvals.answer(request.id, approve(request), by=MANAGER)
     with ledger.transaction() as connection:
         assert approvals.approved(connection, CALL, "p1") is not None
-        time.sleep(3.01)
+        expire_in(connection, request, 0.1)
+        time.sleep(0.11)
         assert approvals.approved(connection, CALL, "p1") is None
         assert not approvals.consume(connection, request)
 
