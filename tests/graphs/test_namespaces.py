@@ -57,8 +57,7 @@ def test_a_development_vault_that_is_named_is_refused(tmp_path: Path, opened: Op
             pass
 
 
-@OPENED
-def test_a_development_vault_of_ones_own_is_in_no_namespace(tmp_path: Path, opened: Open) -> None:
+def test_a_development_vault_of_ones_own_is_in_no_namespace(tmp_path: Path) -> None:
     """A shell that is set for HashiCorp's `vault` does not keep the first run from working."""
-    with opened(settings_of(tmp_path)) as found:
-        assert isinstance(found, (RefundDesk, Vault))
+    with open_refund_desk(settings_of(tmp_path)) as found:
+        assert found.surroundings.vault is not None
