@@ -13,7 +13,6 @@ from tests.tools.asked import (
     CLERK,
     DEPUTY,
     MANAGER,
-    NEEDED,
     TWO_NEEDED,
     approve,
     ask,
