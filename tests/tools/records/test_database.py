@@ -218,23 +218,6 @@ def test_a_full_disk_is_told_and_leaves_the_chain_sound(sqlite_url: str) -> None
     ledger.close()
 
 
-def test_connections_that_were_cut_are_not_used(postgres_url: str) -> None:
-    """A server that was started again takes no call with it that comes after."""
-    ledger, other = Ledger(postgres_url), Ledger(postgres_url)
-    append(ledger, "a", Entry("decision", {}))
-    with other.reading() as connection:
-        connection.execute(
-            text(
-                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-        )
-    append(ledger, "a", Entry("decision", {}))
-    assert ledger.verify().records == 2
-    ledger.close()
-    other.close()
-
-
 def test_an_idle_connection_is_asked_before_it_is_used(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
