@@ -91,25 +91,27 @@ async def test_without_checkpoints_the_server_lives_on(
     assert "what is proposed waits for another process" in caplog.text
 
 
-async def test_a_database_that_is_away_is_told_of_once(
+@pytest.mark.parametrize("trouble", [LedgerError("it is away"), KeyError("a row's field")])
+async def test_trouble_with_the_outbox_is_told_of_once_and_ends_nothing(
     guard: Guard,
     checkpoints: str,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
+    trouble: Exception,
 ) -> None:
     """For the server's threads and for those of proposals, however often it looks."""
     looks: list[object] = []
 
     def away(*looking: object) -> NoReturn:
         looks.append(looking)
-        raise LedgerError("the ledger 'desk' cannot be reached")
+        raise trouble
 
     monkeypatch.setattr("bailiwick.graphs.outbox.deliveries.PAUSE", 0.01)
     monkeypatch.setattr(Approvals, "expire", away)
     settings = Settings(checkpoint_url=checkpoints, auth_secret=SECRET)
     async with serving(settings, guard, ProposalDesk(guard, {})):
         await happens(lambda: len(looks) > MANY)
-    assert caplog.text.count("cannot be reached") == 2
+    assert caplog.text.count("the outbox cannot be read") == 2
 
 
 async def test_without_a_secret_nothing_is_carried(
