@@ -1,8 +1,10 @@
 """The surroundings: a Vault and a shop, named by the settings or started for development."""
 
+import errno
 import json
 import stat
 from pathlib import Path
+from typing import NoReturn
 
 import httpx
 import pytest
@@ -188,6 +190,20 @@ def test_wrapped_secret_ids_are_put_beside_those_that_are_there(home: Path) -> N
     with pytest.raises(SettingsError, match="cannot be written"):
         write_wrapped(home / "no" / "approles.json", WRAPPED)
     assert [each.name for each in home.iterdir()] == ["approles.json"]
+
+
+def test_a_file_that_cannot_be_put_in_place_is_not_left_behind(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds tokens that let somebody in."""
+
+    def full(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(SettingsError, match="cannot be written"):
+        write_wrapped(home / "approles.json", WRAPPED)
+    assert list(home.iterdir()) == []
 
 
 def test_logins_are_written_for_their_owner_alone_and_read_again(home: Path) -> None:

@@ -137,6 +137,14 @@ def test_a_policy_folder_without_rules_opens_no_desk(
             pass
 
 
+def test_a_gate_the_wrong_way_round_opens_no_desk(desk: Desk, tmp_path: Path) -> None:
+    """With `when` for `unless` a refund would be paid unasked, and denied once it was approved."""
+    asks_first = 'unless { context.approvals.contains("manager") }'
+    with pytest.raises(PolicyError, match="lifts nothing"):
+        changed_policy(tmp_path, (asks_first, asks_first.replace("unless", "when")))
+    assert desk.refunded == []
+
+
 def test_a_policy_that_is_emptied_denies_everything(desk: Desk, tmp_path: Path) -> None:
     """Deployed with a policy whose rules permit nothing, the desk hands on and calls nothing."""
     asked = len(desk.shop.requests)
