@@ -18,6 +18,7 @@ from typing_extensions import TypedDict, override
 from bailiwick.agents.node import Node
 from bailiwick.agents.specialist import Specialist, create_specialist
 from bailiwick.agents.state import AgentState
+from bailiwick.policies.written import shortened
 from bailiwick.tools.delegation import on_behalf
 from bailiwick.tools.effects.proposals import Holdings, Proposal, Proposals
 from bailiwick.tools.guard import Guard
@@ -136,5 +137,5 @@ def _said(messages: Sequence[BaseMessage], proposal: Proposal) -> AIMessage:
 
 def _task(proposal: Proposal) -> HumanMessage:
     verb = "Try again" if proposal.kind == "retry" else "Undo"
-    text = f"{verb} call {proposal.call[:12]} of thread {proposal.origin}."
+    text = f"{verb} call {shortened(proposal.call)} of thread {proposal.origin}."
     return HumanMessage(text, id=f"task-{proposal.tool_call_id}")

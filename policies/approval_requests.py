@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.canonical import Json, digest
 from bailiwick.policies.decisions import Decision, Requirement
 from bailiwick.policies.grants import Grant
 from bailiwick.policies.scopes import Scope
+from bailiwick.policies.written import rfc3339
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,9 +151,3 @@ class ApprovalRequest:
 def approval_id(call: ToolCall, policy_version: str) -> str:
     """Return the id of the request for one exact call, as 32 hex digits."""
     return call.digest(policy_version)[:32]
-
-
-def rfc3339(epoch: float) -> str:
-    """Return epoch seconds as RFC 3339 in UTC, with microseconds."""
-    at = datetime.fromtimestamp(epoch, UTC)
-    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")

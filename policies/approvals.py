@@ -14,11 +14,12 @@ from bailiwick.policies.answers import (
     Respond,
     answer_type,
 )
-from bailiwick.policies.approval_requests import ApprovalRequest, approval_id, rfc3339
+from bailiwick.policies.approval_requests import ApprovalRequest, approval_id
 from bailiwick.policies.entitlement import authorise, entitlement
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.grants import Grant, is_approved, satisfied
 from bailiwick.policies.principals import Principal
+from bailiwick.policies.written import rfc3339
 
 __all__ = [
     "Answer",
@@ -37,7 +38,6 @@ __all__ = [
     "authorise",
     "entitlement",
     "is_approved",
-    "rfc3339",
     "satisfied",
 ]
 

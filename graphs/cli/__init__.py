@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from bailiwick.graphs.cli.approvals import approvals
-from bailiwick.graphs.cli.auditing import audit
-from bailiwick.graphs.cli.calls import calls
-from bailiwick.graphs.cli.checkpoints import checkpoints
-from bailiwick.graphs.cli.vault import vault
+from bailiwick.graphs.cli.approvals.commands import approvals
+from bailiwick.graphs.cli.audit.commands import audit
+from bailiwick.graphs.cli.calls.commands import calls
+from bailiwick.graphs.cli.checkpoints.commands import checkpoints
+from bailiwick.graphs.cli.vault.commands import vault
 
 app = typer.Typer(
     name="bailiwick",
@@ -62,7 +62,7 @@ def run(
     ] = None,
 ) -> None:
     """Give the refund desk a request, and answer what it asks of you."""
-    from bailiwick.graphs.cli.run import run_request  # noqa: PLC0415 - --help must be quick
+    from bailiwick.graphs.cli.run.command import run_request  # noqa: PLC0415 - --help must be quick
 
     run_request(request, thread)
 

@@ -12,9 +12,9 @@ from rich.text import Text
 
 from bailiwick.agents.models import SCRIPTED
 from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
-from bailiwick.graphs.cli.narration import Narration
-from bailiwick.graphs.cli.records import describe, record_table
-from bailiwick.graphs.cli.terminal import quoted, terminal
+from bailiwick.graphs.cli.terminal.console import quoted, terminal
+from bailiwick.graphs.cli.terminal.narration import Narration
+from bailiwick.graphs.cli.terminal.records import describe, record_table
 from bailiwick.graphs.refund_desk import RefundDesk, open_refund_desk
 from bailiwick.graphs.session import Session
 from bailiwick.graphs.settings import Settings, read_settings

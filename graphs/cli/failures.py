@@ -2,7 +2,7 @@
 
 from traceback import walk_tb
 
-from bailiwick.graphs.cli.terminal import quoted, terminal
+from bailiwick.graphs.cli.terminal.console import quoted, terminal
 from bailiwick.policies.errors import BailiwickError
 from bailiwick.tools.records import database_errors
 

@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bailiwick.graphs.cli.terminal import quoted, terminal
+from bailiwick.graphs.cli.terminal.console import quoted, terminal
 from bailiwick.graphs.settings import read_settings
 from bailiwick.policies import Decision, Policy, Rule, SettingsError, ToolCall, ToolUse
+from bailiwick.policies.written import shortened
 
 STYLES = {"allow": "green", "review": "yellow", "deny": "red"}
 
@@ -25,7 +26,7 @@ def check(path: Path | None) -> None:
     console = terminal()
     _print_rules(console, policy.rules)
     counted = f"{len(policy.rules)} rules, {len(policy.tools)} tools"
-    console.print(f"[green]valid[/]: {counted}, version {policy.version[:12]}")
+    console.print(f"[green]valid[/]: {counted}, version {shortened(policy.version)}")
 
 
 def explain(agent: str, tool: str, args: str, approvals: frozenset[str], path: Path | None) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy import (
 
 from bailiwick.policies.calls import Effect, ToolCall
 from bailiwick.policies.canonical import Json
+from bailiwick.policies.written import shortened
 from bailiwick.tools.records import ids, tables
 from bailiwick.tools.records.database import now
 from bailiwick.tools.records.statements import Row, Statement, insert_once
@@ -219,8 +220,8 @@ def open_one_alike(connection: Connection, call: ToolCall) -> str:
         return ""
     stands = "is in doubt" if alike["state"] == "in_doubt" else "may still be under way"
     return (
-        f"Beware: an equal call, {alike['key'][:12]} in thread {alike['thread']}, {stands}: it may "
-        "have taken effect."
+        f"Beware: an equal call, {shortened(alike['key'])} in thread {alike['thread']}, {stands}: "
+        "it may have taken effect."
     )
 
 

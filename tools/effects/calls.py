@@ -4,11 +4,11 @@ from typing import Literal, get_args
 
 from sqlalchemy import Connection
 
-from bailiwick.policies.approvals import rfc3339
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.errors import CallError
 from bailiwick.policies.principals import Principal
 from bailiwick.policies.settlements import Outcome, authorise_settlement
+from bailiwick.policies.written import rfc3339, shortened
 from bailiwick.tools import journal
 from bailiwick.tools.effects import call_rows as rows
 from bailiwick.tools.effects import proposal_rows
@@ -234,7 +234,7 @@ def _found(call: CallRecord, outcome: Outcome, by: Principal, reason: str) -> To
 
 
 def _closed(call: CallRecord) -> str:
-    said = f"call {call.key[:12]!r} of {call.tool!r}"
+    said = f"call {shortened(call.key)!r} of {call.tool!r}"
     if call.state == "under_way":
         until = rfc3339(call.until)
         return f"{said} may be under way until {until}: settle it when that is over"

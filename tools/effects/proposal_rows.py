@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, exists, select, update
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.canonical import Json
 from bailiwick.policies.decisions import Decision
+from bailiwick.policies.written import shortened
 from bailiwick.tools.effects import call_rows
 from bailiwick.tools.effects.call_rows import CallRecord, State
 from bailiwick.tools.records import tables
@@ -148,11 +149,11 @@ def reason(ledger: Ledger, call: ToolCall) -> str:
     match proposal:
         case Proposal(kind="retry", call=other, origin=thread):
             return (
-                f"It is another try of call {other[:12]} in thread {thread}, whose outcome nobody "
-                "knows: it may have taken effect."
+                f"It is another try of call {shortened(other)} in thread {thread}, whose outcome "
+                "nobody knows: it may have taken effect."
             )
         case Proposal(kind="undo", call=other, origin=thread):
-            return f"It undoes call {other[:12]} in thread {thread}."
+            return f"It undoes call {shortened(other)} in thread {thread}."
         case _:
             return ""
 

@@ -9,6 +9,7 @@ from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.canonical import Json, plain_record
 from bailiwick.policies.errors import CallError
 from bailiwick.policies.principals import Principal
+from bailiwick.policies.written import shortened
 from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.effects import call_rows, proposal_rows
 from bailiwick.tools.effects.call_rows import CallRecord
@@ -89,7 +90,7 @@ class Proposals:
                 thread=proposal.thread,
             )
             if not proposal_rows.add(connection, proposal):
-                raise CallError(f"call {call.key[:12]!r} is being tried again already")
+                raise CallError(f"call {shortened(call.key)!r} is being tried again already")
             self._ledger.append(connection, call.thread, proposal_rows.made(proposal))
         return proposal
 
@@ -230,8 +231,8 @@ class Proposals:
             same = False
         if not same:
             raise CallError(
-                f"the arguments of call {call.key[:12]!r} fit {call.tool!r} no more: settle the "
-                "call, and have the agent ask anew"
+                f"the arguments of call {shortened(call.key)!r} fit {call.tool!r} no more: settle "
+                "the call, and have the agent ask anew"
             )
         return tool
 

@@ -6,11 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 
 from bailiwick.policies.errors import VaultError
 from bailiwick.tools.vault import Vault
-from bailiwick.tools.vault.answers import FORBIDDEN, INVALID, MISSING, OK, Answer, Refusals
+from bailiwick.tools.vault.answers import (
+    FORBIDDEN,
+    INVALID,
+    MISSING,
+    OK,
+    Answer,
+    AnswerPart,
+    Refusals,
+)
 from bailiwick.tools.vault.wire import Method
 
 MOUNT = "transit"
@@ -19,54 +27,50 @@ SETUP = "run `bailiwick vault setup`"
 _M = TypeVar("_M", bound=BaseModel)
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class _Made(_Body):
+class _Made(AnswerPart):
     ciphertext: str
     plaintext: SecretStr
 
 
-class _MadeAnswer(_Body):
+class _MadeAnswer(AnswerPart):
     data: _Made
 
 
-class _Plain(_Body):
+class _Plain(AnswerPart):
     plaintext: SecretStr
 
 
-class _PlainAnswer(_Body):
+class _PlainAnswer(AnswerPart):
     data: _Plain
 
 
-class _Rewrapped(_Body):
+class _Rewrapped(AnswerPart):
     ciphertext: str | None = None
 
 
-class _Batch(_Body):
+class _Batch(AnswerPart):
     batch_results: list[_Rewrapped]
 
 
-class _BatchAnswer(_Body):
+class _BatchAnswer(AnswerPart):
     data: _Batch
 
 
-class _Signed(_Body):
+class _Signed(AnswerPart):
     signature: str
 
 
-class _SignedAnswer(_Body):
+class _SignedAnswer(AnswerPart):
     data: _Signed
 
 
-class _Key(_Body):
+class _Key(AnswerPart):
     latest_version: int
     min_decryption_version: int = 1
     keys: dict[str, object] = Field(repr=False)
 
 
-class _KeyAnswer(_Body):
+class _KeyAnswer(AnswerPart):
     data: _Key
 
 

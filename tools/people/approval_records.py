@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
-from bailiwick.policies.approvals import Answer, Approval, ApprovalRequest, rfc3339
+from bailiwick.policies.approvals import Answer, Approval, ApprovalRequest
 from bailiwick.policies.canonical import Json
 from bailiwick.policies.principals import Principal
+from bailiwick.policies.written import rfc3339
 from bailiwick.tools.records.ledger import Entry
 
 

@@ -5,8 +5,8 @@ from typing import TypeAlias
 
 from sqlalchemy import Connection, bindparam, func, insert, select
 
-from bailiwick.policies.approvals import rfc3339
 from bailiwick.policies.errors import LedgerError
+from bailiwick.policies.written import rfc3339
 from bailiwick.tools.records import chain, tables
 from bailiwick.tools.records.chain import GENESIS
 from bailiwick.tools.records.database import now

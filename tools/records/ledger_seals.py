@@ -7,8 +7,8 @@ from typing import cast
 
 from sqlalchemy import Connection, Select, Subquery, and_, bindparam, func, insert, select
 
-from bailiwick.policies.approvals import rfc3339
 from bailiwick.policies.errors import LedgerError
+from bailiwick.policies.written import rfc3339
 from bailiwick.tools.records.chain import GENESIS
 from bailiwick.tools.records.database import now
 from bailiwick.tools.records.ledger import Ledger
@@ -16,8 +16,8 @@ from bailiwick.tools.records.seals import (
     Head,
     PublicKeys,
     Seal,
+    SealStatement,
     Signer,
-    Statement,
     fingerprint,
     from_pem,
     message,
@@ -63,7 +63,7 @@ def seal(ledger: Ledger, signer: Signer) -> Seal:
     _refuse(_flaws(kept, sealed, heads, ledger))
     if not heads:
         raise LedgerError("there is no record to seal: the ledger is empty")
-    statement = Statement(
+    statement = SealStatement(
         number=len(kept) + 1,
         at=at,
         previous=kept[-1].hash if kept else GENESIS,
@@ -115,7 +115,7 @@ def verify_seals(
     return Sealed(seals=len(kept), last=kept[-1] if kept else None, is_signed=is_signed)
 
 
-def _signed(statement: Statement, signer: Signer) -> Seal:
+def _signed(statement: SealStatement, signer: Signer) -> Seal:
     version, signature = signer.sign(message(statement))
     public = signer.public_keys()[version]
     made = Seal(
@@ -255,7 +255,7 @@ def _seals(connection: Connection) -> list[Seal]:
     found: list[Seal] = []
     for row in connection.execute(select(seals).order_by(seals.c.number)):
         try:
-            statement = Statement.model_validate_json(row.statement)
+            statement = SealStatement.model_validate_json(row.statement)
         except ValueError:
             raise LedgerError(f"seal {row.number} was changed: it cannot be read") from None
         if statement.number != row.number:

@@ -60,7 +60,7 @@ class Head:
     hash: str
 
 
-class Statement(BaseModel):
+class SealStatement(BaseModel):
     """State what the ledger held.
 
     Attributes:
@@ -99,7 +99,7 @@ class Seal(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    statement: Statement
+    statement: SealStatement
     signature: str
     key: str
 
@@ -138,7 +138,7 @@ class Seal(BaseModel):
         return True
 
 
-def message(statement: Statement) -> bytes:
+def message(statement: SealStatement) -> bytes:
     """Return what is signed of a statement."""
     return _SIGNED + statement.text.encode()
 

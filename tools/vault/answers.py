@@ -21,13 +21,13 @@ Refusals = Mapping[int, str]
 _M = TypeVar("_M", bound=BaseModel)
 
 
-class _Body(BaseModel):
+class AnswerPart(BaseModel):
     """A part of Vault's answer; other versions of Vault may say more."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
-class Auth(_Body):
+class Auth(AnswerPart):
     """Hold the token that a login or a creation gave."""
 
     client_token: SecretStr
@@ -36,18 +36,18 @@ class Auth(_Body):
     renewable: bool = False
 
 
-class Minted(_Body):
+class Minted(AnswerPart):
     """Hold the answer to a login or a creation."""
 
     request_id: str
     auth: Auth
 
 
-class _Version(_Body):
+class _Version(AnswerPart):
     data: dict[str, object] = Field(repr=False)
 
 
-class Secret(_Body):
+class Secret(AnswerPart):
     """Hold the answer to the reading of a secret."""
 
     request_id: str

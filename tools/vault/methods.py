@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import SecretStr
 
 from bailiwick.policies.errors import VaultError
 from bailiwick.tools.secrets.leases import identity_name
 from bailiwick.tools.vault import login_refusals as refusals
-from bailiwick.tools.vault.answers import FORBIDDEN, INVALID, MISSING, Minted
+from bailiwick.tools.vault.answers import FORBIDDEN, INVALID, MISSING, AnswerPart, Minted
 from bailiwick.tools.vault.wire import Wire
 
 logger = logging.getLogger(__name__)
@@ -175,23 +175,19 @@ class JwtLogin:
         return answer.read(Minted, refusals.platform_token(agent, self.mount, self.role))
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
-
-
-class _Origin(_Body):
+class _Origin(AnswerPart):
     creation_path: str
 
 
-class _LookUp(_Body):
+class _LookUp(AnswerPart):
     data: _Origin
 
 
-class _SecretId(_Body):
+class _SecretId(AnswerPart):
     secret_id: SecretStr
 
 
-class _Unwrapped(_Body):
+class _Unwrapped(AnswerPart):
     data: _SecretId
 
 

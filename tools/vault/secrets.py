@@ -3,38 +3,34 @@
 from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field, SecretStr
 
 from bailiwick.policies.errors import VaultError
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.secrets.leases import secret_path
-from bailiwick.tools.vault.answers import Secret
+from bailiwick.tools.vault.answers import AnswerPart, Secret
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class _WrapInfo(_Body):
+class _WrapInfo(AnswerPart):
     token: SecretStr
     wrapped_accessor: str
     creation_path: str
     ttl: int
 
 
-class Wrapped(_Body):
+class Wrapped(AnswerPart):
     """Hold the answer to a creation that came wrapped."""
 
     request_id: str = ""
     wrap_info: _WrapInfo
 
 
-class _Login(_Body):
+class _Login(AnswerPart):
     username: str
     password: SecretStr
 
 
-class DatabaseUser(_Body):
+class DatabaseUser(AnswerPart):
     """Hold the answer of a database engine: a user, and the lease it comes with, if any."""
 
     request_id: str

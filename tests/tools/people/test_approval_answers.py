@@ -30,10 +30,10 @@ from bailiwick.policies.approvals import (
     EditedAction,
     Reject,
     Respond,
-    rfc3339,
 )
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.principals import Principal
+from bailiwick.policies.written import rfc3339
 from bailiwick.tools.people import approval_rows
 from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.records import tables

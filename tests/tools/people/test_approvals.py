@@ -21,10 +21,10 @@ from bailiwick.policies.approvals import (
     Approval,
     ApprovalRequest,
     Approve,
-    rfc3339,
 )
 from bailiwick.policies.decisions import Decision, Requirement
 from bailiwick.policies.errors import ApprovalError
+from bailiwick.policies.written import rfc3339
 from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.records.ledger import Ledger
 

@@ -14,7 +14,7 @@ from bailiwick.tools.records.chain import GENESIS
 from bailiwick.tools.records.seals import (
     Head,
     Seal,
-    Statement,
+    SealStatement,
     fingerprint,
     from_pem,
     message,
@@ -28,9 +28,9 @@ PUBLIC = KEY.public_key().public_bytes_raw()
 KEYS = from_pem(to_pem([PUBLIC]).encode())
 
 
-def statement(number: int = 1, previous: str = GENESIS, root: str = "0" * 64) -> Statement:
+def statement(number: int = 1, previous: str = GENESIS, root: str = "0" * 64) -> SealStatement:
     """Return a statement."""
-    return Statement(
+    return SealStatement(
         number=number,
         at="2026-11-20T00:00:00.000000Z",
         previous=previous,
@@ -40,7 +40,7 @@ def statement(number: int = 1, previous: str = GENESIS, root: str = "0" * 64) ->
     )
 
 
-def signed(stated: Statement) -> Seal:
+def signed(stated: SealStatement) -> Seal:
     """Return a seal."""
     signature = KEY.sign(message(stated))
     return Seal(
@@ -88,7 +88,7 @@ def test_what_is_no_seal_is_refused(line: str) -> None:
         Seal.from_line(line)
 
 
-@pytest.mark.parametrize("field", sorted(Statement.model_fields))
+@pytest.mark.parametrize("field", sorted(SealStatement.model_fields))
 def test_every_part_of_a_statement_is_signed(field: str) -> None:
     """Changed in one, its signature is not good."""
     seal = signed(statement())

@@ -1,0 +1,1 @@
+"""`bailiwick audit`: the ledger read, checked, exported and sealed."""

@@ -1,0 +1,1 @@
+"""`bailiwick checkpoints`: the keys that seal them."""

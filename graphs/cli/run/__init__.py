@@ -1,0 +1,1 @@
+"""`bailiwick run`: a request, and the answers to what it asks."""

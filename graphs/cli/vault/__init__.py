@@ -1,0 +1,1 @@
+"""`bailiwick vault`: a Vault set up, swept, or started for development."""
