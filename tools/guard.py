@@ -25,7 +25,7 @@ from bailiwick.tools.people.principals import current_principal
 from bailiwick.tools.people.requests import Requests
 from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.results import ToolResult
-from bailiwick.tools.threads import ended, in_thread, tell_failure, to_its_end
+from bailiwick.tools.threads import among_tools, ended, tell_failure, to_its_end
 from bailiwick.tools.vault import Vault
 
 
@@ -197,7 +197,7 @@ async def _on_the_loop(execution: Execution) -> ToolResult:
 
 
 async def _in_a_thread(execution: Execution) -> ToolResult:
-    work = in_thread(lambda: _in_order(execution))
+    work = among_tools(lambda: _in_order(execution))
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:

@@ -1,19 +1,27 @@
-"""Owns how work that blocks is done beside an event loop: threads do not stop when told to."""
+"""Owns how work that blocks is done beside an event loop: in whose threads, and to its end."""
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
+from functools import cache
 from typing import TypeVar
+
+from langgraph.errors import GraphBubbleUp
+
+MOST = 32
+"""Threads at most, made when they are needed: as many as a ledger opens connections."""
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
 async def to_its_end(work: Callable[[], T]) -> T:
-    """Run blocking work in a thread, and wait for it even when cancelled."""
-    future = in_thread(work)
+    """Do short work in a thread of our own, and wait for it even when cancelled."""
+    future = _begun(_own(), work)
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
@@ -21,10 +29,9 @@ async def to_its_end(work: Callable[[], T]) -> T:
         raise
 
 
-def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
-    """Begin blocking work in a thread, in a copy of the context."""
-    # A future of the executor: `asyncio.run` cancels every task on its way out, but no future.
-    return asyncio.get_running_loop().run_in_executor(None, copy_context().run, work)
+def among_tools(work: Callable[[], T]) -> asyncio.Future[T]:
+    """Begin work that may take long in a thread of asyncio's, as LangGraph does with tools."""
+    return _begun(None, work)
 
 
 async def ended(future: asyncio.Future[T]) -> None:
@@ -36,9 +43,25 @@ async def ended(future: asyncio.Future[T]) -> None:
 
 
 def tell_failure(future: asyncio.Future[T]) -> None:
-    """Log why work failed that nobody awaits any more; that it was cancelled is no failure."""
+    """Log why work failed that nobody awaits any more; to stop or to ask is no failure."""
     # asyncio tells of each error that nobody asked for, with its traceback.
     error = None if future.cancelled() else future.exception()
-    if error is not None and not isinstance(error, asyncio.CancelledError):
+    if error is not None and not isinstance(error, asyncio.CancelledError | GraphBubbleUp):
         kind = type(error).__name__
         logger.warning("what a cancelled run had left to do failed (%s): %s", kind, error)
+
+
+@cache
+def _own() -> Executor:
+    # asyncio's threads are few, and slow tools hold all of them: no question would be asked then.
+    return ThreadPoolExecutor(MOST, thread_name_prefix="bailiwick")
+
+
+def _begun(threads: Executor | None, work: Callable[[], T]) -> asyncio.Future[T]:
+    # A future of an executor: `asyncio.run` cancels every task on its way out, but no future.
+    return asyncio.get_running_loop().run_in_executor(threads, copy_context().run, work)
+
+
+if hasattr(os, "register_at_fork"):
+    # A fork has none of its parent's threads.
+    os.register_at_fork(after_in_child=_own.cache_clear)

@@ -1,6 +1,5 @@
 """Owns the sealing of checkpoints around any of LangGraph's savers."""
 
-import asyncio
 import copy
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
@@ -21,6 +20,7 @@ from bailiwick.graphs.checkpoints.saver_around import SaverAround
 from bailiwick.graphs.checkpoints.sealing import Place, SealingSerializer
 from bailiwick.policies.errors import CheckpointError
 from bailiwick.tools.keys.checkpoint_keys import Forgotten
+from bailiwick.tools.threads import to_its_end
 
 
 class SealedSaver(SaverAround):
@@ -256,7 +256,7 @@ class SealedSaver(SaverAround):
     async def _prepare(self, place: Place, *, sealing: bool) -> None:
         keys = self._serde.keys
         if not keys.is_ready(place.thread, sealing=sealing):
-            await asyncio.to_thread(keys.prepare, place.thread, sealing=sealing)
+            await to_its_end(lambda: keys.prepare(place.thread, sealing=sealing))
 
     def _each(self, places: Iterable[RunnableConfig]) -> Iterator[CheckpointTuple]:
         for config in places:

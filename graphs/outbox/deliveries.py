@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, TypeAlias
 
 from bailiwick.graphs.outbox.claims import Renewal, agiven_back, given_back
@@ -22,6 +23,7 @@ from bailiwick.tools.guard import Guard
 from bailiwick.tools.keys.checkpoint_keys import Forgotten
 from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.people.deliveries import FIRST, LAPSE, LONGEST, Claim, Deliveries, backoff
+from bailiwick.tools.threads import to_its_end
 
 __all__ = ["App", "Report", "adeliver", "adeliver_to", "deliver", "keep_delivering"]
 
@@ -123,9 +125,9 @@ async def adeliver_to(
         limit: As there.
         lapse: As there.
     """
-    await asyncio.to_thread(_sweep, approvals, thread)
+    await to_its_end(lambda: _sweep(approvals, thread))
     outbox, reports = approvals.outbox(lapse=lapse), list[Report]()
-    while len(reports) != limit and (claim := await asyncio.to_thread(outbox.claim, thread)):
+    while len(reports) != limit and (claim := await to_its_end(lambda: outbox.claim(thread))):
         reports.append(await _acarry(threads, outbox, claim))
     return reports
 
@@ -167,8 +169,8 @@ async def _due(outbox: Deliveries, approvals: Approvals) -> Claim:
     told = ""
     while True:
         try:
-            await asyncio.to_thread(_sweep, approvals, None)
-            if claim := await asyncio.to_thread(outbox.claim):
+            await to_its_end(lambda: _sweep(approvals, None))
+            if claim := await to_its_end(outbox.claim):
                 return claim
             hindrance = ""
         except Exception as error:  # noqa: BLE001 - whatever hinders one look, the next may succeed
@@ -207,7 +209,7 @@ async def _acarry(threads: AsyncThreads, outbox: Deliveries, claim: Claim) -> Re
     async with agiven_back(outbox, claim):
         try:
             move = next_move(await threads.alook(claim), claim)
-            if move.kind == "run" and await asyncio.to_thread(outbox.begin, claim):
+            if move.kind == "run" and await to_its_end(lambda: outbox.begin(claim)):
                 attempts += 1
                 async with Renewal(outbox, claim):
                     await threads.arun(claim, move.given)
@@ -216,8 +218,8 @@ async def _acarry(threads: AsyncThreads, outbox: Deliveries, claim: Claim) -> Re
         except Forgotten:
             move = Move(kind="rest", reason=_FORGOTTEN)
         except Exception as error:  # noqa: BLE001 - as above
-            return await asyncio.to_thread(_failed, outbox, claim, error, attempts)
-        return await asyncio.to_thread(_done, outbox, claim, move)
+            return await to_its_end(partial(_failed, outbox, claim, error, attempts))
+        return await to_its_end(lambda: _done(outbox, claim, move))
 
 
 def _done(outbox: Deliveries, claim: Claim, move: Move) -> Report:

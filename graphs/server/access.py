@@ -1,6 +1,5 @@
 """Owns who may do what at LangGraph Server: nothing, unless a rule here says otherwise."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -18,6 +17,7 @@ from bailiwick.graphs.settings import Settings
 from bailiwick.policies.errors import ApprovalError, BailiwickError, LedgerError
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.guard import Guard
+from bailiwick.tools.threads import to_its_end
 
 Filter = dict[str, Any]
 
@@ -153,16 +153,16 @@ class Access:
     async def _check(self, request: RunRequest, ctx: Auth.types.AuthContext) -> None:
         if _is_delivery(ctx):
             requester = Principal(id=ctx.user.identity)
-            await asyncio.to_thread(check_news, self._approvals, request, requester)
+            await to_its_end(lambda: check_news(self._approvals, request, requester))
             return
         principal = Principal(id=ctx.user.identity, roles=frozenset(ctx.permissions))
         if self._is_approver(ctx):
-            await asyncio.to_thread(check_answers, self._approvals, request, principal)
+            await to_its_end(lambda: check_answers(self._approvals, request, principal))
             return
         error = ApprovalError(
             f"{principal.id!r} holds no role that approves: an approver must answer"
         )
-        await asyncio.to_thread(refuse_answers, self._approvals, request, principal, error)
+        await to_its_end(lambda: refuse_answers(self._approvals, request, principal, error))
         raise error
 
     def _is_approver(self, ctx: Auth.types.AuthContext) -> bool:

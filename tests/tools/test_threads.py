@@ -2,14 +2,19 @@
 
 import asyncio
 import gc
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
 
 import pytest
+from langgraph.errors import GraphInterrupt
 
 from bailiwick.policies.errors import LedgerError
-from bailiwick.tools.threads import to_its_end
+from bailiwick.tools.threads import among_tools, to_its_end
 
 
 def fails(error: BaseException) -> NoReturn:
@@ -72,3 +77,41 @@ async def test_that_cancelled_work_was_stopped_is_not_told(
     await cancelled(lambda: fails(asyncio.CancelledError()))
 
     assert caplog.records == []
+
+
+async def test_what_is_asked_to_stop_behind_a_cancelled_run_is_told_to_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A question that comes too late is no failure."""
+    await cancelled(lambda: fails(GraphInterrupt()))
+
+    assert caplog.records == []
+
+
+async def test_slow_tools_hold_up_nothing_else() -> None:
+    """However many threads of asyncio's they take."""
+    loop, go_on = asyncio.get_running_loop(), threading.Event()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    slow = among_tools(go_on.wait)
+    try:
+        assert await asyncio.wait_for(to_its_end(lambda: "done"), 5) == "done"
+        assert not slow.done()
+    finally:
+        go_on.set()
+        await slow
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks on this system")
+def test_a_fork_has_threads_of_its_own() -> None:
+    """A server may load the application once and fork its workers from that."""
+    program = (
+        "import asyncio, os\n"
+        "from bailiwick.tools.threads import among_tools, to_its_end\n"
+        "asyncio.run(to_its_end(lambda: None))\n"
+        "if child := os.fork():\n"
+        "    raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+        "asyncio.run(asyncio.wait_for(to_its_end(lambda: None), 5))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], check=False, timeout=30)
+
+    assert ended.returncode == 0

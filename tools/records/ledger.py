@@ -1,6 +1,5 @@
 """Owns the ledger: what was decided, approved, leased, called and handed on, in hash chains."""
 
-import asyncio
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from bailiwick.tools.records import chain, tables
 from bailiwick.tools.records.chain import Break, Record, Verification
 from bailiwick.tools.records.chain_ends import Appended, ChainEnds
 from bailiwick.tools.records.database import Database
+from bailiwick.tools.threads import to_its_end
 
 __all__ = ["Break", "Entry", "Kind", "Ledger", "Record", "Verification", "verify_export"]
 
@@ -102,12 +102,12 @@ class Ledger:
         return self._database.reading()
 
     async def off_loop(self, work: Callable[[], T]) -> T:
-        """Do what uses the ledger without holding up an event loop: in a thread.
+        """Do what uses the ledger without holding up an event loop: in a thread, to its end.
 
         Where the database is in memory it is done at once, as LangGraph does with its own: nothing
         is waited for there, and the way to a thread takes longer.
         """
-        return work() if self._database.is_in_memory else await asyncio.to_thread(work)
+        return work() if self._database.is_in_memory else await to_its_end(work)
 
     def lock(self, connection: Connection, thread: str) -> None:
         """Let nobody else write of `thread` until the transaction ends.

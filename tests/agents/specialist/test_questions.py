@@ -1,5 +1,9 @@
 """The questions of a specialist: what waits for people, how their answers count, what ends them."""
 
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from decimal import Decimal
 
 from langchain_core.messages import (
@@ -8,11 +12,13 @@ from langchain_core.messages import (
 from langgraph.types import Command
 from tests.agents.specialist.thinkers import PAY, Paid, answers, kept, open_questions, pays
 from tests.driven import Drive
+from tests.tools.governed import load_policy
 
 from bailiwick.agents import create_specialist
 from bailiwick.policies import Principal
 from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.guard import Guard
+from bailiwick.tools.records.ledger import Ledger
 
 
 def test_only_what_needs_a_person_waits(
@@ -161,3 +167,24 @@ def test_the_conversation_goes_on_after_a_cancelled_call(
 
     assert [each.state for each in guard.approvals.list()] == ["cancelled", "consumed"]
     assert paid == [("shop", Decimal(140))]
+
+
+async def test_slow_tools_hold_up_no_question(pay: ScopedTool, sqlite_url: str) -> None:
+    """It is asked at once, though tools that block hold every thread of asyncio's."""
+    go_on = threading.Event()
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    slow = asyncio.create_task(asyncio.to_thread(go_on.wait))
+    with closing(Ledger(sqlite_url)) as ledger:
+        guard = Guard(policy=load_policy(), ledger=ledger)
+        graph = kept(
+            create_specialist("billing", model=pays("140").model, tools=[pay], guard=guard)
+        )
+        try:
+            run = graph.ainvoke(PAY, {"configurable": {"thread_id": "t"}})
+            asked = await asyncio.wait_for(run, 10)
+        finally:
+            go_on.set()
+            await slow
+
+        assert [each.value["args"]["amount"] for each in asked["__interrupt__"]] == ["140"]
+        assert len(list(guard.approvals.pending())) == 1
