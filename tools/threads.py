@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from langgraph.errors import GraphBubbleUp
 
-MOST = 32
-"""Threads at most, made when they are needed: as many as a ledger opens connections."""
+MOST = 15
+"""Threads at most, made when they are needed: as many as a ledger has connections to PostgreSQL."""
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)

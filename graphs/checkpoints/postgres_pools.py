@@ -6,10 +6,12 @@ from typing import Any
 
 from langgraph.checkpoint.postgres import PostgresSaver
 from psycopg import AsyncConnection, Connection, OperationalError
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from bailiwick.policies.errors import SettingsError
+from bailiwick.tools.records.postgresql import connection_options
 
 POOL_SIZE = 10
 
@@ -36,7 +38,7 @@ def prepare(url: str) -> None:
         SettingsError: If another process makes them for too long.
         psycopg.Error: If the database cannot be used.
     """
-    with closing(Connection[DictRow].connect(url, **_connection_options())) as connection:
+    with closing(Connection[DictRow].connect(url, **_connection_options(url))) as connection:
         _take_turn(connection)
         PostgresSaver(connection).setup()
 
@@ -54,7 +56,7 @@ def open_pool(url: str) -> ConnectionPool[Connection[DictRow]]:
 
     pool = ConnectionPool(
         url,
-        kwargs=_connection_options(),
+        kwargs=_connection_options(url),
         connection_class=Connection[DictRow],
         check=check,
         **_SIZE,
@@ -74,7 +76,7 @@ def open_async_pool(url: str) -> AsyncConnectionPool[AsyncConnection[DictRow]]:
 
     pool = AsyncConnectionPool(
         url,
-        kwargs=_connection_options(),
+        kwargs=_connection_options(url),
         connection_class=AsyncConnection[DictRow],
         check=check,
         **_SIZE,
@@ -103,8 +105,7 @@ def _take_turn(connection: Connection[DictRow]) -> None:
         time.sleep(_GLANCE)
 
 
-def _connection_options() -> dict[str, Any]:
+def _connection_options(url: str) -> dict[str, Any]:
     # What LangGraph's savers ask of their connections.
     saver = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
-    # Of a database without an encoding psycopg would read bytes.
-    return {**saver, "connect_timeout": WAIT, "client_encoding": "utf8"}
+    return {**saver, **connection_options(wait=WAIT, given=conninfo_to_dict(url))}

@@ -11,6 +11,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from bailiwick.policies.errors import LedgerError
 from bailiwick.tools.records.database_errors import NOWHERE
+from bailiwick.tools.records.postgresql import connection_options
 from bailiwick.tools.records.sqlite_files import make_private, write_ahead
 
 _IDLE = 30.0
@@ -92,9 +93,7 @@ def _postgresql(address: URL, wait: float) -> Engine:
             address.difference_update_query(["options"]),
             connect_args={
                 "options": options,
-                "connect_timeout": int(wait),
-                # Of a database without an encoding psycopg would read bytes.
-                "client_encoding": "utf8",
+                **connection_options(wait=wait, given=address.query),
             },
             hide_parameters=True,
             isolation_level="READ COMMITTED",

@@ -1,7 +1,10 @@
 """A ledger's URL names a file or a server, and is told without a password."""
 
+from contextlib import closing
+from typing import cast
 from urllib.parse import quote
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,3 +100,15 @@ def test_no_part_of_an_unescaped_password_is_told(password: str) -> None:
 def test_what_can_be_read_in_one_way_only_is_read(url: str, name: str) -> None:
     """An @ elsewhere does no harm."""
     assert name_of(address_of(url)) == name
+
+
+def test_a_network_that_is_gone_is_noticed_soon(postgres_url: str) -> None:
+    """After seconds, not after hours; what the URL says counts more."""
+    with (
+        closing(Ledger(f"{postgres_url}&keepalives_idle=40")) as ledger,
+        ledger.reading() as connection,
+    ):
+        driver = cast("psycopg.Connection", connection.connection.driver_connection)
+        told = driver.info.get_parameters()
+
+    assert (told["tcp_user_timeout"], told["keepalives_idle"]) == ("30000", "40")
