@@ -18,6 +18,9 @@ from bailiwick.tools.secrets.credentials import Credential
 _NOT_INJECTED = (
     "{!r} wants {!r} injected, which a guard does not do: write a function that does without"
 )
+_NOT_FILLED = (
+    "{!r} has a parameter that no language model can fill: use types that JSON has, and pydantic's"
+)
 IDEMPOTENCY_KEY = "idempotency_key"
 """The parameter that takes what tells a call from every other, for systems that deduplicate."""
 
@@ -116,10 +119,7 @@ def arguments(
         model: type[BaseModel] = create_model(name, __config__=_STRICT, **fields)
         model.model_json_schema()
     except (PydanticUserError, NameError) as error:
-        raise ScopeError(
-            f"{name!r} has a parameter that no language model can fill: use types that JSON has, "
-            "and pydantic's"
-        ) from error
+        raise ScopeError(_NOT_FILLED.format(name)) from error
     _refuse_aliases(model, name)
     return model
 
@@ -153,6 +153,10 @@ def arguments_of_tool(tool: BaseTool) -> type[BaseModel] | dict[str, Any]:
             "without"
         )
     _refuse_aliases(given, tool.name)
+    try:
+        shown.model_json_schema()
+    except PydanticUserError as error:
+        raise ScopeError(_NOT_FILLED.format(tool.name)) from error
     # What is shown has lost the validators of the class.
     base = shown if hidden else given
     return type(shown.__name__, (base,), {"model_config": _STRICT, "__doc__": shown.__doc__})

@@ -221,6 +221,18 @@ def test_a_model_does_not_make_up_the_config(declared: Any) -> None:  # noqa: AN
         scoped_tool(declared, effect="read")
 
 
+def perhaps_told(times: int, tell: Callable[[str], None] | None = None) -> str:
+    """Take what is no value."""
+    return f"{times}{tell}"
+
+
+@pytest.mark.parametrize("declared", [perhaps_told, tool(perhaps_told)])
+def test_what_no_model_can_give_is_no_argument(declared: Any) -> None:  # noqa: ANN401 - of both kinds
+    """LangChain makes such a tool, and fails when the tool is shown to a model."""
+    with pytest.raises(ScopeError, match="'perhaps_told' has a parameter that no language model"):
+        scoped_tool(declared, effect="read")
+
+
 def test_annotations_may_be_text() -> None:
     """As in modules that postpone their evaluation."""
     space: dict[str, Any] = {"Credential": Credential}
