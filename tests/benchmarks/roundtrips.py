@@ -26,7 +26,7 @@ from tests.benchmarks.savers import async_saver_at, saver_at
 
 from bailiwick.tools.people.principals import acting_as
 
-ROUNDS = 15
+ROUNDS = 40
 REQUEST = {"messages": [HumanMessage("Please refund 5.00 of order A-1002.")]}
 MESSAGES = 4
 

@@ -19,7 +19,7 @@ from tests.benchmarks.tasks import (
     with_specialists,
 )
 
-ROUNDS = 15
+ROUNDS = 40
 COLUMNS = ("langgraph-supervisor", "same agents", "own agents", "governed")
 
 
