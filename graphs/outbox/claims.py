@@ -1,6 +1,5 @@
 """Owns how a claim on a thread is kept as long as its run takes, and given back if that stops."""
 
-import asyncio
 import logging
 import threading
 from collections.abc import AsyncGenerator, Generator
@@ -82,7 +81,7 @@ class Renewal:
 
     async def __aexit__(self, *_: object) -> None:
         self._stopped.set()
-        await asyncio.to_thread(self._thread.join)
+        await to_its_end(self._thread.join)
 
     def _renew(self) -> None:
         while not self._stopped.wait(self._outbox.lapse / 3):

@@ -16,6 +16,7 @@ from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.loopback import stopped_by_signals
 from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.people.deliveries import SERVER
+from bailiwick.tools.threads import to_its_end
 
 PATIENCE = 5.0
 """Seconds in which a server that is there answers."""
@@ -59,7 +60,7 @@ async def _deliver(
             reports = await adeliver_to(threads, approvals)
             for report in reports:
                 tell(report)
-            left = await asyncio.to_thread(approvals.outbox().list)
+            left = await to_its_end(approvals.outbox().list)
             tell_later(console, [each for each in left if each.place == SERVER], reports)
             check_all_went_on(reports)
             return

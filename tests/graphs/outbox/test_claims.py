@@ -1,8 +1,11 @@
 """A run that takes answers itself says so: nobody disturbs it, and if it dies others take over."""
 
+import asyncio
 import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ from tests.graphs.till import Book, Till, delivered, let_pass, opened_till
 from tests.tools.governed import load_policy
 
 from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
-from bailiwick.graphs.outbox.claims import carrying
+from bailiwick.graphs.outbox.claims import Renewal, carrying
 from bailiwick.tools.people.deliveries import LAPSE, Deliveries
 
 DEAD = 9
@@ -41,6 +44,23 @@ def test_a_run_in_which_nothing_ends_leaves_nothing(till: Till) -> None:
         till.approve(*till.guard.approvals.pending())
     assert [each.is_claimed for each in Deliveries(till.guard.ledger).list()] == [False]
     assert delivered(till) == ["resumed"]
+
+
+async def test_slow_tools_hold_up_no_end_of_a_delivery(till: Till) -> None:
+    """Nor do they while a claim is renewed: what renews it ends with the run."""
+    await asyncio.to_thread(till.ask)
+    await asyncio.to_thread(till.approve, *till.guard.approvals.pending())
+    outbox, go_on = Deliveries(till.guard.ledger), threading.Event()
+    claim = outbox.claim()
+    assert claim is not None
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    slow = asyncio.create_task(asyncio.to_thread(go_on.wait))
+    try:
+        async with asyncio.timeout(10), Renewal(outbox, claim):
+            await asyncio.sleep(0)
+    finally:
+        go_on.set()
+        await slow
 
 
 def test_what_it_was_told_nobody_else_carries(till: Till) -> None:
