@@ -24,8 +24,7 @@ demo: $(RUNS)  ## run the refund desk, unattended, to its end
 	$(BIN)/bailiwick demo
 
 test: $(STAMP)  ## lint, types and all tests: what CI runs
-	@$(MAKE) --no-print-directory --jobs=2 pyright mypy collect lint  # the longest first
-	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory --jobs=2 pyright mypy collect lint check  # as two processors allow
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
