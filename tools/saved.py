@@ -164,7 +164,8 @@ def _places(config: RunnableConfig) -> list[RunnableConfig]:
     graphs: dict[str, str] = {}
     for graph, checkpoint in checkpoints.items():
         graphs.setdefault(checkpoint, graph)
-    thread = configurable.get("thread_id")
+    # LangGraph keeps a number or a UUID as text, and tells its nodes of it as it came.
+    thread = str(configurable.get("thread_id"))
     return [
         {"configurable": {"thread_id": thread, "checkpoint_ns": graph, "checkpoint_id": checkpoint}}
         for checkpoint, graph in graphs.items()

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 from langchain_core.runnables import RunnableConfig
@@ -102,11 +103,17 @@ def functional(node: Any, saver: InMemorySaver) -> Any:  # noqa: ANN401 - as abo
     return aflow
 
 
-def run(shape: Callable[..., Any], saver: Any, way: str, **options: Any) -> bool:  # noqa: ANN401 - as above
+def run(
+    shape: Callable[..., Any],
+    saver: Any,  # noqa: ANN401 - as above
+    way: str,
+    thread: RunnableConfig = THREAD,
+    **options: Any,  # noqa: ANN401 - as above
+) -> bool:
     """Run a shape; return what was found in it."""
     if way == "sync":
-        return bool(shape(look, saver).invoke({"found": False}, THREAD, **options)["found"])
-    given = shape(alook, saver).ainvoke({"found": False}, THREAD, **options)
+        return bool(shape(look, saver).invoke({"found": False}, thread, **options)["found"])
+    given = shape(alook, saver).ainvoke({"found": False}, thread, **options)
     return bool(asyncio.run(given)["found"])
 
 
@@ -118,6 +125,13 @@ WAYS = pytest.mark.parametrize("way", ["sync", "async"])
 def test_what_is_being_saved_is_waited_for(shape: Callable[..., Any], way: str) -> None:
     """In the graph itself and in each around it."""
     assert run(shape, LateSaver(), way)
+
+
+@WAYS
+@pytest.mark.parametrize("name", [7, UUID(int=7)], ids=["number", "uuid"])
+def test_a_thread_may_be_named_by_anything(name: object, way: str) -> None:
+    """LangGraph keeps it under its text."""
+    assert run(nested, InMemorySaver(), way, {"configurable": {"thread_id": name}})
 
 
 @WAYS

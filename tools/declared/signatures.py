@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from bailiwick.policies.errors import ScopeError
 from bailiwick.tools.secrets.credentials import Credential
 
+_ODD = "a {} cannot be scoped: write a function around it, and scope that"
 _NOT_INJECTED = (
     "{!r} wants {!r} injected, which a guard does not do: write a function that does without"
 )
@@ -36,12 +37,19 @@ def refuse_odd(declared: object) -> None:
     Raises:
         ScopeError: If it is something else, or a generator.
     """
-    kind = type(declared).__name__
-    if isinstance(declared, FunctionType | MethodType):
-        if not inspect.isgeneratorfunction(declared) and not inspect.isasyncgenfunction(declared):
-            return
-        kind = "generator"
-    raise ScopeError(f"a {kind} cannot be scoped: write a function around it, and scope that")
+    refuse_generator(declared)
+    if not isinstance(declared, FunctionType | MethodType):
+        raise ScopeError(_ODD.format(type(declared).__name__))
+
+
+def refuse_generator(declared: object) -> None:
+    """Refuse what does nothing until somebody reads what it returns.
+
+    Raises:
+        ScopeError: If it is a generator.
+    """
+    if inspect.isgeneratorfunction(declared) or inspect.isasyncgenfunction(declared):
+        raise ScopeError(_ODD.format("generator"))
 
 
 def type_hints(function: Callable[..., Any], name: str) -> Mapping[str, Any]:

@@ -16,11 +16,12 @@ from bailiwick.tools.declared.signatures import (
     arguments,
     arguments_of_tool,
     credential_parameter,
+    refuse_generator,
     refuse_odd,
     takes_idempotency_key,
     type_hints,
 )
-from bailiwick.tools.declared.versions import version
+from bailiwick.tools.declared.versions import functions_of, version
 
 _NO_DOCSTRINGS = 2
 """The level of optimization from which on Python keeps none."""
@@ -65,6 +66,9 @@ def fields_of_tool(tool: BaseTool, name: str | None, scope: Scope | None) -> dic
             f"{tool.name!r} has no place for a credential: write a function with a `Credential` "
             "parameter that uses it, and scope that"
         )
+    kind = type(tool)
+    for code in (*functions_of(tool), kind._run, kind._arun):  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - LangChain's hooks
+        refuse_generator(code)
     return {
         "name": name or tool.name,
         "description": tool.description,

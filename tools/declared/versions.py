@@ -6,9 +6,12 @@ import json
 from types import CodeType, FunctionType
 from typing import Any
 
-from langchain_core.tools import BaseTool
+from langchain_core.tools import BaseTool, StructuredTool, Tool
 
 from bailiwick.policies.canonical import Json
+
+_LIBRARY = frozenset((*Tool.__mro__, *StructuredTool.__mro__))
+"""LangChain's own classes of tools, and theirs in turn: what they do is no tool's own."""
 
 
 def version(described: Json, declared: object) -> str:
@@ -24,10 +27,16 @@ def version(described: Json, declared: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def functions_of(tool: BaseTool) -> list[object]:
+    """Return the functions that a tool runs, whose class may be LangChain's own."""
+    named = (getattr(tool, name, None) for name in ("func", "coroutine"))
+    return [function for function in named if function is not None]
+
+
 def _source(declared: object) -> str:
     if isinstance(declared, BaseTool):
-        function = getattr(declared, "func", None) or getattr(declared, "coroutine", None)
-        return _source(function or type(declared))
+        classes = (each for each in type(declared).__mro__ if each not in _LIBRARY)
+        return "".join(map(_source, (*functions_of(declared), *classes)))
     wrapped = getattr(declared, "__wrapped__", None)
     if wrapped is None:
         return _own_source(declared)
@@ -49,6 +58,9 @@ def _own_source(declared: object) -> str:
         return inspect.getsource(declared)  # type: ignore[arg-type]  # see above
     except (OSError, TypeError):
         # Typed at a prompt or built at run time: the compiled code stands for the source.
+        if isinstance(declared, type):
+            methods = filter(inspect.isfunction, vars(declared).values())
+            return " ".join([declared.__qualname__, *map(_source, methods)])
         return _code(getattr(declared, "__code__", None)) or getattr(declared, "__qualname__", "")
 
 

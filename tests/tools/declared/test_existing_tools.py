@@ -1,5 +1,6 @@
 """Tools that somebody else has made, scoped: LangChain's, the community's, MCP's."""
 
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
 import pytest
@@ -12,7 +13,7 @@ from langchain_core.tools import (
     Tool,
     tool,
 )
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from tests.tools.declared.functions import wave
 from typing_extensions import override
 
@@ -123,6 +124,49 @@ def test_a_tool_whose_input_has_no_name_is_refused() -> None:
 
     with pytest.raises(ScopeError, match=r"'search' takes one input without a name: write a funct"):
         scoped_tool(single, effect="read")
+
+
+class Count(BaseModel):
+    """Take how far to count."""
+
+    to: int
+
+
+def numbers(to: int) -> Iterator[int]:
+    """Count."""
+    yield from range(to)
+
+
+async def anumbers(to: int) -> AsyncIterator[int]:
+    """Count on an event loop."""
+    for each in range(to):
+        yield each
+
+
+class Numbers(BaseTool):
+    """A tool that does nothing until its result is read."""
+
+    name: str = "numbers"
+    description: str = "Count."
+
+    @override
+    def _run(self, to: int) -> Iterator[int]:
+        yield from range(to)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        StructuredTool.from_function(numbers),
+        StructuredTool(name="n", description="N.", args_schema=Count, coroutine=anumbers),  # type: ignore[arg-type]  # what nobody checks
+        Numbers(),
+    ],
+    ids=["function", "coroutine", "class"],
+)
+def test_a_tool_around_a_generator_is_refused(odd: BaseTool) -> None:
+    """It would be on record as done, and nothing would have been."""
+    with pytest.raises(ScopeError, match="a generator cannot be scoped: write a function around"):
+        scoped_tool(odd, effect="write")
 
 
 def test_an_existing_tool_has_no_place_for_a_credential() -> None:

@@ -107,6 +107,70 @@ def test_every_part_of_a_declaration_is_in_the_version() -> None:
     assert len(set(changed)) == len(changed)
 
 
+class Sender(BaseTool):
+    """A tool whose class is somebody's own."""
+
+    name: str = "pay"
+    description: str = "Pay."
+
+    def _run(self, to: str) -> str:
+        return to
+
+
+class OtherSender(Sender):
+    """What inherits what it runs."""
+
+    def _run(self, to: str) -> str:
+        return f"{to} and another"
+
+
+class Heir(Sender):
+    """A class of its own around the same code."""
+
+
+class OtherHeir(OtherSender):
+    """A class of its own around the same code."""
+
+
+def test_all_code_of_a_wrapped_tool_is_in_its_version() -> None:
+    """Which of its functions runs, and which class that comes from, says the way it is called."""
+
+    async def alone(times: int = 1) -> str:
+        return "pong" * times
+
+    async def other(times: int = 1) -> str:
+        return "pang" * times
+
+    def both(coroutine: Callable[..., Any]) -> str:
+        wrapped = StructuredTool.from_function(func=ping, coroutine=coroutine)
+        return scoped_tool(wrapped, effect="write").version
+
+    def bare(kind: type[BaseTool]) -> str:
+        return scoped_tool(type("Pay", (kind,), {})(), effect="write").version
+
+    assert both(alone) == both(alone) != both(other)
+    assert bare(Heir) == bare(Heir) != bare(OtherHeir)
+
+
+def test_a_class_without_a_source_stands_by_its_code() -> None:
+    """A notebook's cell that is run again may make another tool of the same name."""
+    text = """
+class Pick(Tool):
+    name: str = "pick"
+    description: str = "Pick."
+    def _run(self, it: str) -> str:
+        return it + "a"
+"""
+
+    def typed(source: str) -> str:
+        space: dict[str, Any] = {"Tool": BaseTool, "__name__": "typed"}
+        exec(source, space)  # noqa: S102 - the way a notebook or a prompt defines classes
+        return scoped_tool(space["Pick"](), effect="read").version
+
+    assert typed(text) == typed(text)
+    assert typed(text) != typed(text.replace('"a"', '"b"'))
+
+
 def test_the_schema_of_a_wrapped_tool_is_in_its_version() -> None:
     """A server that announces other arguments announces another tool."""
     versions = {scoped_tool(remote(what), effect="read").version for what in ("pens", "paper")}
