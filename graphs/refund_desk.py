@@ -9,8 +9,8 @@ from langgraph.graph import StateGraph
 
 from bailiwick.agents.models import ModelSettings, create_model, explain_choice
 from bailiwick.agents.refund_desk import SUPERVISOR, SUPERVISOR_PROMPT, create_agents, holdings
-from bailiwick.graphs.checkpoints.checkpoint_sealing import create_sealing
 from bailiwick.graphs.checkpoints.sealing import SealingSerializer
+from bailiwick.graphs.governance import VaultPlace, govern
 from bailiwick.graphs.proposals import ProposalDesk, place_of
 from bailiwick.graphs.settings import Settings
 from bailiwick.graphs.supervisor import create_supervisor
@@ -18,9 +18,7 @@ from bailiwick.graphs.surroundings import Surroundings, open_surroundings
 from bailiwick.policies import Policy
 from bailiwick.tools.effects.call_rows import CallRecord
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.shop.tools import ShopTools, create_shop_tools
-from bailiwick.tools.vault import Vault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,16 +61,10 @@ def open_refund_desk(settings: Settings, *, place: str = "") -> Generator[Refund
             which and what to do.
     """
     with ExitStack() as opened:
-        policy = Policy.shipped() if settings.policy is None else Policy.from_path(settings.policy)
         surroundings = opened.enter_context(open_surroundings(settings))
-        ledger = Ledger(settings.database_url)
-        opened.callback(ledger.close)
-        vault = _create_vault(settings, surroundings)
-        opened.callback(vault.close)
-        vault.ping()
-        vault.log_in()
-        guard = Guard(policy=policy, ledger=ledger, vault=vault, place=place)
-        guard.sweep()
+        where = _vault_place(settings, surroundings)
+        governance = opened.enter_context(govern(settings, where, Policy.shipped(), place=place))
+        guard = governance.guard
         tools = opened.enter_context(create_shop_tools(surroundings.shop_address))
         model = ModelSettings(
             model=settings.model,
@@ -85,16 +77,14 @@ def open_refund_desk(settings: Settings, *, place: str = "") -> Generator[Refund
             surroundings=surroundings,
             model=explain_choice(model),
             proposals=ProposalDesk(guard, holdings(tools), place=place_of(settings)),
-            sealing=create_sealing(settings, ledger, vault),
+            sealing=governance.sealing,
         )
 
 
-def _create_vault(settings: Settings, surroundings: Surroundings) -> Vault:
-    return Vault(
-        surroundings.vault_address,
+def _vault_place(settings: Settings, surroundings: Surroundings) -> VaultPlace:
+    return VaultPlace(
+        address=surroundings.vault_address,
         logins=surroundings.logins,
-        verify=settings.vault_verify,
-        production=settings.env == "production",
         # The namespace is of the Vault that the settings name; a development Vault has none.
         namespace=settings.vault_namespace if surroundings.vault is None else None,
     )

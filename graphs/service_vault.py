@@ -3,8 +3,9 @@
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 
+from bailiwick.graphs.logins import read_logins
+from bailiwick.graphs.registries import find_registry
 from bailiwick.graphs.settings import Settings
-from bailiwick.graphs.surroundings import read_logins
 from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.vault import Vault
 
@@ -24,14 +25,9 @@ def open_service_vault(settings: Settings) -> Generator[Vault]:
             "VAULT_ADDR is not set: name the Vault that holds what the ledger speaks of, or the "
             "one that `bailiwick vault dev` runs"
         )
-    if not settings.has_logins:
-        raise SettingsError(
-            "BAILIWICK_APPROLES is not set: name the file that `bailiwick vault bootstrap` wrote, "
-            "or `bailiwick vault dev`"
-        )
     vault = Vault(
         settings.vault_addr,
-        logins=read_logins(settings),
+        logins=read_logins(settings, find_registry(settings)),
         verify=settings.vault_verify,
         production=settings.env == "production",
         namespace=settings.vault_namespace,

@@ -92,6 +92,8 @@ class Settings(BaseSettings):
         vault_subject: Whose token that is, for `bailiwick vault setup`: the subject that it names.
         vault_audience: Whom that token is meant for.
         approles: The file with each agent's AppRole, as `bailiwick vault dev` writes it.
+        registry: Whose agents and services they are, as `MODULE:NAME`; the refund desk's where
+            left out.
         shop_url: The shop's address; a shop in this process where left out.
         model: The chat model's name; scripted where neither it nor a key is set.
         openai_api_key: The key of the OpenAI-compatible server.
@@ -132,6 +134,7 @@ class Settings(BaseSettings):
     vault_subject: str | None = None
     vault_audience: str = ""
     approles: Path | None = None
+    registry: str | None = None
     shop_url: Address | None = None
     model: str | None = None
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
@@ -142,11 +145,6 @@ class Settings(BaseSettings):
     auth_secret: Annotated[SecretStr, AfterValidator(_long)] | None = None
     auth_issuer: str = "bailiwick"
     auth_audience: str = "bailiwick"
-
-    @property
-    def has_logins(self) -> bool:
-        """Whether it is said what agents log in with."""
-        return self.approles is not None or self.vault_login != "approle"
 
     @property
     def vault_verify(self) -> bool | str:

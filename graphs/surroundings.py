@@ -3,20 +3,20 @@
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from bailiwick.agents.refund_desk import registry
-from bailiwick.graphs.approles import read_approles
+from bailiwick.graphs.logins import read_logins, refuse_operator
+from bailiwick.graphs.registries import shipped_registry
 from bailiwick.graphs.settings import Settings
 from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.devvault import DevelopmentVault
 from bailiwick.tools.provision import VaultOperator, set_up, write_secret
-from bailiwick.tools.secrets.leases import SWEEPER, identity_name
+from bailiwick.tools.secrets.leases import SWEEPER
 from bailiwick.tools.shop import Shop
 from bailiwick.tools.shop.store import ShopScope
 from bailiwick.tools.shop.tools import create_shop_tools
-from bailiwick.tools.vault.methods import JwtLogin, LoginMethod
+from bailiwick.tools.vault.methods import LoginMethod
 
 KEY_SCOPES: Mapping[str, ShopScope] = {
     "look_up_order": "orders:read",
@@ -56,14 +56,13 @@ def open_surroundings(settings: Settings) -> Generator[Surroundings]:
             send keys unencrypted.
     """
     named = _named(settings)
-    if settings.env == "production":
-        _refuse_operator(settings)
+    refuse_operator(settings)
     if settings.vault_addr is not None and settings.shop_url is not None and all(named.values()):
         if settings.env == "production":
             _refuse_unencrypted(settings.shop_url)
         yield Surroundings(
             vault_address=settings.vault_addr,
-            logins=read_logins(settings),
+            logins=read_logins(settings, shipped_registry()),
             shop_address=settings.shop_url,
         )
     elif settings.env == "development" and not any(named.values()):
@@ -105,29 +104,6 @@ def start_surroundings(*, vault_port: int = 0, shop_port: int = 0) -> Generator[
         )
 
 
-def read_logins(settings: Settings) -> Mapping[str, LoginMethod]:
-    """Return what each agent and each service logs in with, as the settings say.
-
-    A platform's token lets in nobody who works apart: they have AppRoles.
-
-    Raises:
-        SettingsError: If the file of AppRoles cannot be used.
-    """
-    if settings.approles is not None and settings.vault_login == "approle":
-        return read_approles(settings.approles, production=settings.env == "production")
-    with create_shop_tools("http://127.0.0.1") as tools:
-        identities = registry(tools).residents
-    mount = settings.vault_mount or settings.vault_login
-    return {
-        identity: JwtLogin(
-            mount=mount,
-            role=identity_name(identity).lower(),
-            path=Path(str(settings.vault_jwt).replace("{agent}", identity)),
-        )
-        for identity in identities
-    }
-
-
 def _named(settings: Settings) -> dict[str, object]:
     named: dict[str, object] = {
         "VAULT_ADDR": settings.vault_addr,
@@ -137,14 +113,6 @@ def _named(settings: Settings) -> dict[str, object]:
     if settings.vault_login != "approle":
         del named["BAILIWICK_APPROLES"]
     return named
-
-
-def _refuse_operator(settings: Settings) -> None:
-    if settings.vault_token is not None:
-        raise SettingsError(
-            "VAULT_TOKEN is an operator's and good for everything: take it away where agents run, "
-            "which log in by themselves (BAILIWICK_APPROLES or BAILIWICK_VAULT_LOGIN)"
-        )
 
 
 def _incomplete(settings: Settings) -> str:

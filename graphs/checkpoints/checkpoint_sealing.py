@@ -11,7 +11,9 @@ from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.vault import Vault
 
 
-def create_sealing(settings: Settings, ledger: Ledger, vault: Vault) -> SealingSerializer | None:
+def create_sealing(
+    settings: Settings, ledger: Ledger, vault: Vault | None
+) -> SealingSerializer | None:
     """Return what seals checkpoints, or None where the settings want none sealed.
 
     Raises:
@@ -20,7 +22,7 @@ def create_sealing(settings: Settings, ledger: Ledger, vault: Vault) -> SealingS
     """
     if settings.encrypt == "off":
         return None
-    if settings.vault_addr is None:
+    if settings.vault_addr is None or vault is None:
         raise SettingsError(
             "BAILIWICK_ENCRYPT is set and VAULT_ADDR is not: what is sealed can be read as long as "
             "its Vault lasts; name yours, or the one that `bailiwick vault dev` runs"

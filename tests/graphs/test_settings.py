@@ -24,6 +24,7 @@ GIVEN = {
     "BAILIWICK_VAULT_SUBJECT": ("vault_subject", "spiffe://shop/desk", "spiffe://shop/desk"),
     "BAILIWICK_VAULT_AUDIENCE": ("vault_audience", "vault", "vault"),
     "BAILIWICK_APPROLES": ("approles", "approles.json", Path("approles.json")),
+    "BAILIWICK_REGISTRY": ("registry", "desk.agents:REGISTRY", "desk.agents:REGISTRY"),
     "BAILIWICK_SHOP_URL": ("shop_url", "https://shop.example/", "https://shop.example"),
     "BAILIWICK_MODEL": ("model", "gpt-5", "gpt-5"),
     "OPENAI_BASE_URL": ("openai_base_url", "http://[::1]:8080/v1", "http://[::1]:8080/v1"),

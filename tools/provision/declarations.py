@@ -112,7 +112,7 @@ class Registry:
 
     Attributes:
         agents: The agents.
-        services: The services of the house.
+        services: The services of the house: `SERVICES`, but for those that nobody needs.
     """
 
     agents: tuple[AgentIdentity, ...] = ()
@@ -143,6 +143,7 @@ class Registry:
         """
         scopes: dict[str, Scope] = {}
         for each in (each for agent in self.agents for each in agent.tools):
+            _refuse_loose(each)
             tool_rules(each.scope)
             if scopes.setdefault(each.tool, each.scope) != each.scope:
                 raise ScopeError(
@@ -152,6 +153,15 @@ class Registry:
         _refuse_long(scopes, terms.token_ttl)
         _refuse_doubles("agent", [agent.name for agent in self.agents])
         _refuse_doubles("service", [service.name for service in self.services])
+
+
+def _refuse_loose(declared: object) -> None:
+    # Who writes a registry may have no type checker.
+    if not isinstance(declared, ToolScope) or not isinstance(declared.scope, Scope):
+        raise ScopeError(
+            f"{declared!r} does not say what a tool may lease: write ToolScope(tool=..., "
+            "scope=Scope(path=...)), and leave out tools without a credential"
+        )
 
 
 def _refuse_long(scopes: Mapping[str, Scope], token_ttl: int) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from bailiwick.graphs.approles import entries, write_wrapped
 from bailiwick.graphs.cli.terminal.console import print_json, quoted, terminal
-from bailiwick.graphs.cli.vault.registries import find_registry, open_operator
+from bailiwick.graphs.cli.vault.operators import open_operator
+from bailiwick.graphs.registries import find_registry
 from bailiwick.graphs.settings import read_settings
 from bailiwick.tools.provision.secret_ids import wrapped_login
 
@@ -20,8 +21,9 @@ def bootstrap_agents(
         SettingsError: If a setting is missing, or the file cannot be written.
         VaultError: If Vault refuses, is not there or has no such AppRole.
     """
-    identities = agents or find_registry(named).residents
-    with closing(open_operator(read_settings())) as operator:
+    settings = read_settings()
+    identities = agents or find_registry(settings, named).residents
+    with closing(open_operator(settings)) as operator:
         made = {agent: wrapped_login(operator, agent, ttl=ttl) for agent in identities}
     if approles is None:
         print_json(entries(made))

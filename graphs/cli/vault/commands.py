@@ -14,7 +14,7 @@ Declared = Annotated[
     typer.Option(
         "--registry",
         metavar="MODULE:NAME",
-        help="Your own agents and services, as a Registry; the refund desk's if left out.",
+        help="Your own agents and services, as a Registry; BAILIWICK_REGISTRY's if left out.",
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]

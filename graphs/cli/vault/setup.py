@@ -6,12 +6,18 @@ from contextlib import closing
 from rich.console import Console
 
 from bailiwick.graphs.cli.terminal.console import confirmed, print_json, quoted, terminal
+from bailiwick.graphs.cli.vault.operators import find_platform, open_operator
 from bailiwick.graphs.cli.vault.plans import print_plan
-from bailiwick.graphs.cli.vault.registries import find_platform, find_registry, open_operator
+from bailiwick.graphs.registries import find_registry
 from bailiwick.graphs.settings import read_settings
 from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.provision import Plan, make_plan
 from bailiwick.tools.provision.secrets import unwritten
+
+_NO_SERVICES = (
+    "no services are declared: nothing seals checkpoints, signs the ledger or ends the leases that "
+    "a killed process left; give the Registry services=SERVICES (bailiwick.tools.provision)"
+)
 
 
 def set_up_vault(  # noqa: PLR0913 - each is an option
@@ -26,9 +32,9 @@ def set_up_vault(  # noqa: PLR0913 - each is an option
     """
     if as_json and not (dry_run or yes):
         raise SettingsError("--json asks nobody: give it --dry-run or --yes")
-    registry = find_registry(named)
     console = terminal()
     settings = read_settings()
+    registry = find_registry(settings, named)
     platform = find_platform(settings)
     with closing(open_operator(settings)) as operator:
         plan = make_plan(operator, registry, platform=platform, loosen=loosen, prune=prune)
@@ -44,6 +50,8 @@ def set_up_vault(  # noqa: PLR0913 - each is an option
             console.print("[green]done[/]")
         for missing in unwritten(operator, registry):
             console.print(quoted(missing, "yellow"), soft_wrap=True)
+        if not registry.services:
+            console.print(quoted(_NO_SERVICES, "yellow"), soft_wrap=True)
 
 
 def _agreed(console: Console) -> bool:

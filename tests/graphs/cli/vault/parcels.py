@@ -9,5 +9,13 @@ REGISTRY = Registry(
     agents=(AgentIdentity(name="courier", owner="logistics", tools=(BOOKING,)),)
 )
 NOBODY = Registry()
+LOOSE = Registry(agents=(AgentIdentity(name="courier", tools=("parcels/book",)),))
+SHORT = Registry(
+    agents=(AgentIdentity(name="courier", tools=(ToolScope(tool="t", scope="parcels/book"),)),)
+)
+"""
+BROKEN = """
+import os
+os.environ["NO_SUCH_VARIABLE"]
 """
 OWN = ("--registry", "parcel_desk:REGISTRY")

@@ -1,42 +1,8 @@
-"""Owns which agents and services the command line sets Vault up for."""
+"""Owns who sets Vault up, and what agents log in with there, as the settings say."""
 
-import importlib
-import sys
-from pathlib import Path
-
-from bailiwick.agents import refund_desk
 from bailiwick.graphs.settings import Settings
 from bailiwick.policies.errors import SettingsError
-from bailiwick.tools.provision import PlatformLogin, Registry, VaultOperator
-from bailiwick.tools.shop.tools import create_shop_tools
-
-
-def find_registry(named: str | None) -> Registry:
-    """Return the registry with a name such as `desk.agents:REGISTRY`, or the refund desk's.
-
-    Raises:
-        SettingsError: If there is none of this name.
-    """
-    if named is None:
-        # Of the shop's tools only the declarations are looked at.
-        with create_shop_tools("http://127.0.0.1") as tools:
-            return refund_desk.registry(tools)
-    module, _, name = named.partition(":")
-    # As Python does for a script: a desk of one's own is mostly not installed.
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        found = getattr(importlib.import_module(module), name, None)
-    except ImportError as error:
-        raise SettingsError(
-            f"--registry {named!r} cannot be imported ({error.name or error}): write MODULE:NAME"
-        ) from None
-    finally:
-        sys.path.remove(str(Path.cwd()))
-    if not isinstance(found, Registry):
-        raise SettingsError(
-            f"--registry {named!r} is no Registry: make one of bailiwick.tools.provision"
-        )
-    return found
+from bailiwick.tools.provision import PlatformLogin, VaultOperator
 
 
 def open_operator(settings: Settings) -> VaultOperator:
