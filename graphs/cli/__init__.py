@@ -40,7 +40,10 @@ finds none.
 """
 
 Folder = Annotated[
-    Path | None, typer.Option("--path", help="The folder of rules; the shipped ones if left out.")
+    Path | None,
+    typer.Option(
+        "--path", help="The folder of rules; BAILIWICK_POLICY's, or else the shipped ones."
+    ),
 ]
 
 

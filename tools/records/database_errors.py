@@ -12,7 +12,8 @@ _FULL = "has no space left on its disk: make room, then try again"
 _DAMAGED = "is damaged or no database at all: restore it from a backup, or choose another path"
 _TABLES = "does not have the tables it should have: give the ledger a database of its own"
 _UNREACHABLE = (
-    "cannot be reached: check that PostgreSQL runs there, and the URL's user, password and database"
+    "cannot be reached: check that PostgreSQL runs there, and the URL's host, port, user, password "
+    "and database"
 )
 _EXHAUSTED = "has no connection free: let others finish, or allow PostgreSQL more connections"
 
