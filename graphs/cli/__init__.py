@@ -42,7 +42,7 @@ finds none.
 Folder = Annotated[
     Path | None,
     typer.Option(
-        "--path", help="The folder of rules; BAILIWICK_POLICY's, or else the shipped ones."
+        "--path", help="The folder of rules; BAILIWICK_POLICY's or the shipped ones else."
     ),
 ]
 

@@ -153,8 +153,10 @@ class VaultOperator:
             answer.check(_refusals_in(self._wire.namespace, answer.to))
         answer.check(
             {
-                FORBIDDEN: f"the operator's token may not {answer.to}: check that VAULT_TOKEN is one "
-                "of this Vault, or use one with more policies"
+                FORBIDDEN: (
+                    f"the operator's token may not {answer.to}: check that VAULT_TOKEN is one of "
+                    "this Vault, or use one with more policies"
+                )
             }
         )
         return answer.body

@@ -60,10 +60,9 @@ def name_of(address: URL) -> str:
     if address.get_backend_name() == "sqlite":
         return repr(address.database or ":memory:")
     host = address.host or address.query.get("host") or "the default host"
-    if address.port is not None:
-        host = f"{host}:{address.port}"
+    port = "" if address.port is None else f", port {address.port}"
     # Left out, libpq takes the one that is named like the user.
-    return f"{address.database or address.username or 'the default database'!r} at {host!r}"
+    return f"{address.database or address.username or 'the default database'!r} at {host!r}{port}"
 
 
 def is_in_memory(address: URL) -> bool:

@@ -20,11 +20,14 @@ from bailiwick.tools.records.ledger import Ledger
         ("nonsense", "the ledger's URL cannot be read"),
         ("mysql://u:secret@h/d", "does not know 'mysql' databases"),
         ("sqlite:////nowhere/at/all/ledger.db", "cannot be opened: check that its folder exists"),
-        ("postgresql://u:secret@127.0.0.1:1/d", "'d' at '127.0.0.1:1' cannot be reached"),
+        ("postgresql://u:secret@127.0.0.1:1/d", "'d' at '127.0.0.1', port 1 cannot be reached"),
         ("postgres://u:secret@/d?host=/nowhere", "'d' at '/nowhere' cannot be reached"),
         ("postgresql://u@127.0.0.1:1/d?password=secret", "cannot be reached"),
         ("postgresql://u:secret@127.0.0.1:x/d", "the ledger's URL cannot be read"),
-        ("postgresql://u@127.0.0.1:1/d?secret=1", "'d' at '127.0.0.1:1' cannot be found at such"),
+        (
+            "postgresql://u@127.0.0.1:1/d?secret=1",
+            "'d' at '127.0.0.1', port 1 cannot be found at such",
+        ),
         ("postgresql://u@127.0.0.1:1/d?port=secret", "check what follows the '?' in it"),
         ("sqlite:///ledger.db?timeout=secret", "check what follows the '?' in it"),
         ("sqlite://secret.db", "names a host, where SQLite has files: use sqlite:///PATH"),
@@ -94,7 +97,7 @@ def test_no_part_of_an_unescaped_password_is_told(password: str) -> None:
         ("sqlite:///a@b@c.db", "'a@b@c.db'"),
         ("postgresql:///d", "'d' at 'the default host'"),
         ("postgresql://h/d?user=app@corp", "'d' at 'h'"),
-        ("postgresql://u:p@[::1]:5432/d", "'d' at '::1'"),
+        ("postgresql://u:p@[::1]:5432/d", "'d' at '::1', port 5432"),
     ],
 )
 def test_what_can_be_read_in_one_way_only_is_read(url: str, name: str) -> None:
