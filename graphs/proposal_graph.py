@@ -20,7 +20,8 @@ from bailiwick.agents.specialist import Specialist, create_specialist
 from bailiwick.agents.state import AgentState
 from bailiwick.policies.written import shortened
 from bailiwick.tools.delegation import on_behalf
-from bailiwick.tools.effects.proposals import Holdings, Proposal, Proposals
+from bailiwick.tools.effects.called_tools import Holdings
+from bailiwick.tools.effects.proposals import Proposal, Proposals
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.locations import Location
 from bailiwick.tools.threads import to_its_end

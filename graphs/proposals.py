@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +18,8 @@ from bailiwick.graphs.proposal_graph import create_proposal_graph
 from bailiwick.graphs.settings import Settings
 from bailiwick.policies.errors import LedgerError
 from bailiwick.policies.principals import Principal
-from bailiwick.tools.effects.proposals import Holdings, Proposal, Proposals
+from bailiwick.tools.effects.called_tools import Holdings
+from bailiwick.tools.effects.proposals import Proposal, Proposals
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.people.deliveries import PROPOSALS
 from bailiwick.tools.people.principals import acting_as
@@ -52,6 +53,9 @@ class ProposalDesk:
         guard: The guard of the calls that proposals are about.
         holdings: Which agent holds which scoped tools.
         place: Tells the checkpoints of its threads from others, as `place_of` does.
+        replaced: Versions of tools, as `calls show` tells them, that the held ones of the same
+            agent and name replace: what was called with those is tried again and undone with
+            these. Left out, a call is a matter of the very tool that it was made with alone.
 
     Attributes:
         graph: The graph; compile it with the checkpointer of your choice.
@@ -59,7 +63,14 @@ class ProposalDesk:
         proposals: What was proposed.
     """
 
-    def __init__(self, guard: Guard, holdings: Holdings, *, place: str = PROPOSALS) -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        holdings: Holdings,
+        *,
+        place: str = PROPOSALS,
+        replaced: Iterable[str] = (),
+    ) -> None:
         held = {agent: _with_inverses(tools) for agent, tools in holdings.items()}
         self.guard = Guard(
             policy=guard.policy,
@@ -68,7 +79,7 @@ class ProposalDesk:
             principal=guard.principal,
             place=place,
         )
-        self.proposals = Proposals(self.guard, held)
+        self.proposals = Proposals(self.guard, held, replaced)
         self.graph = create_proposal_graph(self.guard, held, self.proposals)
 
     def compile(self, checkpointer: BaseCheckpointSaver[Any]) -> App:

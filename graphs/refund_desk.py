@@ -16,7 +16,6 @@ from bailiwick.graphs.settings import Settings
 from bailiwick.graphs.supervisor import create_supervisor
 from bailiwick.graphs.surroundings import Surroundings, open_surroundings
 from bailiwick.policies import Policy
-from bailiwick.tools.effects.call_rows import CallRecord
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.shop.tools import ShopTools, create_shop_tools
 
@@ -40,10 +39,6 @@ class RefundDesk:
     model: str
     proposals: ProposalDesk
     sealing: SealingSerializer | None = None
-
-    def holds(self, call: CallRecord) -> bool:
-        """Tell whether an agent of the desk still holds the tool of a call."""
-        return self.proposals.proposals.tool(call) is not None
 
 
 @contextmanager

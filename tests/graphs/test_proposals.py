@@ -189,9 +189,43 @@ def test_a_tool_that_nobody_holds_is_not_tried_again(guard: Guard, agents: Any) 
     bank = Bank()
     key = doubtful(guard, bank)
     desk = ProposalDesk(guard, agents)
-    with pytest.raises(CallError, match="holds no tool 'pay' any more"):
+    with pytest.raises(CallError, match="holds no tool 'pay' here"):
         desk.proposals.retry(key, by=MANAGER)
     assert guard.calls.find(key).state == "in_doubt"
+
+
+def test_another_tool_of_the_name_tries_nothing_again(guard: Guard) -> None:
+    """Nor undoes it: what was called may be another system's; whoever replaced it can say so."""
+    bank, other = Bank(), Bank()
+    key = doubtful(guard, bank)
+    paid(guard, bank, "a")
+    other.pay.version = "another"
+    desk, app = opened(guard, other)
+    with pytest.raises(CallError, match="'billing' holds here is another one than was called"):
+        desk.retry(app, key, by=MANAGER, requester=CLERK)
+    assert desk.undo(app, "t", requester=CLERK) == []
+
+    desk = ProposalDesk(guard, {"billing": [other.pay]}, replaced=[bank.pay.version])
+    app = desk.compile(InMemorySaver())
+    desk.retry(app, key, by=MANAGER, requester=CLERK)
+    answer_all(desk, app)
+    assert len(desk.undo(app, "t", requester=CLERK)) == 2
+    assert other.done == ["paid 140 to shop", "cancelled shop", "cancelled a"]
+
+
+def test_what_was_proposed_for_another_tool_is_not_made(guard: Guard) -> None:
+    """Whoever begins what a dead process left: the call is in doubt as before."""
+    bank, other = Bank(), Bank()
+    key = doubtful(guard, bank)
+    desk, _ = opened(guard, bank)
+    proposal = desk.proposals.retry(key, by=MANAGER, requester=CLERK)
+    other.pay.version = "another"
+    foreign, app = opened(guard, other)
+    foreign.carry_on(app, proposal.thread)
+
+    assert list(guard.approvals.pending(proposal.thread)) == []
+    assert guard.calls.find(key).state == "in_doubt"
+    assert len(list(guard.ledger.records("t", "proposal.dropped"))) == 1
 
 
 def test_state_proposes_nothing(guard: Guard) -> None:

@@ -35,7 +35,8 @@ def losing(desk: Desk, *, effect: bool) -> ScopedTool:
             shipped.call({"order_id": order_id, "amount": amount}, credential, idempotency_key)
         raise OSError(LOST)
 
-    return issue_refund
+    # It stands for the shipped one on a bad day.
+    return issue_refund.model_copy(update={"version": shipped.version})
 
 
 def doubtful(desk: Desk, *, effect: bool = True) -> Thread:

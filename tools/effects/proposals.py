@@ -1,36 +1,27 @@
 """Owns what people propose because of a call: to try it again, or to undo it."""
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, Any
 
 from bailiwick.policies.calls import ToolCall
-from bailiwick.policies.canonical import Json, plain_record
+from bailiwick.policies.canonical import plain_record
 from bailiwick.policies.errors import CallError
 from bailiwick.policies.principals import Principal
 from bailiwick.policies.written import shortened
 from bailiwick.tools.declared.scoped import ScopedTool
-from bailiwick.tools.effects import call_rows, proposal_rows
+from bailiwick.tools.effects import call_rows, proposal_rows, undoings
 from bailiwick.tools.effects.call_rows import CallRecord
+from bailiwick.tools.effects.called_tools import CalledTools, Holdings, versions
 from bailiwick.tools.effects.proposal_rows import Kind, Proposal
+from bailiwick.tools.effects.undoings import Wanted
 from bailiwick.tools.results import ToolResult
 
 if TYPE_CHECKING:
     from bailiwick.tools.guard import Guard
 
-__all__ = ["Holdings", "Proposal", "Proposals"]
-
-Holdings: TypeAlias = Mapping[str, Sequence[ScopedTool]]
-"""Which agent holds which tools."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """Hold what is to be called: the tool, and its arguments as plain values."""
-
-    tool: ScopedTool
-    args: dict[str, Json]
+__all__ = ["Proposal", "Proposals"]
 
 
 class Proposals:
@@ -42,14 +33,13 @@ class Proposals:
     Args:
         guard: The guard that runs what is proposed.
         holdings: Which agent holds which tools, those that undo calls included.
+        replaced: Versions of tools that these replace, under the same agent and name.
     """
 
-    def __init__(self, guard: "Guard", holdings: Holdings) -> None:
+    def __init__(self, guard: "Guard", holdings: Holdings, replaced: Iterable[str] = ()) -> None:
         self._guard = guard
         self._ledger = guard.ledger
-        self._tools = {
-            agent: {tool.name: tool for tool in tools} for agent, tools in holdings.items()
-        }
+        self._called = CalledTools(holdings, replaced)
 
     def retry(
         self, key: str, *, by: Principal, requester: Principal | None = None, reason: str = ""
@@ -71,8 +61,8 @@ class Proposals:
             LedgerError: If the database fails.
         """
         call, asks = self._guard.calls.find(key), requester or by
-        again = _Call(self._fitting(call), call.args)
-        (proposal,) = _proposals("retry", [(call, again)], asks.id)
+        again = Wanted(because=call, tool=self._fitting(call), args=call.args)
+        (proposal,) = _proposals("retry", [again], asks.id)
         self._check_asked(proposal, again.tool)
         found = ToolResult.refused(
             call.tool,
@@ -108,10 +98,12 @@ class Proposals:
             CallError: If the arguments of an undoing call cannot be built.
             LedgerError: If the database fails.
         """
-        found = [(call, undoing) for call in self._done(thread) if (undoing := self._inverse(call))]
+        done = undoings.done(self._ledger, thread)
+        called = versions(self._ledger, done)
+        found = [w for call in done if (w := self._undoing(call, called.get(call.key)))]
         with self._ledger.transaction() as connection:
             # A thread before the one it goes back to, as where what was proposed ends.
-            for each in [*sorted({call.thread for call, _ in found} - {thread}), thread]:
+            for each in [*sorted({each.because.thread for each in found} - {thread}), thread]:
                 self._ledger.lock(connection, each)
             made = [
                 proposal
@@ -123,9 +115,21 @@ class Proposals:
                 self._ledger.append(connection, proposal.origin, entry)
         return made
 
-    def tool(self, call: CallRecord) -> ScopedTool | None:
-        """Return the tool of a call, where its agent still holds it."""
-        return self._tools.get(call.agent, {}).get(call.tool)
+    def tool(self, call: CallRecord) -> ScopedTool:
+        """Return the tool that a call was made with.
+
+        Raises:
+            CallError: If its agent does not hold it here, or another one of its name.
+            LedgerError: If the database fails.
+        """
+        version = versions(self._ledger, [call]).get(call.key)
+        try:
+            return self._called.tool(call, version)
+        except CallError as error:
+            raise CallError(
+                f"{error}: find out and settle the call, or ask from the program that holds its "
+                "tool"
+            ) from None
 
     def get(self, thread: str, tool_call_id: str) -> Proposal:
         """Return one proposal.
@@ -165,7 +169,7 @@ class Proposals:
         """Return what is to be called next in a thread; `None` where nothing is left.
 
         Each call waits for the one before. Where that did not succeed, what comes after it is
-        dropped, and may be proposed anew.
+        dropped, and may be proposed anew. So is what is not for the tools that are held here.
 
         Args:
             thread: The thread.
@@ -174,7 +178,17 @@ class Proposals:
         Raises:
             LedgerError: If the database fails.
         """
-        asked, stopped = set(answered), False
+        asked = set(answered)
+        following = self._following(thread, asked)
+        if following is None or self._is_held(following):
+            return following
+        with self._ledger.transaction() as connection:
+            self._ledger.lock(connection, thread)
+            proposal_rows.close(connection, self._ledger, following, None)
+        return self._following(thread, asked)
+
+    def _following(self, thread: str, asked: AbstractSet[str]) -> Proposal | None:
+        stopped = False
         with self._ledger.transaction() as connection:
             self._ledger.lock(connection, thread)
             calls = call_rows.read(connection, call_rows.is_of(thread))
@@ -189,42 +203,22 @@ class Proposals:
                 stopped = True
         return None
 
-    def _done(self, thread: str) -> Iterator[CallRecord]:
-        threads = [thread]
-        with self._ledger.reading() as connection:
-            for each in threads:
-                again = proposal_rows.of_origin(connection, each)
-                threads += [retry.thread for retry in again if retry.kind == "retry"]
-            calls = [
-                call
-                for each in threads
-                for call in call_rows.read(connection, call_rows.is_of(each))
-            ]
-        yield from sorted(
-            (call for call in calls if call.state == "succeeded"),
-            key=lambda call: (call.ended_at or 0, call.started_at),
-            reverse=True,
-        )
-
-    def _inverse(self, call: CallRecord) -> _Call | None:
-        tool = self.tool(call)
-        if tool is None or tool.compensation is None:
-            return None
-        undoing = tool.compensation.tool
+    def _is_held(self, proposal: Proposal) -> bool:
         try:
-            built = tool.compensation.args(tool.validate_args(call.args), call.content)
-            args = plain_record(undoing.validate_args(built))
-        except Exception as error:  # noqa: BLE001 - whatever its author's function raises
-            raise CallError(
-                f"{call.tool!r} cannot be undone by {undoing.name!r}: its author's function built "
-                f"no arguments that fit ({type(error).__name__})"
-            ) from None
-        return _Call(undoing, args)
+            self.tool(self._guard.calls.find(proposal.call))
+        except CallError:
+            return False
+        return True
+
+    def _undoing(self, call: CallRecord, version: str | None) -> Wanted | None:
+        try:
+            tool = self._called.tool(call, version)
+        except CallError:
+            return None
+        return undoings.undoing(call, tool)
 
     def _fitting(self, call: CallRecord) -> ScopedTool:
         tool = self.tool(call)
-        if tool is None:
-            raise CallError(f"{call.agent!r} holds no tool {call.tool!r} any more: settle the call")
         try:
             same = plain_record(tool.validate_args(call.args)) == call.args
         except ValueError:
@@ -257,9 +251,7 @@ class Proposals:
         )
 
 
-def _proposals(
-    kind: Kind, wanted: Sequence[tuple[CallRecord, _Call]], requester: str
-) -> list[Proposal]:
+def _proposals(kind: Kind, wanted: Sequence[Wanted], requester: str) -> list[Proposal]:
     thread = f"{kind}-{secrets.token_hex(6)}"
     return [
         Proposal(
@@ -267,14 +259,14 @@ def _proposals(
             tool_call_id=f"call_{secrets.token_hex(12)}",
             position=position,
             kind=kind,
-            call=call.key,
-            origin=call.thread,
-            agent=call.agent,
-            chain=call.chain,
-            tool=again.tool.name,
-            args=again.args,
-            idempotency_key=call.idempotency_key if kind == "retry" else "",
+            call=each.because.key,
+            origin=each.because.thread,
+            agent=each.because.agent,
+            chain=each.because.chain,
+            tool=each.tool.name,
+            args=each.args,
+            idempotency_key=each.because.idempotency_key if kind == "retry" else "",
             requester=requester,
         )
-        for position, (call, again) in enumerate(wanted)
+        for position, each in enumerate(wanted)
     ]

@@ -33,7 +33,7 @@ def reconcile(guard: "Guard", record: CallRecord, tool: ScopedTool) -> CallRecor
     Args:
         guard: The guard of the call.
         record: The call.
-        tool: Its tool.
+        tool: Its tool, which is believed to know of it, also where it was changed since.
 
     Raises:
         LedgerError: If the ledger's database fails.

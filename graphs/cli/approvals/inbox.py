@@ -193,7 +193,7 @@ def _edited(request: ApprovalRequest, changes: Mapping[str, Any]) -> dict[str, A
     args = {**request.args, **{k: _spelled(request.args[k], v) for k, v in changes.items()}}
     if args == request.args:
         raise ApprovalError("the edit changes nothing: approve the call as it is")
-    _check_fit(request.tool.name, args)
+    _check_fit(request, args)
     return args
 
 
@@ -203,17 +203,23 @@ def _spelled(old: object, new: object) -> object:
     return str(new) if isinstance(old, str) and is_number else new
 
 
-def _check_fit(tool: str, args: Mapping[str, Any]) -> None:
+def _check_fit(request: ApprovalRequest, args: Mapping[str, Any]) -> None:
     # Only an edit needs the tools, and what they stand on takes most of a second to import.
     from bailiwick.agents.refund_desk import holdings  # noqa: PLC0415 - see above
     from bailiwick.tools.shop.tools import create_shop_tools  # noqa: PLC0415 - as above
 
     with create_shop_tools("http://localhost") as tools:
-        held = {each.name: each for some in holdings(tools).values() for each in some}
-    if tool not in held:
+        held = {each.use: each for some in holdings(tools).values() for each in some}
+    tool = request.tool.name
+    if request.tool not in held:
+        unchecked = (
+            f"Whether the arguments fit is told where the thread goes on: this command holds no "
+            f"{tool}, or another one."
+        )
+        terminal().print(quoted(unchecked, "dim"))
         return
     try:
-        held[tool].args_check.check(args)
+        held[request.tool].args_check.check(args)
     except ValidationError as error:
         raise ApprovalError(f"the arguments do not fit {tool!r}: {faults(error)}") from None
     except ValueError as error:

@@ -15,6 +15,7 @@ from bailiwick.policies.questions import spelled
 from bailiwick.policies.settlements import Outcome
 from bailiwick.policies.written import rfc3339, shortened
 from bailiwick.tools.effects.call_rows import CallRecord
+from bailiwick.tools.effects.called_tools import versions
 from bailiwick.tools.effects.calls import Calls
 from bailiwick.tools.effects.lineages import Lineage, lineage
 
@@ -73,10 +74,11 @@ def show_call(beginning: str, *, as_json: bool) -> None:
     with open_ledger(read_settings()) as ledger:
         call = Calls(ledger).find(beginning)
         kin = lineage(ledger, call)
+        version = versions(ledger, [call]).get(call.key)
     if as_json:
-        print_json({**_plain(call), **_plain_lineage(kin)})
+        print_json({**_plain(call), "tool_version": version, **_plain_lineage(kin)})
         return
-    rows = [*_outline(call), *_lineage(kin), *_details(call)]
+    rows = [*_outline(call), *_lineage(kin), *_details(call), *_version(version)]
     terminal().print(heading(call.key, call), facts(rows), sep="\n")
 
 
@@ -123,6 +125,11 @@ def _details(call: CallRecord) -> Iterable[tuple[str, str]]:
         yield "ended", rfc3339(call.ended_at)
     if call.reason:
         yield "reason", call.reason
+
+
+def _version(version: str | None) -> Iterable[tuple[str, str]]:
+    if version is not None:
+        yield "version", version
 
 
 def _lineage(kin: Lineage) -> Iterable[tuple[str, str]]:

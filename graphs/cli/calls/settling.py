@@ -33,7 +33,7 @@ def retry_call(beginning: str, reason: str) -> None:
     """
     settings, console = read_settings(), terminal()
     with _opened(settings) as (desk, app):
-        call = _reconciled(desk, desk.guard.calls.find(beginning))
+        call, _ = _reconciled(desk, desk.guard.calls.find(beginning))
         if call.reason == "reconcile":
             raise CallError(
                 f"the system was asked and knows what came of it: {call.content} Should it be done "
@@ -56,21 +56,21 @@ def settle_failed(beginning: str, reason: str) -> None:
     console = terminal()
     try:
         with _opened(read_settings()) as (desk, _):
-            call = _reconciled(desk, desk.guard.calls.find(beginning))
+            call, unasked = _reconciled(desk, desk.guard.calls.find(beginning))
     except CallError:
         raise
     except BailiwickError as error:
         console.print(quoted(f"The system could not be asked: {error}.", "dim"))
     else:
-        if not desk.holds(call):
-            console.print(quoted(f"The system was not asked: {_not_held(call)}.", "dim"))
+        if unasked:
+            console.print(quoted(f"The system was not asked: {unasked}.", "dim"))
         if call.reason == "reconcile" and call.state == "succeeded":
             raise CallError(
                 f"the system was asked and knows what came of it: {call.content} To take it back: "
                 f"`bailiwick calls undo {shlex.quote(call.thread)}`"
             )
         if call.reason == "reconcile":
-            console.print(*_finding(desk, call), sep="\n")
+            console.print(*_finding(call), sep="\n")
             return
     settle_call(beginning, "failed", reason)
 
@@ -87,7 +87,7 @@ def reconcile_calls(beginning: str | None) -> None:
         calls = desk.guard.calls
         found = calls.list(in_doubt=True) if beginning is None else (calls.find(beginning),)
         for call in found:
-            console.print(*_finding(desk, _reconciled(desk, call)), sep="\n")
+            console.print(*_finding(*_reconciled(desk, call)), sep="\n")
     if not found:
         console.print("No call is in doubt.")
 
@@ -113,9 +113,13 @@ def undo_thread(thread: str) -> None:
             _tell_thread(console, app, other)
         calls = desk.guard.calls.list(thread=thread)
         open_ones = [each for each in calls if each.is_unknown]
-        others = [each for each in calls if each.state == "succeeded" and not desk.holds(each)]
+        others = [
+            f"{each.tool} is not undone from here: {why}."
+            for each in calls
+            if each.state == "succeeded" and (why := _not_held(desk, each))
+        ]
     for left in others:
-        console.print(quoted(f"{left.tool} is not undone from here: {_not_held(left)}.", "yellow"))
+        console.print(quoted(left, "yellow"))
     if open_ones:
         console.print(
             f"Of {len(open_ones)} more nobody knows what came of it: `bailiwick calls reconcile`, "
@@ -138,22 +142,29 @@ def _opened(settings: Settings) -> Generator[tuple[RefundDesk, App]]:
         yield desk, desk.proposals.compile(checkpointer)
 
 
-def _reconciled(desk: RefundDesk, call: CallRecord) -> CallRecord:
-    tool = desk.proposals.proposals.tool(call)
-    return call if tool is None else reconcile(desk.guard, call, tool)
+def _not_held(desk: RefundDesk, call: CallRecord) -> str:
+    try:
+        desk.proposals.proposals.tool(call)
+    except CallError as error:
+        return str(error)
+    return ""
 
 
-def _not_held(call: CallRecord) -> str:
-    return (
-        f"this command holds the refund desk's tools, and {call.agent} no {call.tool}: do it from "
-        "your application"
-    )
+def _reconciled(desk: RefundDesk, call: CallRecord) -> tuple[CallRecord, str]:
+    """Return where a call stands once its system was asked; where that was not, also why."""
+    if not call.is_unknown:
+        return call, ""
+    try:
+        tool = desk.proposals.proposals.tool(call)
+    except CallError as error:
+        return call, str(error)
+    return reconcile(desk.guard, call, tool), ""
 
 
-def _finding(desk: RefundDesk, call: CallRecord) -> Iterable[Text]:
+def _finding(call: CallRecord, unasked: str = "") -> Iterable[Text]:
     yield heading(shortened(call.key), call)
-    if call.is_unknown and not desk.holds(call):
-        yield quoted(f"  The system was not asked: {_not_held(call)}.", "dim")
+    if unasked:
+        yield quoted(f"  The system was not asked: {unasked}.", "dim")
     elif call.state == "in_doubt":
         yield Text("  Nobody can tell yet: find out, and settle it.", style="dim")
     elif call.state == "under_way":

@@ -5,36 +5,15 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
+from tests.graphs.cli.called import CANCELLING, REFUND, REGISTERING, begin
 from tests.graphs.cli.outcomes import Command, flat
 
 from bailiwick.graphs.surroundings import Surroundings
-from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.tools.effects.calls import Calls
 from bailiwick.tools.records.ledger import Ledger
-from bailiwick.tools.results import ToolResult
-
-CANCELLING = ToolCall(
-    id="call-1",
-    thread="thread-1",
-    namespace="#m",
-    requester="customer",
-    chain=("supervisor",),
-    agent="returns",
-    tool=ToolUse(name="cancel_return", version="v1", effect="write"),
-    args={"order_id": "A-1001"},
-)
-
-
-REFUND = replace(
-    CANCELLING,
-    agent="billing",
-    tool=ToolUse(name="issue_refund", version="v1", effect="destructive"),
-    args={"order_id": "A-1001", "amount": "40"},
-)
 
 
 @pytest.fixture
@@ -42,17 +21,6 @@ def ledger(home: Path) -> Iterator[Ledger]:
     """Give an empty ledger where the commands find it."""
     with closing(Ledger(f"sqlite:///{home / 'bailiwick.db'}")) as made:
         yield made
-
-
-def begin(ledger: Ledger, call: ToolCall = CANCELLING, lasts: float = 0, **ended: Any) -> str:  # noqa: ANN401 - a result's fields
-    """Begin a call, and end it if anything is said of its end; return its id."""
-    calls = Calls(ledger)
-    with ledger.transaction() as connection:
-        key = calls.begin(connection, call, "p1", lasts=lasts).key
-        if ended:
-            result = ToolResult(**ended)
-            calls.end(connection, key, result.state, result.dumps())
-    return key
 
 
 def test_an_empty_ledger_has_no_calls(bailiwick: Command, ledger: Ledger) -> None:
@@ -209,10 +177,7 @@ def test_what_nothing_undoes_is_left(bailiwick: Command, ledger: Ledger) -> None
 
 def test_a_thread_is_undone(bailiwick: Command, ledger: Ledger) -> None:
     """What undoes it is proposed once, and waits for a manager."""
-    registering = replace(
-        CANCELLING, tool=ToolUse(name="register_return", version="v1", effect="write")
-    )
-    key = begin(ledger, registering, content="The return is registered.", outcome="succeeded")
+    key = begin(ledger, REGISTERING, content="The return is registered.", outcome="succeeded")
     assert "undo" not in bailiwick("calls", "show", key).out
     for _ in range(2):
         undone = bailiwick("calls", "undo", "thread-1").out
@@ -236,7 +201,7 @@ def test_a_tool_that_the_desk_does_not_hold_is_told_as_such(
     other = replace(CANCELLING, tool=replace(CANCELLING.tool, name="wipe"))
     key = begin(ledger, other)
     told = flat(bailiwick("calls", "reconcile", key).out)
-    assert "The system was not asked: this command holds the refund desk's tools" in told
+    assert "The system was not asked: 'returns' holds no tool 'wipe' here" in told
     failed = flat(bailiwick("calls", "settle", key, "failed").out)
     assert "The system was not asked" in failed
     assert "failed" in bailiwick("calls", "show", key).out
@@ -245,3 +210,22 @@ def test_a_tool_that_the_desk_does_not_hold_is_told_as_such(
     undone = flat(bailiwick("calls", "undo", "thread-1").out)
     assert "wipe is not undone from here" in undone
     assert "Nothing is left to undo" not in undone
+
+
+def test_the_tool_of_another_application_is_not_asked(bailiwick: Command, ledger: Ledger) -> None:
+    """It has the same agent and name, and the shop has never heard of what it did elsewhere."""
+    foreign = replace(REFUND, tool=replace(REFUND.tool, version="of another bank"))
+    key = begin(ledger, foreign)
+    other = "The system was not asked: the tool 'issue_refund' that 'billing' holds here is another"
+    assert other in flat(bailiwick("calls", "reconcile").out)
+    assert "is another one than was called" in flat(bailiwick("calls", "settle", key, "retry").err)
+    shown = json.loads(bailiwick("calls", "show", key, "--json").out)
+    assert (shown["state"], shown["tool_version"]) == ("in_doubt", "of another bank")
+    assert list(ledger.records("thread-1", "call.reconciled")) == []
+    assert other in flat(bailiwick("calls", "settle", key, "failed").out)
+
+    registered = replace(REGISTERING, tool=replace(REGISTERING.tool, version="of another shop"))
+    begin(ledger, registered, content="registered", outcome="succeeded")
+    told = flat(bailiwick("calls", "undo", "thread-1").out)
+    assert "register_return is not undone from here: the tool 'register_return' that" in told
+    assert "Nothing is left to undo" not in told

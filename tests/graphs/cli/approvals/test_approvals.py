@@ -12,10 +12,12 @@ from tests.graphs.cli.outcomes import Command, done, refused
 from tests.tools.asked import CALL, NEEDED, review
 
 from bailiwick.policies.approvals import ApprovalRequest
+from bailiwick.policies.calls import ToolUse
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.people.system_user import system_user
 from bailiwick.tools.records.ledger import Ledger
+from bailiwick.tools.shop.tools import create_shop_tools
 
 
 @pytest.fixture
@@ -31,9 +33,10 @@ def ask(
     *,
     quorum: int = 1,
     description: str = "Refund 40.00 EUR on order A-17.",
+    tool: ToolUse = CALL.tool,
 ) -> ApprovalRequest:
     """Ask for a refund's approval."""
-    asked = replace(CALL, id=call, requester="customer")
+    asked = replace(CALL, id=call, requester="customer", tool=tool)
     decision = review(replace(NEEDED, quorum=quorum))
     scope = Scope(path="payments/refund", ttl=60)
     return approvals.ask(asked, decision, scope=scope, description=description).request
@@ -190,7 +193,8 @@ def test_an_edit_must_fit_and_change_something(
     bailiwick: Command, approvals: Approvals, args: str, why: str
 ) -> None:
     """The person is told, and the request stays open."""
-    request = ask(approvals)
+    with create_shop_tools("http://localhost") as shop:
+        request = ask(approvals, tool=shop.issue_refund.use)
     assert why in refused(bailiwick("approvals", "edit", request.id, "--args", args))
     assert approvals.get(request.id).state == "pending"
 
@@ -202,6 +206,17 @@ def test_an_edit_keeps_what_it_does_not_change(bailiwick: Command, approvals: Ap
     assert "decided anew: issue_refund(order_id=A-17, amount=30.5)" in told
     answer: Any = approvals.get(request.id).answer
     assert answer.edited_action.args == {"order_id": "A-17", "amount": "30.5"}
+
+
+def test_an_edit_is_not_judged_by_another_tool_of_the_name(
+    bailiwick: Command, approvals: Approvals
+) -> None:
+    """What fits it is for the application to say that asks; the person is told so."""
+    request = ask(approvals)
+    told = done(bailiwick("approvals", "edit", request.id, "--args", '{"amount": "all of it"}'))
+    assert "Whether the arguments fit is told where the thread goes on" in told
+    answer: Any = approvals.get(request.id).answer
+    assert answer.edited_action.args == {"order_id": "A-17", "amount": "all of it"}
 
 
 def test_a_response_stands_in_the_tool_s_place(bailiwick: Command, approvals: Approvals) -> None:
