@@ -20,6 +20,7 @@ from bailiwick.policies.errors import LedgerError
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.effects.called_tools import Holdings
 from bailiwick.tools.effects.proposals import Proposal, Proposals
+from bailiwick.tools.effects.undoings import Undoing
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.people.deliveries import PROPOSALS
 from bailiwick.tools.people.principals import acting_as
@@ -120,10 +121,11 @@ class ProposalDesk:
         self.carry_on(app, proposal.thread)
         return proposal
 
-    def undo(self, app: App, thread: str, *, requester: Principal) -> list[Proposal]:
+    def undo(self, app: App, thread: str, *, requester: Principal) -> Undoing:
         """Propose to undo what succeeded in a thread, and run until it waits.
 
-        What was proposed before and broke off goes on; see `Proposals.undo`.
+        What was proposed before and broke off goes on; what cannot be undone is told. See
+        `Proposals.undo`.
 
         Args:
             app: The compiled graph.
@@ -131,15 +133,14 @@ class ProposalDesk:
             requester: Who wants it.
 
         Raises:
-            CallError: As there.
             LedgerError: If the database fails.
         """
         for each in self.proposals.open_threads(origin=thread):
             self.carry_on(app, each)
-        made = self.proposals.undo(thread, requester=requester)
-        if made:
-            self.carry_on(app, made[0].thread)
-        return made
+        undoing = self.proposals.undo(thread, requester=requester)
+        if undoing.made:
+            self.carry_on(app, undoing.made[0].thread)
+        return undoing
 
     async def aretry(
         self,
@@ -157,14 +158,14 @@ class ProposalDesk:
         await self.acarry_on(app, proposal.thread)
         return proposal
 
-    async def aundo(self, app: App, thread: str, *, requester: Principal) -> list[Proposal]:
+    async def aundo(self, app: App, thread: str, *, requester: Principal) -> Undoing:
         """Do what `undo` does, on an event loop and with an asynchronous checkpointer."""
         for each in await to_its_end(lambda: self.proposals.open_threads(origin=thread)):
             await self.acarry_on(app, each)
-        made = await to_its_end(lambda: self.proposals.undo(thread, requester=requester))
-        if made:
-            await self.acarry_on(app, made[0].thread)
-        return made
+        undoing = await to_its_end(lambda: self.proposals.undo(thread, requester=requester))
+        if undoing.made:
+            await self.acarry_on(app, undoing.made[0].thread)
+        return undoing
 
     def carry_on(self, app: App, thread: str) -> None:
         """Run a thread of proposals where it has not begun or was broken off."""

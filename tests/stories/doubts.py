@@ -89,8 +89,9 @@ def undo(thread: Thread, requester: Principal = CUSTOMER) -> list[Proposal]:
     desk = thread.desk
     app = desk.proposals.compile(desk.engine.checkpointer)
     if isinstance(desk.engine, AsyncEngine):
-        return desk.engine.loop.run(desk.proposals.aundo(app, thread.id, requester=requester))
-    return desk.proposals.undo(app, thread.id, requester=requester)
+        undoing = desk.proposals.aundo(app, thread.id, requester=requester)
+        return desk.engine.loop.run(undoing).made
+    return desk.proposals.undo(app, thread.id, requester=requester).made
 
 
 def refuse_ends(place: Place, kind: str = "call.ended") -> list[str]:

@@ -117,7 +117,7 @@ def test_many_want_it_undone_at_once(desk: Desk, thread: Thread) -> None:
 
     def propose(n: int) -> int:
         requester = Principal(id=f"clerk {n}")
-        return len(desk.proposals.proposals.undo(thread.id, requester=requester))
+        return len(desk.proposals.proposals.undo(thread.id, requester=requester).made)
 
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(propose, range(8)))
@@ -127,7 +127,7 @@ def test_many_want_it_undone_at_once(desk: Desk, thread: Thread) -> None:
 
 def test_its_process_dies_before_it_begins(desk: Desk, thread: Thread) -> None:
     """What was proposed stands; whoever wants it undone again carries it on."""
-    (first, *_) = desk.proposals.proposals.undo(thread.id, requester=CUSTOMER)
+    (first, *_) = desk.proposals.proposals.undo(thread.id, requester=CUSTOMER).made
     undoing = proposed(desk, first.thread)
     assert undoing.messages() == []
 

@@ -105,6 +105,21 @@ _UNBEGUN = Statement(
     )
     .order_by(_c.proposed_at)
 )
+_calls = tables.calls.alias("later")
+_LEFT_LATER = Statement(
+    select(_calls.c.key, _calls.c.tool)
+    .where(
+        _calls.c.thread == bindparam("of"),
+        _calls.c.state == "succeeded",
+        _calls.c.started_at
+        > select(tables.calls.c.started_at)
+        .where(tables.calls.c.key == bindparam("undone"))
+        .scalar_subquery(),
+        ~exists().where(_c.call == _calls.c.key, _c.state != "dropped"),
+    )
+    .order_by(_calls.c.started_at.desc())
+    .limit(1)
+)
 _CLOSE = Statement(
     update(tables.proposals)
     .where(_c.thread == bindparam("of"), _c.tool_call_id == bindparam("id"), _c.state == "open")
@@ -145,17 +160,24 @@ def reason(ledger: Ledger, call: ToolCall) -> str:
     if not call.thread.startswith(PREFIXES):
         return ""
     with ledger.reading() as connection:
-        proposal = of_call(connection, call)
-    match proposal:
-        case Proposal(kind="retry", call=other, origin=thread):
-            return (
-                f"It is another try of call {shortened(other)} in thread {thread}, whose outcome "
-                "nobody knows: it may have taken effect."
-            )
-        case Proposal(kind="undo", call=other, origin=thread):
-            return f"It undoes call {shortened(other)} in thread {thread}."
-        case _:
-            return ""
+        match of_call(connection, call):
+            case Proposal(kind="retry", call=other, origin=thread):
+                return (
+                    f"It is another try of call {shortened(other)} in thread {thread}, whose "
+                    "outcome nobody knows: it may have taken effect."
+                )
+            case Proposal(kind="undo", call=other, origin=thread):
+                said = f"It undoes call {shortened(other)} in thread {thread}."
+                return " ".join([said, *_left_later(connection, thread, other)])
+            case _:
+                return ""
+
+
+def _left_later(connection: Connection, thread: str, undone: str) -> list[str]:
+    left = _LEFT_LATER.one(connection, {"of": thread, "undone": undone})
+    if left is None:
+        return []
+    return [f"Call {shortened(left['key'])} of {left['tool']} came later there, and is not undone."]
 
 
 def of_thread(connection: Connection, thread: str) -> list[Proposal]:

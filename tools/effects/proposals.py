@@ -15,7 +15,7 @@ from bailiwick.tools.effects import call_rows, proposal_rows, undoings
 from bailiwick.tools.effects.call_rows import CallRecord
 from bailiwick.tools.effects.called_tools import CalledTools, Holdings, versions
 from bailiwick.tools.effects.proposal_rows import Kind, Proposal
-from bailiwick.tools.effects.undoings import Wanted
+from bailiwick.tools.effects.undoings import Left, Undoing, Wanted
 from bailiwick.tools.results import ToolResult
 
 if TYPE_CHECKING:
@@ -84,23 +84,21 @@ class Proposals:
             self._ledger.append(connection, call.thread, proposal_rows.made(proposal))
         return proposal
 
-    def undo(self, thread: str, *, requester: Principal) -> list[Proposal]:
+    def undo(self, thread: str, *, requester: Principal) -> Undoing:
         """Propose to undo what succeeded in a thread, newest first, in a new thread.
 
-        What stands proposed already, or cannot be undone, is left out; what was tried again in
-        another thread is not.
+        What stands proposed already, or whose tool declares nothing that undoes it, is left out;
+        what was tried again in another thread is not. A call whose undoing cannot be built holds
+        up no other: it is told of, and the calls from before it are proposed all the same.
 
         Args:
             thread: The thread.
             requester: Who wants it.
 
         Raises:
-            CallError: If the arguments of an undoing call cannot be built.
             LedgerError: If the database fails.
         """
-        done = undoings.done(self._ledger, thread)
-        called = versions(self._ledger, done)
-        found = [w for call in done if (w := self._undoing(call, called.get(call.key)))]
+        found, left = self._inverses(undoings.done(self._ledger, thread))
         with self._ledger.transaction() as connection:
             # A thread before the one it goes back to, as where what was proposed ends.
             for each in [*sorted({each.because.thread for each in found} - {thread}), thread]:
@@ -113,7 +111,7 @@ class Proposals:
             for proposal in made:
                 entry = proposal_rows.made(proposal)
                 self._ledger.append(connection, proposal.origin, entry)
-        return made
+        return Undoing(made=made, left=left)
 
     def tool(self, call: CallRecord) -> ScopedTool:
         """Return the tool that a call was made with.
@@ -210,12 +208,25 @@ class Proposals:
             return False
         return True
 
-    def _undoing(self, call: CallRecord, version: str | None) -> Wanted | None:
+    def _inverses(self, done: Sequence[CallRecord]) -> tuple[list[Wanted], list[Left]]:
+        called, found, left = versions(self._ledger, done), list[Wanted](), list[Left]()
+        for call in done:
+            try:
+                wanted = self._inverse(call, called.get(call.key))
+            except CallError as error:
+                left.append(Left(call=call, why=str(error)))
+                continue
+            found += [wanted] if wanted else []
+        return found, left
+
+    def _inverse(self, call: CallRecord, version: str | None) -> Wanted | None:
         try:
             tool = self._called.tool(call, version)
-        except CallError:
-            return None
-        return undoings.undoing(call, tool)
+        except CallError as error:
+            raise CallError(
+                f"{error}: undo it by hand, or from the program that holds its tool"
+            ) from None
+        return undoings.inverse(call, tool)
 
     def _fitting(self, call: CallRecord) -> ScopedTool:
         tool = self.tool(call)

@@ -21,6 +21,7 @@ from bailiwick.policies.questions import spelled
 from bailiwick.policies.written import rfc3339, shortened
 from bailiwick.tools.effects.call_rows import CallRecord
 from bailiwick.tools.effects.reconciliations import reconcile
+from bailiwick.tools.effects.undoings import Undoing
 
 
 def retry_call(beginning: str, reason: str) -> None:
@@ -96,7 +97,8 @@ def undo_thread(thread: str) -> None:
     """Propose to undo what succeeded in a thread.
 
     Raises:
-        CallError: If the thread has no calls, or the arguments of an undoing call cannot be built.
+        CallError: If the thread has no calls, or some of them cannot be undone from here; the
+            others are proposed then.
         BailiwickError: If something the refund desk needs cannot be used.
     """
     settings, console = read_settings(), terminal()
@@ -105,31 +107,24 @@ def undo_thread(thread: str) -> None:
             raise CallError(
                 f"no call of thread {thread!r} is on record: `bailiwick calls ls` names the threads"
             )
-        made = desk.proposals.undo(app, thread, requester=requester(settings))
-        for each in made:
+        undoing = desk.proposals.undo(app, thread, requester=requester(settings))
+        for each in undoing.made:
             console.print(quoted(f"{each.agent} is to call {spelled(each.tool, each.args)}"))
         still_open = desk.proposals.proposals.open_threads(origin=thread)
-        for other in dict.fromkeys([*(each.thread for each in made[:1]), *still_open]):
+        for other in dict.fromkeys([*(each.thread for each in undoing.made[:1]), *still_open]):
             _tell_thread(console, app, other)
-        calls = desk.guard.calls.list(thread=thread)
-        open_ones = [each for each in calls if each.is_unknown]
-        others = [
-            f"{each.tool} is not undone from here: {why}."
-            for each in calls
-            if each.state == "succeeded" and (why := _not_held(desk, each))
-        ]
-    for left in others:
-        console.print(quoted(left, "yellow"))
+        open_ones = [each for each in desk.guard.calls.list(thread=thread) if each.is_unknown]
     if open_ones:
         console.print(
             f"Of {len(open_ones)} more nobody knows what came of it: `bailiwick calls reconcile`, "
             "then undo the thread again."
         )
-    elif not made and not still_open and not others:
+    elif not undoing.made and not still_open and not undoing.left:
         console.print(
             "Nothing is left to undo there: what succeeded was undone before, or its tool declares "
             "nothing that undoes it."
         )
+    _check_nothing_left(console, thread, undoing)
 
 
 @contextmanager
@@ -142,12 +137,19 @@ def _opened(settings: Settings) -> Generator[tuple[RefundDesk, App]]:
         yield desk, desk.proposals.compile(checkpointer)
 
 
-def _not_held(desk: RefundDesk, call: CallRecord) -> str:
-    try:
-        desk.proposals.proposals.tool(call)
-    except CallError as error:
-        return str(error)
-    return ""
+def _check_nothing_left(console: Console, thread: str, undoing: Undoing) -> None:
+    for left in undoing.left:
+        console.print(quoted(f"{named(left.call)}: {left.sentence}.", "yellow"))
+    if undoing.left and undoing.made:
+        console.print(
+            "The others are proposed all the same, also what was called before: see whether it can "
+            "be undone without that, and reject it where it cannot."
+        )
+    if undoing.left:
+        raise CallError(
+            f"not all of thread {thread!r} can be undone from here: undo the rest by hand, as told "
+            "above"
+        )
 
 
 def _reconciled(desk: RefundDesk, call: CallRecord) -> tuple[CallRecord, str]:

@@ -207,9 +207,9 @@ def test_a_tool_that_the_desk_does_not_hold_is_told_as_such(
     assert "failed" in bailiwick("calls", "show", key).out
 
     begin(ledger, replace(other, id="call-2"), content="wiped", outcome="succeeded")
-    undone = flat(bailiwick("calls", "undo", "thread-1").out)
-    assert "wipe is not undone from here" in undone
-    assert "Nothing is left to undo" not in undone
+    undone = bailiwick("calls", "undo", "thread-1")
+    assert "of 'wipe' is not undone: 'returns' holds no tool 'wipe' here" in flat(undone.out)
+    assert "Nothing is left to undo" not in undone.out
 
 
 def test_the_tool_of_another_application_is_not_asked(bailiwick: Command, ledger: Ledger) -> None:
@@ -227,5 +227,22 @@ def test_the_tool_of_another_application_is_not_asked(bailiwick: Command, ledger
     registered = replace(REGISTERING, tool=replace(REGISTERING.tool, version="of another shop"))
     begin(ledger, registered, content="registered", outcome="succeeded")
     told = flat(bailiwick("calls", "undo", "thread-1").out)
-    assert "register_return is not undone from here: the tool 'register_return' that" in told
-    assert "Nothing is left to undo" not in told
+    assert "of 'register_return' is not undone: the tool 'register_return' that" in told
+
+
+def test_a_thread_that_is_undone_in_part_is_told_as_such(
+    bailiwick: Command, ledger: Ledger
+) -> None:
+    """What can be undone is proposed; the command fails, and says which call is left to people."""
+    begin(ledger, REGISTERING, content="The return is registered.", outcome="succeeded")
+    wiping = replace(REGISTERING, id="call-2", tool=replace(REGISTERING.tool, name="wipe"))
+    key = begin(ledger, wiping, content="wiped", outcome="succeeded")
+
+    undone = bailiwick("calls", "undo", "thread-1")
+    assert undone.status == 1
+    told = flat(undone.out)
+    assert "It waits for an approval: Cancel the return of order A-1001." in told
+    assert f"Call {key[:12]} of wipe came later there, and is not undone." in told
+    assert f"wipe(order_id=A-1001): call '{key[:12]}' of 'wipe' is not undone" in told
+    assert "The others are proposed all the same" in told
+    assert "not all of thread 'thread-1' can be undone from here" in flat(undone.err)
