@@ -20,6 +20,7 @@ _UNDER_WAY = (
     "It was started before and may still be under way elsewhere: its outcome is not known, so it "
     "is not run again. Do not ask for it a second time."
 )
+_RETRIED = "Nobody knows its outcome, and {} wants it tried again, in a thread of its own."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,9 @@ class ToolResult:
     @classmethod
     def standing(cls, tool: str, intent: Intent | CallRecord) -> "ToolResult":
         """Return what a call that began before came to; it does not run a second time."""
+        if intent.state == "retried":
+            # It is in doubt again if that comes to nothing: what was known is kept for then.
+            return cls.refused(tool, _RETRIED.format(intent.settled_by))
         if intent.result is not None:
             return cls(**json.loads(intent.result))
         return cls.refused(tool, _UNDER_WAY if intent.state == "under_way" else _IN_DOUBT)

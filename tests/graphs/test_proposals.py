@@ -143,13 +143,17 @@ def test_a_process_dies_before_it_begins(guard: Guard, *, is_async: bool) -> Non
 
 
 def test_a_retry_that_is_rejected_leaves_the_call_in_doubt(guard: Guard) -> None:
-    """And nothing that is approved later of it runs."""
+    """With what is known of it; and nothing that is approved later of it runs."""
     bank = Bank()
     desk, app = opened(guard, bank)
     key = doubtful(guard, bank)
+    known = guard.calls.find(key).content
+    assert "the line is dead" in known
     proposal = desk.retry(app, key, by=MANAGER, requester=CLERK)
+    assert guard.calls.find(key).content == known
     answer_all(desk, app, Reject)
     assert guard.calls.find(key).state == "in_doubt"
+    assert guard.calls.find(key).content == known
 
     config: Any = {"configurable": {"thread_id": proposal.thread}}
     wanted = Send("billing", {"tool_call_id": proposal.tool_call_id})

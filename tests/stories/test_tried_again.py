@@ -21,6 +21,7 @@ from tests.stories.doubts import (
     retry,
     the_call,
 )
+from tests.stories.doubts import again as executed_again
 from tests.stories.people import CUSTOMER, MANAGER, REFUND, SECOND_MANAGER
 from tests.stories.rules import WHOLE_GATE, changed_policy
 
@@ -40,6 +41,7 @@ def test_it_takes_an_approval_of_its_own(desk: Desk) -> None:
     assert desk.refunded == []
     call = the_call(thread)
     assert (call.state, call.settled_by) == ("retried", "manager")
+    assert "manager wants it tried again, in a thread of its own" in executed_again(thread)
     interrupt = again.waiting_for_one()
     assert interrupt.value["requester"] == CUSTOMER.id
     assert f"another try of call {call.key[:12]}" in interrupt.value["description"]

@@ -10,6 +10,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    func,
     or_,
     select,
     update,
@@ -41,12 +42,14 @@ class Intent:
         state: `new` (it may run now), or where it stands.
         result: What it returned, redacted, where it has run or a person has settled it.
         idempotency_key: What tells it from every other call in systems that deduplicate.
+        settled_by: Who settled it, or wants it tried again.
     """
 
     key: str
     state: Literal["new"] | State
     result: str | None = None
     idempotency_key: str = ""
+    settled_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +117,7 @@ _STATE = case((_c.state != "started", _c.state), (_is_over, "in_doubt"), else_="
     "state"
 )
 
-_intents = select(_c.key, _STATE, _c.result, _c.idempotency_key)
+_intents = select(_c.key, _STATE, _c.result, _c.idempotency_key, _c.settled_by)
 _STANDING = Statement(_intents.where(_c.occurrence == bindparam("of")))
 # A model can write one call twice, in two spellings: they have one key.
 _BEGUN = Statement(
@@ -148,7 +151,7 @@ _settle = (
     .where(_c.key == bindparam("of"), _is_in_doubt)
     .values(
         state=bindparam("new"),
-        result=bindparam("found"),
+        result=func.coalesce(bindparam("found"), _c.result),
         settled_by=bindparam("by"),
         reason=bindparam("why"),
         ended_at=_clock,
@@ -159,7 +162,7 @@ _SETTLE_LATE = Statement(_settle.where(_is_over))
 _REOPEN = Statement(
     update(tables.calls)
     .where(_c.key == bindparam("of"), _c.state == "retried")
-    .values(state="in_doubt", result=None, settled_by=None, reason=None, ended_at=None)
+    .values(state="in_doubt", settled_by=None, reason=None, ended_at=None)
 )
 _CALLS = select(
     *[column for column in _c if column.name not in {"occurrence", "state"}], _STATE
@@ -235,7 +238,7 @@ def settle(  # noqa: PLR0913 - one statement with its values
     key: str,
     state: State,
     *,
-    result: str,
+    result: str | None,
     by: str | None,
     reason: str,
     only_when_over: bool = False,
@@ -246,7 +249,7 @@ def settle(  # noqa: PLR0913 - one statement with its values
         connection: The transaction.
         key: The call's key.
         state: Its outcome.
-        result: What whoever executes the call again is told.
+        result: What whoever executes the call again is told; `None` keeps what was known.
         by: Who settles it; `None` where its tool's `reconcile` does.
         reason: Why.
         only_when_over: Whether to leave it alone while it could still have its effect.

@@ -177,7 +177,7 @@ class Calls:
         *,
         by: Principal,
         reason: str,
-        found: ToolResult,
+        found: ToolResult | None,
         thread: str | None = None,
     ) -> None:
         """Do what `settle` does as a part of a transaction.
@@ -188,7 +188,7 @@ class Calls:
             outcome: What the person found out, or that it is tried again.
             by: Who settles, as authenticated by the host.
             reason: How they know.
-            found: What whoever executes the call again is told.
+            found: What whoever executes the call again is told; `None` keeps what was known.
             thread: Where it is tried again.
 
         Raises:
@@ -206,9 +206,8 @@ class Calls:
             requester=call.requester,
             roles={rule.role for rule in rules},
         )
-        if not rows.settle(
-            connection, call.key, outcome, result=found.dumps(), by=by.id, reason=reason
-        ):
+        result = None if found is None else found.dumps()
+        if not rows.settle(connection, call.key, outcome, result=result, by=by.id, reason=reason):
             (standing,) = rows.read(connection, rows.begins_with(call.key))
             raise CallError(_closed(standing))
         entry = journal.settled(call, outcome, by=by, reason=reason, thread=thread)

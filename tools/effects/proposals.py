@@ -16,7 +16,6 @@ from bailiwick.tools.effects.call_rows import CallRecord
 from bailiwick.tools.effects.called_tools import CalledTools, Holdings, versions
 from bailiwick.tools.effects.proposal_rows import Kind, Proposal
 from bailiwick.tools.effects.undoings import Left, Undoing, Wanted
-from bailiwick.tools.results import ToolResult
 
 if TYPE_CHECKING:
     from bailiwick.tools.guard import Guard
@@ -64,11 +63,6 @@ class Proposals:
         again = Wanted(because=call, tool=self._fitting(call), args=call.args)
         (proposal,) = _proposals("retry", [again], asks.id)
         self._check_asked(proposal, again.tool)
-        found = ToolResult.refused(
-            call.tool,
-            f"Nobody knows its outcome, and {by.id} wants it tried again in thread "
-            f"{proposal.thread!r}: see there.",
-        )
         with self._ledger.transaction() as connection:
             self._guard.calls.settle_within(
                 connection,
@@ -76,7 +70,7 @@ class Proposals:
                 "retried",
                 by=by,
                 reason=reason,
-                found=found,
+                found=None,
                 thread=proposal.thread,
             )
             if not proposal_rows.add(connection, proposal):
