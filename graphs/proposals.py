@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -227,9 +227,11 @@ def _given(state: StateSnapshot, first: Proposal) -> dict[str, Any] | None:
 
 
 def _with_inverses(tools: Sequence[BaseTool]) -> list[Any]:
-    named: Mapping[str, BaseTool] = {
-        each.name: each
-        for tool in tools
-        for each in (getattr(getattr(tool, "compensation", None), "tool", tool), tool)
-    }
+    # What undoes a call may be undone itself, and so on. What the agent holds goes before.
+    named, left = dict[str, BaseTool](), list(tools)
+    for each in left:
+        if each.name not in named:
+            named[each.name] = each
+            compensation = getattr(each, "compensation", None)
+            left += [compensation.tool] if compensation else []
     return list(named.values())

@@ -18,6 +18,8 @@ from bailiwick.graphs.proposals import ProposalDesk, place_of
 from bailiwick.graphs.settings import Settings
 from bailiwick.policies.approvals import Approve, Reject
 from bailiwick.policies.errors import CallError
+from bailiwick.tools.declared.compensations import Compensation
+from bailiwick.tools.declared.scoped import scoped_tool
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.people.principals import acting_as
 from bailiwick.tools.records import tables
@@ -77,6 +79,33 @@ def test_what_needs_no_approval_is_undone_at_once(guard: Guard) -> None:
     assert desk.holds(made[0].thread)
     assert len(list(guard.ledger.records("t", "proposal.made"))) == 2
     assert desk.undo(app, "t", requester=CLERK).made == []
+
+
+def test_what_undid_a_call_is_undone_and_so_on(guard: Guard) -> None:
+    """An agent's desk holds what that takes, however far it goes, also round in a circle."""
+    bank, taken = Bank(), list[str]()
+
+    @scoped_tool(effect="write")
+    def look() -> str:
+        """Pay again who was paid last."""
+        taken.pop()
+        return "paid again"
+
+    @scoped_tool(effect="write", compensate=(look, lambda *_: {}))
+    def cancel_return(order_id: str) -> str:
+        """Cancel what was paid to somebody."""
+        taken.append(order_id)
+        return order_id
+
+    look.compensation = Compensation(cancel_return, lambda *_: {"order_id": "a"})
+    bank.pay.compensation = Compensation(cancel_return, lambda *_: {"order_id": "a"})
+    paid(guard, bank, "a")
+    desk, app = opened(guard, bank)
+    thread = "t"
+    for expected in (["a"], [], ["a"], []):
+        (made,) = desk.undo(app, thread, requester=CLERK).made
+        assert taken == expected
+        thread = made.thread
 
 
 def test_what_breaks_off_stops_what_comes_after_it(guard: Guard) -> None:
