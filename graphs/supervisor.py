@@ -10,10 +10,11 @@ from typing_extensions import TypedDict
 
 from bailiwick.graphs.agent_name import AgentNameMode
 from bailiwick.graphs.state import CountedState, StructuredSupervisorState, SupervisorState
-from bailiwick.graphs.supervision.assembly import Extras, Hook, add_supervisor
+from bailiwick.graphs.supervision.assembly import Extras, add_supervisor
 from bailiwick.graphs.supervision.binding import bind_tools
 from bailiwick.graphs.supervision.governance import check_agent
 from bailiwick.graphs.supervision.model import ResponseFormat, SupervisorModel, structured_answer
+from bailiwick.graphs.supervision.opening import Hook
 from bailiwick.graphs.supervision.prompts import Prompt, PromptInput
 from bailiwick.graphs.supervision.toolbox import Tools, create_handoff_tools, create_toolbox
 from bailiwick.graphs.supervision.workers import (
@@ -126,7 +127,7 @@ def create_supervisor(  # noqa: PLR0913 - the signature that callers know
         channels=graph.channels,
         guard=guard,
     )
-    add_workers(graph, agents, terms, extras.entry(supervisor_name))
+    add_workers(graph, agents, terms)
     return graph
 
 

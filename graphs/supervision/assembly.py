@@ -1,34 +1,24 @@
 """Owns how a supervisor's nodes stand together: hooks, the supervisor, its agents, its tools."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, get_type_hints
+from typing import Any, get_type_hints
 
-from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
-from langchain_core.runnables import Runnable, RunnableConfig
-from langgraph.channels import DeltaChannel, EphemeralValue
+from langchain_core.messages import AIMessage, ToolMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.channels import DeltaChannel
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command
 from typing_extensions import TypedDict
 
 from bailiwick.agents.node import Node
 from bailiwick.graphs.state import merge_messages
-from bailiwick.graphs.supervision.governance import anote_request, note_request
-from bailiwick.graphs.supervision.interrupted import (
-    ainterrupted,
-    interrupted,
-    with_messages,
-    with_update,
-)
 from bailiwick.graphs.supervision.model import StructuredAnswer, SupervisorModel, fields
+from bailiwick.graphs.supervision.opening import Hook, Opening, PreModelHook
 from bailiwick.graphs.supervision.routing import Router, Turn
 from bailiwick.graphs.supervision.toolbox import Toolbox
 from bailiwick.tools.guard import Guard
 
-Hook = Callable[..., Any] | Runnable[Any, Any]
-
-REQUEST = "note_request"
-PRE_MODEL_HOOK = "pre_model_hook"
 POST_MODEL_HOOK = "post_model_hook"
 STRUCTURED_RESPONSE = "generate_structured_response"
 
@@ -47,10 +37,6 @@ class Extras:
     after: Hook | None
     structured: StructuredAnswer | None
 
-    def entry(self, supervisor: str) -> str:
-        """Return the node that a turn of the supervisor starts with."""
-        return PRE_MODEL_HOOK if self.before else supervisor
-
     @property
     def finish(self) -> str:
         """The node that ends a run, or `END`."""
@@ -58,46 +44,26 @@ class Extras:
 
 
 @dataclass(frozen=True, slots=True)
-class Reception:
-    """Write down who asked before a hook runs, which may wait for somebody else."""
-
-    guard: Guard
-
-    def run(self, state: Any, config: RunnableConfig) -> None:  # noqa: ANN401 - a graph's state
-        """Change nothing in the state."""
-        note_request(self.guard, fields(state)["messages"], config)
-
-    async def arun(self, state: Any, config: RunnableConfig) -> None:  # noqa: ANN401 - as above
-        """Change nothing in the state, asynchronously."""
-        await anote_request(self.guard, fields(state)["messages"], config)
-
-
-@dataclass(frozen=True, slots=True)
 class Speaker:
     """Call the model, and route its message in the same step."""
 
+    opening: Opening
     model: SupervisorModel
     router: Router
 
     def run(self, state: Any, config: RunnableConfig) -> Command[str]:  # noqa: ANN401 - a graph's state
         """Return the update and the next nodes."""
-        given = fields(state)
-        note_request(self.router.guard, given["messages"], config)
-        broken = interrupted(self.router.guard, given["messages"], config)
-        given = with_messages(given, broken)
-        said = self.model.answer(given, config)
-        turn = Turn(said=said, history=given["messages"])
-        return with_update(self.router.route(turn, given, config), broken)
+        opened = self.opening.run(state, config)
+        said = self.model.answer(opened.state, config)
+        turn = Turn(said=said, history=opened.state["messages"])
+        return opened.command(self.router.route(turn, opened.state, config))
 
     async def arun(self, state: Any, config: RunnableConfig) -> Command[str]:  # noqa: ANN401 - as above
         """Return the update and the next nodes, asynchronously."""
-        given = fields(state)
-        await anote_request(self.router.guard, given["messages"], config)
-        broken = await ainterrupted(self.router.guard, given["messages"], config)
-        given = with_messages(given, broken)
-        said = await self.model.aanswer(given, config)
-        turn = Turn(said=said, history=given["messages"])
-        return with_update(await self.router.aroute(turn, given, config), broken)
+        opened = await self.opening.arun(state, config)
+        said = await self.model.aanswer(opened.state, config)
+        turn = Turn(said=said, history=opened.state["messages"])
+        return opened.command(await self.router.aroute(turn, opened.state, config))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,23 +74,19 @@ class ReviewedSpeaker:
     which could want something else then, does not run again when the answer comes.
     """
 
+    opening: Opening
     model: SupervisorModel
     router: Router
 
     def run(self, state: Any, config: RunnableConfig) -> dict[str, Any]:  # noqa: ANN401 - a graph's state
         """Return the model's message as an update."""
-        given = fields(state)
-        note_request(self.router.guard, given["messages"], config)
-        broken = interrupted(self.router.guard, given["messages"], config)
-        return {"messages": [*broken, self.model.answer(with_messages(given, broken), config)]}
+        opened = self.opening.run(state, config)
+        return opened.before({"messages": [self.model.answer(opened.state, config)]})
 
     async def arun(self, state: Any, config: RunnableConfig) -> dict[str, Any]:  # noqa: ANN401 - as above
         """Return the model's message as an update, asynchronously."""
-        given = fields(state)
-        await anote_request(self.router.guard, given["messages"], config)
-        broken = await ainterrupted(self.router.guard, given["messages"], config)
-        said = await self.model.aanswer(with_messages(given, broken), config)
-        return {"messages": [*broken, said]}
+        opened = await self.opening.arun(state, config)
+        return opened.before({"messages": [await self.model.aanswer(opened.state, config)]})
 
     def route(self, state: Any, config: RunnableConfig) -> Command[str]:  # noqa: ANN401 - as above
         """Return the next nodes for the message that the hook has left."""
@@ -177,25 +139,22 @@ def add_supervisor(  # noqa: PLR0913 - what it is put together of
     router = _router(graph, model.name, toolbox, extras, guard)
     tools = [str(toolbox.own.name)] if toolbox.own else []
     ends = (*dict.fromkeys(toolbox.agents.values()), *tools, router.finish)
-    if extras.before:
-        graph.add_node(PRE_MODEL_HOOK, extras.before)
-        graph.add_edge(PRE_MODEL_HOOK, model.name)
-    if extras.before and guard:
-        reception = Reception(guard)
-        graph.add_node(REQUEST, Node(reception.run, reception.arun, name=REQUEST))
-        graph.add_edge(START, REQUEST)
-        graph.add_edge(REQUEST, router.entry)
-    else:
-        graph.add_edge(START, router.entry)
-    schema = _hooked(seen) if extras.before else seen
+    graph.add_edge(START, model.name)
+    hook = PreModelHook.of(extras.before, graph) if extras.before else None
+    opening = Opening(guard=guard, hook=hook)
+    schema = _seen(seen, hook) if hook else seen
+    subgraphs = [hook.runnable] if hook else []
     if extras.after or toolbox.foreign:
-        _add_reviewed(graph, ReviewedSpeaker(model, router), extras.after, schema, ends)
+        reviewed = ReviewedSpeaker(opening, model, router)
+        node = Node(reviewed.run, reviewed.arun, name=model.name, subgraphs=subgraphs)
+        graph.add_node(model.name, node, input_schema=schema)
+        _add_review(graph, reviewed, extras.after, ends)
     else:
-        speaker = Speaker(model, router)
-        node = Node(speaker.run, speaker.arun, name=model.name)
+        speaker = Speaker(opening, model, router)
+        node = Node(speaker.run, speaker.arun, name=model.name, subgraphs=subgraphs)
         graph.add_node(model.name, node, destinations=ends, input_schema=schema)
     if toolbox.own:
-        graph.add_node(tools[0], toolbox.own, destinations=(router.entry, router.finish))
+        graph.add_node(tools[0], toolbox.own, destinations=(model.name, router.finish))
     if extras.structured:
         ending = extras.structured
         node = Node(ending.run, ending.arun, name=STRUCTURED_RESPONSE)
@@ -212,7 +171,6 @@ def _router(
     messages = graph.channels.get("messages")
     return Router(
         supervisor=supervisor,
-        entry=extras.entry(supervisor),
         finish=extras.finish,
         handoffs=toolbox.handoffs,
         forwards=toolbox.forwards,
@@ -224,15 +182,13 @@ def _router(
     )
 
 
-def _add_reviewed(
+def _add_review(
     graph: StateGraph[Any, Any, Any, Any],
     speaker: ReviewedSpeaker,
     hook: Hook | None,
-    schema: Any,  # noqa: ANN401 - a class made of another's annotations
     ends: Sequence[str],
 ) -> None:
     name = speaker.model.name
-    graph.add_node(name, Node(speaker.run, speaker.arun, name=name), input_schema=schema)
     router = f"{name}_route"
     if hook:
         graph.add_node(POST_MODEL_HOOK, hook)
@@ -242,11 +198,10 @@ def _add_reviewed(
     graph.add_node(router, node, destinations=tuple(ends))
 
 
-def _hooked(schema: type[Any]) -> Any:  # noqa: ANN401 - type checkers do not follow a class made at run time
-    """Return the schema with the key by which a hook gives the model other messages.
-
-    It lasts for one step: messages of an earlier turn can never stand in for those of this one.
-    """
+def _seen(schema: type[Any], hook: PreModelHook) -> Any:  # noqa: ANN401 - type checkers do not follow a class made at run time
+    """Return the schema with what else the hook reads of the state."""
     keys = get_type_hints(schema, include_extras=True)
-    keys["llm_input_messages"] = Annotated[list[AnyMessage], EphemeralValue]
-    return TypedDict("HookedState", keys)  # type: ignore[operator]  # as above
+    own = get_type_hints(hook.schema, include_extras=True) if hook.schema else {}
+    if own.keys() <= keys.keys():
+        return schema
+    return TypedDict("HookedState", {**own, **keys})  # type: ignore[operator]  # as above

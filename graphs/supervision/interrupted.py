@@ -1,12 +1,10 @@
 """Owns what a guarded supervisor reads of work that a new message has broken off."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
-from langgraph.types import Command
 
 from bailiwick.graphs.handoff import METADATA_KEY_HANDOFF_DESTINATION
 from bailiwick.policies.approvals import ApprovalRequest
@@ -59,14 +57,6 @@ def with_messages(state: dict[str, Any], messages: Sequence[BaseMessage]) -> dic
     if not others:
         return state
     return {**state, "messages": [others.get(each.id, each) for each in state["messages"]]}
-
-
-def with_update(command: Command[str], messages: Sequence[BaseMessage]) -> Command[str]:
-    """Return a supervisor's command that writes these messages, too."""
-    if not messages:
-        return command
-    update: dict[str, Any] = dict(command.update or {})
-    return replace(command, update={**update, "messages": [*messages, *update.get("messages", ())]})
 
 
 def _unreported(messages: Sequence[BaseMessage]) -> list[ToolMessage]:

@@ -67,8 +67,7 @@ class Router:
     """Route a supervisor's message.
 
     Attributes:
-        supervisor: The supervisor's name.
-        entry: The node that a turn of the supervisor starts with.
+        supervisor: The supervisor's name, which is that of its node.
         finish: The node that ends a run, or `END`.
         handoffs: Our hand-off tools by name.
         forwards: Our forwarding tools by name.
@@ -81,7 +80,6 @@ class Router:
     """
 
     supervisor: str
-    entry: str
     finish: str
     handoffs: Mapping[str, HandoffTool]
     forwards: Mapping[str, ForwardTool]
@@ -122,7 +120,7 @@ class Router:
 
     def _end(self, turn: Turn) -> Command[str]:
         if turn.answered:
-            return Command(goto=self.entry)
+            return Command(goto=self.supervisor)
         update = {} if turn.is_stored else {"messages": [turn.said]}
         return Command(update=update, goto=self.finish)
 
@@ -162,7 +160,7 @@ class Router:
         values = {k: v for one in handled if one.reading for k, v in one.reading.values.items()}
         # An empty write would be stored as well.
         said = {"messages": written} if (written := _messages(turn, handled)) else {}
-        return Command(update={**values, **said}, goto=goto or [self.entry])
+        return Command(update={**values, **said}, goto=goto or [self.supervisor])
 
     def _forward(self, tool: ForwardTool, turn: Turn) -> Command[str]:
         call = turn.calls[0]
@@ -170,7 +168,7 @@ class Router:
         if isinstance(found, str):
             answer = ToolMessage(found, name=call["name"], tool_call_id=str(call["id"]))
             update = [*([] if turn.is_stored else [turn.said]), answer]
-            return Command(update={"messages": update}, goto=self.entry)
+            return Command(update={"messages": update}, goto=self.supervisor)
         gone = [RemoveMessage(id=str(turn.said.id))] if turn.is_stored else []
         return Command(update={"messages": [*gone, found]}, goto=self.finish)
 
@@ -201,7 +199,7 @@ class Router:
     def _goto(self, turn: Turn, state: State, handled: Sequence[Handled]) -> list[str | Send]:
         """Return the next nodes: tools first, so that their results come first if order counts."""
         is_direct = any(one.call["name"] in self.direct for one in handled)
-        then = self.finish if is_direct else self.entry
+        then = self.finish if is_direct else self.supervisor
         asked = [one.call for one in handled if one.answer is None and one.reading is None]
         orders: list[str | Send] = [self.own_tools.order(c, then) for c in asked if self.own_tools]
         agents = Counter(one.agent for one in handled if one.agent)

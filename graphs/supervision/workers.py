@@ -218,13 +218,13 @@ class Worker(Node):
 
 
 def add_workers(
-    graph: StateGraph[Any, Any, Any, Any], agents: Sequence[Agent], terms: Terms, entry: str
+    graph: StateGraph[Any, Any, Any, Any], agents: Sequence[Agent], terms: Terms
 ) -> None:
-    """Add a node for each agent, with an edge back to where a turn of the supervisor starts."""
+    """Add a node for each agent, with an edge back to the supervisor."""
     for agent in agents:
         worker = Worker(agent, terms)
         graph.add_node(worker.agent_name, worker)
-        graph.add_edge(worker.agent_name, entry)
+        graph.add_edge(worker.agent_name, terms.supervisor)
 
 
 def check_output_mode(output_mode: str) -> None:

@@ -23,7 +23,7 @@ from bailiwick.agents.scripts import Script
 from bailiwick.agents.specialist import create_specialist
 from bailiwick.graphs.proposals import ProposalDesk
 from bailiwick.graphs.refund_desk import RefundDesk, open_refund_desk
-from bailiwick.graphs.supervision.assembly import Hook
+from bailiwick.graphs.supervision.opening import Hook
 from bailiwick.graphs.supervisor import create_supervisor
 from bailiwick.policies import Policy
 from bailiwick.policies.principals import Principal

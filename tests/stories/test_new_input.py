@@ -9,7 +9,7 @@ from tests.stories.people import CUSTOMER, MANAGER, ORDER, REQUEST
 from tests.stories.races import approve
 from tests.stories.scripts import asks
 
-from bailiwick.graphs.supervision.assembly import Hook
+from bailiwick.graphs.supervision.opening import Hook
 from bailiwick.policies.errors import ApprovalError
 
 NEVER_MIND = {"messages": [HumanMessage("Never mind. How is the weather?")]}
