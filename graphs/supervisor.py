@@ -113,7 +113,11 @@ def create_supervisor(  # noqa: PLR0913 - the signature that callers know
     toolbox = create_toolbox(tools, made, supervisor=supervisor_name, guard=guard)
     bound = bind_tools(model, toolbox.everything, parallel_tool_calls=parallel_tool_calls)
     speaker = SupervisorModel(
-        bound, supervisor_name, PromptInput(prompt), include_agent_name=include_agent_name
+        bound,
+        supervisor_name,
+        PromptInput(prompt),
+        include_agent_name=include_agent_name,
+        leaving=toolbox.leaving,
     )
     structured = structured_answer(model, response_format) if response_format else None
     extras = Extras(before=pre_model_hook, after=post_model_hook, structured=structured)

@@ -1,6 +1,6 @@
 """Owns the supervisor's model: one call with the history, and the structured answer at the end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -46,8 +46,10 @@ class SupervisorModel:
         prompt: PromptInput,
         *,
         include_agent_name: AgentNameMode | None,
+        leaving: Collection[str],
     ) -> None:
         self.name = name
+        self._leaving = leaving
         self._prompt = prompt
         self._forms = name_forms(include_agent_name) if include_agent_name else None
         self._model, self._kwargs = unbound(model)
@@ -87,9 +89,15 @@ class SupervisorModel:
             )
         sign(message, self.name)
         remaining = state.get("remaining_steps")
-        if message.tool_calls and remaining is not None and remaining < STEPS_OF_A_CALL:
+        is_late = remaining is not None and remaining < STEPS_OF_A_CALL
+        if is_late and self._goes_on(message):
             return AIMessage(content=MORE_STEPS, id=message.id, name=self.name)
         return message
+
+    def _goes_on(self, said: AIMessage) -> bool:
+        # Hand-offs without end are an error, and what is forwarded needs no further step.
+        names = [call["name"] for call in said.tool_calls]
+        return bool(names) and not any(name in self._leaving for name in names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,11 @@ class Toolbox:
         return ours | dict(self.foreign.agents if self.foreign else {})
 
     @property
+    def leaving(self) -> frozenset[str]:
+        """The names of tools that end the supervisor's turn: hand-offs and forwarding."""
+        return frozenset([*self.agents, *self.forwards])
+
+    @property
     def direct(self) -> frozenset[str]:
         """The names of own tools whose result ends the run."""
         tools = self.own.tool_node.tools_by_name if self.own else {}

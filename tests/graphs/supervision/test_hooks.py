@@ -6,6 +6,7 @@ import pytest
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, RemoveMessage, ToolMessage
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import tool
+from langgraph.errors import GraphRecursionError
 from langgraph.graph import MessagesState
 from langgraph.graph.message import REMOVE_ALL_MESSAGES, add_messages
 from langgraph.managed import RemainingSteps
@@ -13,7 +14,7 @@ from pydantic import BaseModel
 from tests.graphs.fakes import Office, Run, ShapingModel, ask, check_valid, scripted, told
 from typing_extensions import TypedDict
 
-from bailiwick.graphs import create_supervisor
+from bailiwick.graphs import create_forward_message_tool, create_supervisor
 
 
 def leave(_state: MessagesState) -> dict[str, Any]:
@@ -230,3 +231,25 @@ def test_a_call_without_steps_left_is_given_up(
     assert told(messages)[-1][2] == "Sorry, need more steps to process this request."
     assert left == sorted(left, reverse=True)
     check_valid(messages)
+
+
+def test_hand_offs_without_end_are_an_error(office: Office, run: Run) -> None:
+    """As in every graph that goes in circles: an apology would pass for an answer."""
+    model = scripted(*(ask("transfer_to_clerk") for _ in range(9)))
+    app = create_supervisor([office.agent("clerk")], model=model).compile()
+
+    with pytest.raises(GraphRecursionError):
+        run(app, "hi", {"recursion_limit": 6})
+
+
+def test_forwarding_needs_no_steps_that_are_left(office: Office, run: Run) -> None:
+    """It ends the run."""
+    forwarding = ask(("forward_message", {"from_agent": "clerk"}))
+    model = scripted(ask("transfer_to_clerk"), forwarding)
+    app = create_supervisor(
+        [office.agent("clerk")], model=model, tools=[create_forward_message_tool()]
+    ).compile()
+
+    messages = run(app, "hi", {"recursion_limit": 4})["messages"]
+
+    assert told(messages)[-1] == ("ai", "supervisor", "clerk is done")
