@@ -1,14 +1,32 @@
 """Owns the cheapest node that runs both ways: a function and its asynchronous twin."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, cast
 
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
+from langgraph.types import Command
 
 from bailiwick.agents.durability import as_chosen
 
 NodeFunction = Callable[[Any, RunnableConfig], Any]
 AsyncNodeFunction = Callable[[Any, RunnableConfig], Awaitable[Any]]
+
+
+class ReadableCommand(Command[Any], Mapping[str, Any]):
+    """Route a run, and be read like the update alone.
+
+    Whoever listens to a run's events hears of what a node returns, and looks for its messages.
+    """
+
+    def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - a value of any channel
+        return cast("Mapping[str, Any]", self.update or {})[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.update or ())
+
+    def __len__(self) -> int:
+        return len(self.update or ())
 
 
 class Node(RunnableLambda[Any, Any]):
@@ -56,3 +74,30 @@ class Node(RunnableLambda[Any, Any]):
     ) -> Any:  # noqa: ANN401 - as above
         """Run the asynchronous twin."""
         return await cast("AsyncNodeFunction", self.afunc)(input, config or {})
+
+    def stream(
+        self,
+        input: Any,  # noqa: A002, ANN401 - the interface's own
+        config: RunnableConfig | None = None,
+        **_: object,
+    ) -> Iterator[Any]:
+        """Run the function; LangGraph calls this in the place of `invoke` where events are heard.
+
+        `RunnableLambda` would trace a run of its own here.
+        """
+        yield _readable(self.invoke(input, config))
+
+    async def astream(
+        self,
+        input: Any,  # noqa: A002, ANN401 - the interface's own
+        config: RunnableConfig | None = None,
+        **_: object,
+    ) -> AsyncIterator[Any]:
+        """Run the asynchronous twin; see `stream`."""
+        yield _readable(await self.ainvoke(input, config))
+
+
+def _readable(output: Any) -> Any:  # noqa: ANN401 - whatever a node returns
+    if not isinstance(output, Command) or not isinstance(output.update, dict | None):
+        return output
+    return ReadableCommand(**{each.name: getattr(output, each.name) for each in fields(output)})

@@ -6,6 +6,7 @@ import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command
 from typing_extensions import TypedDict
 
 from bailiwick.agents.node import Node
@@ -81,6 +82,49 @@ async def test_it_is_traced_once(node: Node) -> None:
         config: RunnableConfig = {"callbacks": [listener]}
         _ = graph.invoke({}, config) if way == "sync" else await graph.ainvoke({}, config)
         assert listener.heard.count("work") == 1
+
+
+async def test_listening_to_events_hears_of_it_once(node: Node) -> None:
+    """Of its start with what it was given, and of its end with what it returned."""
+    heard = [
+        event
+        async for event in graph_with(node).astream_events({"way": "none"}, version="v2")
+        if event["name"] == "work"
+    ]
+
+    starts, streamed, ends = heard
+    assert starts["data"] == {"input": {"way": "none"}}
+    assert streamed["data"]["chunk"] == ends["data"]["output"] == {"way": "async", "thread": ""}
+
+
+@pytest.mark.parametrize("update", [{"way": "routed"}, {}, None])
+async def test_a_command_is_read_as_its_update(update: State | None) -> None:
+    """Also by whoever listens to events; it routes all the same."""
+
+    async def route(*_: object) -> Command[str]:
+        return Command(update=update, goto="work")
+
+    def unused(*_: object) -> None:
+        raise NotImplementedError
+
+    graph = StateGraph(State)
+    graph.add_node("route", Node(unused, route, name="route"), destinations=("work",))
+    graph.add_node("work", Node(work, awork, name="work"))
+    graph.add_edge(START, "route")
+
+    ends = {
+        event["name"]: event["data"]["output"]
+        async for event in graph.compile().astream_events({}, version="v2")
+        if event["event"] == "on_chain_end"
+    }
+
+    assert dict(ends["route"]) == (update or {})
+    assert ends["work"]["way"] == "async"
+
+
+def test_what_streams_a_node_gets_all_at_once(node: Node) -> None:
+    """Synchronously, too."""
+    assert list(node.stream({})) == [{"way": "sync", "thread": ""}]
 
 
 def test_it_runs_no_graphs_unless_it_says_so(node: Node) -> None:

@@ -30,9 +30,9 @@ def back() -> Command[str]:
     return Command(goto="supervisor", graph=Command.PARENT)
 
 
-def returning(_state: MessagesState) -> Command[str]:
+def returning(state: MessagesState) -> Command[str]:
     """Go back to the supervisor by name, beside the edge that leads there anyway."""
-    return Command(goto="supervisor", graph=Command.PARENT)
+    return Command(goto="supervisor", graph=Command.PARENT, update=state)
 
 
 def test_an_agents_way_back_by_name_goes_through_the_hook(run: Run) -> None:
