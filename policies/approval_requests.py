@@ -101,12 +101,14 @@ class ApprovalRequest:
         )
 
     def anew(self, given: Iterable[Grant]) -> "ApprovalRequest":
-        """Return the request as the next person is asked it: bound to the approvals there are.
+        """Return the request as the next person is asked it: bound to the thread's approvals.
 
         LangGraph keeps an answer that came without an interrupt's id for whatever asks next, and
-        the next to run the thread may be the second person who is needed: not that one's word.
+        the next to run the thread may be the second person who is needed: not that one's word. What
+        was approved on the record answered nothing in the thread, which goes on showing its
+        question.
         """
-        people = sorted(each.principal for each in given)
+        people = sorted(each.principal for each in given if each.in_thread)
         return replace(self, digest=digest([self.digest, *people])) if people else self
 
     def to_interrupt(self, given: Iterable[Grant] = ()) -> dict[str, Json]:

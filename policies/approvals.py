@@ -120,7 +120,13 @@ class Approval:
             raise ApprovalError(self.ending)
 
     def after(
-        self, answer: Answer, *, by: Principal, roles: Iterable[str], at: float
+        self,
+        answer: Answer,
+        *,
+        by: Principal,
+        roles: Iterable[str],
+        at: float,
+        in_thread: bool = True,
     ) -> "Approval":
         """Return where the request stands after an answer that was found in order.
 
@@ -129,11 +135,15 @@ class Approval:
             by: Who gave it.
             roles: What it counts for, if it is an approval.
             at: When, in epoch seconds of the database's clock.
+            in_thread: Whether it was given where the thread asked, and not on the record.
         """
         grants = self.grants
         match answer:
             case Approve():
-                new = [Grant(principal=by.id, role=role, at=at) for role in sorted(set(roles))]
+                new = [
+                    Grant(principal=by.id, role=role, at=at, in_thread=in_thread)
+                    for role in sorted(set(roles))
+                ]
                 grants = (*grants, *new)
                 if not is_approved(self.request.requirements, grants):
                     return replace(self, grants=grants)

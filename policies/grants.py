@@ -14,11 +14,13 @@ class Grant:
         principal: Who approved.
         role: The role they did it with.
         at: When, in epoch seconds of the database's clock.
+        in_thread: Whether it was given where the thread asked, and not on the record.
     """
 
     principal: str
     role: str
     at: float
+    in_thread: bool = True
 
 
 def satisfied(requirements: Iterable[Requirement], grants: Iterable[Grant]) -> frozenset[str]:

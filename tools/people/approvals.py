@@ -9,7 +9,6 @@ from bailiwick.policies.approvals import (
     Approval,
     ApprovalRequest,
     Approve,
-    approval_id,
     authorise,
 )
 from bailiwick.policies.calls import ToolCall
@@ -87,14 +86,6 @@ class Approvals(Inbox):
                 return self._standing(connection, request.id)
             self._ledger.append(connection, call.thread, approval_records.requested(request))
             return Approval(request=request, state="pending")
-
-    def asked(self, connection: Connection, call: ToolCall, policy_version: str) -> Approval | None:
-        """Return where the request for exactly this call stands, if there is one.
-
-        Raises:
-            LedgerError: If the database fails.
-        """
-        return rows.find(connection, approval_id(call, policy_version))
 
     def outbox(self, *, lapse: float = deliveries.LAPSE) -> deliveries.Deliveries:
         """Return the outbox of what was asked here.
@@ -185,17 +176,17 @@ class Approvals(Inbox):
             raise
 
     def _answer(self, asked: Approval, answer: Answer, by: Principal, *, running: bool) -> Approval:
-        grace = deliveries.GRACE if running else 0.0
         # A run that goes on with an answer waits for the disk before it does what was approved.
         with self._ledger.transaction(flushes=not running) as connection:
             self._ledger.lock(connection, asked.request.thread)
             while asked.state == "pending":
-                if (after := self._decide(connection, asked, answer, by, grace)) is not None:
+                if after := self._decide(connection, asked, answer, by, running=running):
                     return after
                 # Somebody was faster.
                 asked = self._standing(connection, asked.request.id)
             if asked.state == "expired":
-                expire(self._ledger, connection, asked, due_at=now(connection) + grace)
+                due_at = now(connection) + _grace(running=running)
+                expire(self._ledger, connection, asked, due_at=due_at)
         # Raised out here, so that the expiry stays written.
         raise ApprovalError(asked.ending)
 
@@ -235,19 +226,6 @@ class Approvals(Inbox):
                 expired += expire(self._ledger, connection, approval, due_at=now(connection))
         return expired
 
-    def approved(
-        self, connection: Connection, call: ToolCall, policy_version: str
-    ) -> Approval | None:
-        """Return the approval that exactly this call may use now or has used, if there is one.
-
-        Raises:
-            LedgerError: If the database fails.
-        """
-        approval = self.asked(connection, call, policy_version)
-        if approval is None or approval.state not in {"approved", "consumed"}:
-            return None
-        return approval if approval.request.digest == call.digest(policy_version) else None
-
     def consume(self, connection: Connection, request: ApprovalRequest) -> bool:
         """Use an approval up; true for exactly one caller ever, and only before it expires.
 
@@ -272,12 +250,13 @@ class Approvals(Inbox):
         approval: Approval,
         answer: Answer,
         by: Principal,
-        grace: float,
+        *,
+        running: bool,
     ) -> Approval | None:
-        at = now(connection)
+        at, grace = now(connection), _grace(running=running)
         counted = authorise(approval.request, answer, by, approval.grants)
         roles = {rule.role for rule in counted} if isinstance(answer, Approve) else set[str]()
-        after = approval.after(answer, by=by, roles=roles, at=at)
+        after = approval.after(answer, by=by, roles=roles, at=at, in_thread=running)
         if not rows.decide(connection, approval, after):
             return None
         entry = approval_records.answered(after, answer, by=by, roles=roles)
@@ -285,6 +264,10 @@ class Approvals(Inbox):
         if after.state != "pending":
             deliveries.add(connection, approval.request, due_at=at + grace)
         return after
+
+
+def _grace(*, running: bool) -> float:
+    return deliveries.GRACE if running else 0.0
 
 
 def _checked(answer: object) -> Answer:

@@ -2,7 +2,8 @@
 
 from sqlalchemy import Connection
 
-from bailiwick.policies.approvals import Approval, State
+from bailiwick.policies.approvals import Approval, State, approval_id
+from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.tools.people import approval_rows as rows
 from bailiwick.tools.records.ids import LISTED, only
@@ -71,6 +72,27 @@ class Inbox:
         of_thread = () if thread is None else (rows.is_of(thread),)
         with self._ledger.reading() as connection:
             return tuple(rows.read(connection, *in_state, *of_thread, limit=limit))
+
+    def asked(self, connection: Connection, call: ToolCall, policy_version: str) -> Approval | None:
+        """Return where the request for exactly this call stands, if there is one.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        return rows.find(connection, approval_id(call, policy_version))
+
+    def approved(
+        self, connection: Connection, call: ToolCall, policy_version: str
+    ) -> Approval | None:
+        """Return the approval that exactly this call may use now or has used, if there is one.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        approval = self.asked(connection, call, policy_version)
+        if approval is None or approval.state not in {"approved", "consumed"}:
+            return None
+        return approval if approval.request.digest == call.digest(policy_version) else None
 
     def _standing(self, connection: Connection, request_id: str) -> Approval:
         if (approval := rows.find(connection, request_id)) is None:
