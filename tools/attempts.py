@@ -2,13 +2,11 @@
 
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from langchain_core.messages import ToolMessage
-from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.tools import ToolException
 from langgraph.errors import GraphBubbleUp, ParentCommand, is_invalid_resume
 from langgraph.types import Command
@@ -17,6 +15,7 @@ from pydantic import BaseModel
 from bailiwick.policies.errors import ScopeError
 from bailiwick.policies.redaction import Redactor
 from bailiwick.tools.results import Content, ToolResult
+from bailiwick.tools.scratchpads import without_bare_answers
 
 _BROKEN_OFF = (
     "{} was started and broke off ({}): its outcome is not known, so it is not run again. Do not "
@@ -26,9 +25,6 @@ _NO_INTERRUPT = (
     "it cannot interrupt: what asks is run again from its beginning, which only a read may be that "
     "nobody approved and that holds no credential"
 )
-_SCRATCHPAD = "__pregel_scratchpad"
-"""Where LangGraph keeps a task's interrupts, and the answers to them, in its config."""
-
 _NO_COMMAND = "a scoped tool returns content, it does not steer the graph with a Command"
 
 BLOCK_TYPES = ("text", "image", "image_url", "json", "file", "audio", "video")
@@ -122,29 +118,13 @@ def _not_run(value: object) -> str:
     return f"it returned a {kind}, of which nothing has run: declare the function itself"
 
 
-@contextmanager
-def _without_interrupts() -> Generator[None]:
+def _without_interrupts() -> AbstractContextManager[None]:
     """Have `interrupt` refuse: it would give a tool the answer to the question about its call."""
-    config = var_child_runnable_config.get()
-    configurable = config.get("configurable", {}) if config else {}
-    if config is None or (scratchpad := configurable.get(_SCRATCHPAD)) is None:
-        yield
-        return
-    shut = replace(scratchpad, interrupt_counter=_refuse, get_null_resume=_no_answer)
-    inner: RunnableConfig = {**config, "configurable": {**configurable, _SCRATCHPAD: shut}}
-    token = var_child_runnable_config.set(inner)
-    try:
-        yield
-    finally:
-        var_child_runnable_config.reset(token)
+    return without_bare_answers(interrupt_counter=_refuse)
 
 
 def _refuse() -> NoReturn:
     raise ScopeError(_NO_INTERRUPT)
-
-
-def _no_answer(_consume: bool = False) -> None:  # noqa: FBT001, FBT002 - LangGraph's signature
-    return None
 
 
 def _broken(tool: str, text: Content, *, changes: bool) -> ToolResult:

@@ -94,6 +94,37 @@ def test_one_person_approves_twice_for_a_quorum_of_two(desk: Desk, tmp_path: Pat
     assert desk.refunded == [500]
 
 
+def test_a_refused_answer_is_not_the_next_ones(desk: Desk) -> None:
+    """LangGraph keeps the customer's; it does not become the manager's who runs the thread on."""
+    for thread in (desk.billing(), desk.thread()):
+        interrupt = thread.ask()
+
+        with pytest.raises(ValidationError, match="may not"):
+            thread.run(Command(resume=decision(interrupt)), CUSTOMER)
+        for who in (MANAGER, SECOND_MANAGER):
+            thread.run(None, who)
+        assert desk.refunded == []
+        thread.answer(interrupt, kind="reject")
+
+    assert desk.refunded == []
+
+
+def test_the_first_of_two_approves_on_the_record(desk: Desk, tmp_path: Path) -> None:
+    """The thread goes on showing its question, and the second answers what is shown."""
+    policy = changed_policy(tmp_path, (GATE, f'{GATE} @quorum("2")'))
+    thread = desk.billing(policy)
+    interrupt = thread.ask()
+    approve(desk, interrupt)
+
+    with pytest.raises(ValidationError, match="has approved"):
+        thread.run(Command(resume=decision(interrupt)), MANAGER)
+    thread.run(None, SECOND_MANAGER)
+    assert desk.refunded == []
+
+    thread.answer(interrupt, SECOND_MANAGER)
+    assert desk.refunded == [500]
+
+
 def test_one_answer_is_not_two_people(desk: Desk, tmp_path: Path) -> None:
     """The first manager's answer does not become the second's when that one looks at the thread."""
     policy = changed_policy(tmp_path, (GATE, f'{GATE} @quorum("2")'))

@@ -1,24 +1,13 @@
-"""Owns the question to a person: a record first, then LangGraph's interrupt, and nothing else."""
+"""Owns when a person is asked: a record first, then LangGraph's interrupt, and nothing else."""
 
 from typing import TYPE_CHECKING
 
-from langgraph.types import interrupt
-
-from bailiwick.policies.approvals import (
-    Answer,
-    Approval,
-    ApprovalRequest,
-    Edit,
-    answer_type,
-    authorise,
-)
 from bailiwick.policies.calls import ToolCall
-from bailiwick.policies.errors import ApprovalError
 from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.effects import call_rows
-from bailiwick.tools.effects.call_rows import CallRecord
 from bailiwick.tools.locations import UNTHREADED
 from bailiwick.tools.people.following import Next, follow, request_approval
+from bailiwick.tools.people.questions import Question, is_of
 from bailiwick.tools.people.withdrawals import WENT_ON
 from bailiwick.tools.results import ToolResult
 
@@ -52,7 +41,7 @@ def ask(guard: "Guard", call: ToolCall, tool: ScopedTool) -> Next | ToolResult:
     if approval is None:
         approval = request_approval(guard, call, tool, decision)
     if approval.state == "pending":
-        approval = _answered(guard, call, tool, approval)
+        approval = Question(guard, call, tool, approval).answered()
     return follow(guard, call, tool, approval)
 
 
@@ -63,10 +52,10 @@ def withdraw(guard: "Guard", call: ToolCall, reason: str = WENT_ON) -> ToolResul
     what became of the call is told from the record, with an editor's arguments or the model's: a
     call that ran was not cancelled.
     """
-    if begun := [each for each in guard.calls.list(thread=call.thread) if _is_of(each, call)]:
+    if begun := [each for each in guard.calls.list(thread=call.thread) if is_of(each, call)]:
         return ToolResult.standing(call.tool.name, begun[-1])
     for approval in guard.approvals.list(thread=call.thread):
-        if _is_of(approval.request, call):
+        if is_of(approval.request, call):
             guard.approvals.cancel(approval.request.id, reason=reason)
     return guard.refuse(call, f"It was cancelled: {reason}.")
 
@@ -79,54 +68,9 @@ def _unasked(guard: "Guard", call: ToolCall) -> Next | ToolResult:
     """
     if guard.calls.begun(call):
         return Next(node="execute")
-    asked = [a for a in guard.approvals.list(thread=call.thread) if _is_of(a.request, call)]
+    asked = [a for a in guard.approvals.list(thread=call.thread) if is_of(a.request, call)]
     for approval in asked:
         guard.approvals.cancel(approval.request.id, reason=_CHANGED)
     if not asked or guard.decide(call).verdict == "deny":
         return Next(node="execute")
     return guard.refuse(call, f"It was cancelled: {_CHANGED}.")
-
-
-def _is_of(record: ApprovalRequest | CallRecord, call: ToolCall) -> bool:
-    tool = record.tool if isinstance(record.tool, str) else record.tool.name
-    # Models give one id to two calls: an edit changes the arguments, never the tool.
-    stood = (record.namespace, record.tool_call_id, tool)
-    return stood == (call.namespace, call.id, call.tool.name)
-
-
-def _answered(guard: "Guard", call: ToolCall, tool: ScopedTool, approval: Approval) -> Approval:
-    principal, given = guard.principal(), approval.grants
-    request = approval.request.anew(given)
-
-    def check(answer: Answer) -> None:
-        authorise(request, answer, principal, given)
-        if isinstance(answer, Edit) and _changes_nothing(call, tool, answer):
-            raise ApprovalError("the edit changes nothing: approve the call as it is")
-
-    def refused(sent: object, error: Exception) -> None:
-        guard.approvals.refuse(approval.request, sent, by=principal, error=error)
-
-    def is_past(digest: str) -> bool:
-        asked = guard.approvals.list(thread=call.thread)
-        return any(_is_of(a.request, call) and a.was_answered_under(digest) for a in asked)
-
-    schema = answer_type(
-        request, check=check, refused=refused, args_schema=tool.args_check, is_past=is_past
-    )
-    # Where the run that took an answer broke off, LangGraph gives it again, also under other rules.
-    while (answer := interrupt(request.to_interrupt(given), response_schema=schema)) is None:
-        pass
-    answer = answer.model_copy(update={"action_digest": approval.request.digest})
-    try:
-        return guard.approvals.take(approval, answer, by=principal)
-    except ApprovalError:
-        decided = guard.approvals.get(request.id)
-        if decided.state == "pending":
-            raise
-        # Somebody else was faster: what they decided stands.
-        return decided
-
-
-def _changes_nothing(call: ToolCall, tool: ScopedTool, edit: Edit) -> bool:
-    edited = call.with_args(tool.validate_args(edit.edited_action.args))
-    return edited.plain_args == call.plain_args
