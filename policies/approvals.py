@@ -103,12 +103,14 @@ class Approval:
             case _:
                 return "approved and used" if self.state == "consumed" else self.state
 
+    def was_asked_under(self, digest: str) -> bool:
+        """Tell whether people were asked under this digest."""
+        given = (self.grants[:number] for number in range(len(self.grants) + 1))
+        return any(self.request.anew(each).digest == digest for each in given)
+
     def was_answered_under(self, digest: str) -> bool:
         """Tell whether an answer ended the request, and people were asked under this digest."""
-        given = (self.grants[:number] for number in range(len(self.grants) + 1))
-        return self.answer is not None and any(
-            self.request.anew(each).digest == digest for each in given
-        )
+        return self.answer is not None and self.was_asked_under(digest)
 
     def check_pending(self) -> None:
         """Refuse unless the request is open.

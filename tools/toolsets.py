@@ -197,6 +197,7 @@ class Toolset:
         # It may have run before: when its tool was there, or on the branch that this one left.
         if begun := self.guard.calls.begun(call):
             return ToolResult.standing(call.tool.name, begun)
+        self.guard.approvals.supersede(call, self.guard.policy.version)
         return self.guard.refuse(call, reason)
 
 

@@ -5,14 +5,25 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from langgraph.types import Interrupt
 from tests.stories.desk import Desk
-from tests.stories.people import CUSTOMER, MANAGER
+from tests.stories.people import CUSTOMER, MANAGER, REFUND
 from tests.stories.races import approve
 from tests.stories.rules import REWORDED, WHOLE_GATE, changed_policy
+from tests.stories.scripts import asks
 
+from bailiwick.policies.approvals import Reject
+from bailiwick.policies.errors import ApprovalError
 from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
+from bailiwick.tools.people.forms import CHANGED
 from bailiwick.tools.secrets.credentials import Credential
+
+
+def reject(desk: Desk, interrupt: Interrupt) -> None:
+    """Reject in the database what an interrupt shows."""
+    request = desk.guard.approvals.get(interrupt.value["id"]).request
+    desk.guard.approvals.answer(request.id, Reject(action_digest=request.digest), by=MANAGER)
+
 
 TIGHTER = ("amount > 50000", "amount > 100")
 
@@ -98,16 +109,70 @@ def test_another_policy_asks_anew(desk: Desk, tmp_path: Path) -> None:
     assert desk.refunded == [500]
 
 
+def test_nobody_approves_what_is_asked_in_other_words_by_now(desk: Desk, tmp_path: Path) -> None:
+    """There is one question about a call: the old one is withdrawn, and no answer to it counts."""
+    thread = desk.thread()
+    old = thread.ask()
+    deployed = thread.under(desk.deploy(policy=changed_policy(tmp_path, REWORDED)))
+    deployed.run(None, CUSTOMER)
+
+    for answer in (approve, reject):
+        with pytest.raises(ApprovalError, match="nothing is left to answer"):
+            answer(desk, old)
+    reject(desk, deployed.waiting_for_one())
+    deployed.run(None, CUSTOMER)
+
+    assert desk.refunded == []
+    assert deployed.is_done()
+    (withdrawn,) = thread.records("approval.cancelled")
+    assert (withdrawn.body["id"], withdrawn.body["reason"]) == (old.value["id"], CHANGED)
+
+
+def test_a_no_counts_under_other_words(desk: Desk, tmp_path: Path) -> None:
+    """What somebody has rejected is not asked anew because the policy says it otherwise."""
+    thread = desk.thread()
+    reject(desk, thread.ask())
+    deployed = thread.under(desk.deploy(policy=changed_policy(tmp_path, REWORDED)))
+    deployed.run(None, CUSTOMER)
+
+    assert desk.refunded == []
+    assert deployed.is_done()
+    assert "manager rejected it" in deployed.said()
+
+
+def test_the_old_words_come_back_while_a_call_waits(desk: Desk, tmp_path: Path) -> None:
+    """The call has ended in all its forms: nothing stays open that could still be approved."""
+    thread = desk.thread()
+    thread.ask()
+    thread.under(desk.deploy(policy=changed_policy(tmp_path, REWORDED))).run(None, CUSTOMER)
+    thread.run(None, CUSTOMER)
+
+    assert thread.is_done()
+    assert [each.state for each in desk.guard.approvals.list(thread=thread.id)] == ["cancelled"] * 2
+
+
+def test_the_tool_is_gone_while_a_call_waits(desk: Desk) -> None:
+    """What cannot run any more cannot be approved any more."""
+    thread = desk.billing()
+    old = thread.ask()
+    redeployed = thread.under(desk.specialist(asks(REFUND), desk.tools.register_return))
+    redeployed.answer(old)
+
+    assert "holds no tool 'issue_refund'" in redeployed.said()
+    with pytest.raises(ApprovalError, match="nothing is left to answer"):
+        approve(desk, old)
+
+
 def test_the_tools_source_changes_while_a_call_waits(desk: Desk, pays_twice: ScopedTool) -> None:
     """An approval of one version of a tool is none of another: it is asked anew."""
     thread = desk.thread()
     interrupt = thread.ask()
     redeployed = thread.under(desk.deploy(refund=pays_twice))
 
-    with pytest.raises(ValidationError, match="another call"):
-        redeployed.answer(interrupt)
-    redeployed.run(None, MANAGER)
+    redeployed.answer(interrupt)
     assert desk.refunded == []
+    (refused,) = thread.records("approval.refused")
+    assert "to another call" in str(refused.body["reason"])
 
     anew = redeployed.waiting_for_one()
     assert anew.value["action_digest"] != interrupt.value["action_digest"]

@@ -63,6 +63,10 @@ _OPEN = Statement(
     )
 )
 
+_UNUSED = Statement(
+    _APPROVALS.where(_approvals.thread == bindparam("of"), _approvals.state != "consumed")
+)
+
 _move = (
     update(tables.approvals)
     .where(
@@ -138,6 +142,11 @@ def read(connection: Connection, *where: Condition, limit: int | None = None) ->
 def read_open(connection: Connection, thread: str) -> list[Approval]:
     """Return what waits for an answer in a thread, or was approved and not used."""
     return [_approval(row) for row in _OPEN.all(connection, {"of": thread})]
+
+
+def read_unused(connection: Connection, thread: str) -> list[Approval]:
+    """Return what was asked in a thread, but for what was approved and used."""
+    return [_approval(row) for row in _UNUSED.all(connection, {"of": thread})]
 
 
 def add(connection: Connection, request: ApprovalRequest) -> bool:

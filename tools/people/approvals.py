@@ -18,6 +18,7 @@ from bailiwick.policies.principals import Principal
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.people import approval_records, deliveries
 from bailiwick.tools.people import approval_rows as rows
+from bailiwick.tools.people.forms import supersede
 from bailiwick.tools.people.inbox import Inbox
 from bailiwick.tools.people.refusals import Refusals
 from bailiwick.tools.people.requests import askers
@@ -58,7 +59,9 @@ class Approvals(Inbox):
         """Ask for the approvals a decision names, or tell where the request stands already.
 
         However often it is called for the same call, and by however many workers, there is one
-        request and one record of it, with the requester and the expiry of the first time.
+        request and one record of it, with the requester and the expiry of the first time. What was
+        asked about it under other rules, or of another version of its tool, is withdrawn; if
+        somebody said no to that, this is what is returned, and nothing asked.
 
         Args:
             call: The call that waits.
@@ -82,10 +85,22 @@ class Approvals(Inbox):
                 call, decision, scope=scope, description=description, now=now(connection)
             )
             request = replace(request, place=self._place, askers=askers(connection, call.thread))
+            if refused := supersede(self._ledger, connection, call, decision.policy_version):
+                return refused
             if not rows.add(connection, request):
                 return self._standing(connection, request.id)
             self._ledger.append(connection, call.thread, approval_records.requested(request))
             return Approval(request=request, state="pending")
+
+    def supersede(self, call: ToolCall, policy_version: str) -> None:
+        """Withdraw what was asked about a call under other rules, or of another tool.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        with self._ledger.transaction() as connection:
+            self._ledger.lock(connection, call.thread)
+            supersede(self._ledger, connection, call, policy_version)
 
     def outbox(self, *, lapse: float = deliveries.LAPSE) -> deliveries.Deliveries:
         """Return the outbox of what was asked here.

@@ -7,7 +7,8 @@ from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.effects import call_rows
 from bailiwick.tools.locations import UNTHREADED
 from bailiwick.tools.people.following import Next, follow, request_approval
-from bailiwick.tools.people.questions import Question, is_of
+from bailiwick.tools.people.forms import CHANGED, is_of
+from bailiwick.tools.people.questions import Question
 from bailiwick.tools.people.withdrawals import WENT_ON
 from bailiwick.tools.results import ToolResult
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from bailiwick.tools.guard import Guard
 
 __all__ = ["Next", "ask", "withdraw"]
-
-_CHANGED = "the rules or the tool have changed while it waited for an approval"
 
 
 def ask(guard: "Guard", call: ToolCall, tool: ScopedTool) -> Next | ToolResult:
@@ -42,6 +41,9 @@ def ask(guard: "Guard", call: ToolCall, tool: ScopedTool) -> Next | ToolResult:
         approval = request_approval(guard, call, tool, decision)
     if approval.state == "pending":
         approval = Question(guard, call, tool, approval).answered()
+    elif approval.state in {"cancelled", "expired"} and approval.answer is None:
+        # The rules are back that it was asked under first: it has ended in all its forms.
+        guard.approvals.supersede(call, decision.policy_version)
     return follow(guard, call, tool, approval)
 
 
@@ -70,7 +72,7 @@ def _unasked(guard: "Guard", call: ToolCall) -> Next | ToolResult:
         return Next(node="execute")
     asked = [a for a in guard.approvals.list(thread=call.thread) if is_of(a.request, call)]
     for approval in asked:
-        guard.approvals.cancel(approval.request.id, reason=_CHANGED)
+        guard.approvals.cancel(approval.request.id, reason=CHANGED)
     if not asked or guard.decide(call).verdict == "deny":
         return Next(node="execute")
-    return guard.refuse(call, f"It was cancelled: {_CHANGED}.")
+    return guard.refuse(call, f"It was cancelled: {CHANGED}.")

@@ -3,12 +3,14 @@
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from langgraph.types import interrupt
+from langgraph.config import get_config
+from langgraph.errors import GraphInterrupt
+from langgraph.types import Interrupt, interrupt
+from pydantic import TypeAdapter, ValidationError
 
 from bailiwick.policies.approvals import (
     Answer,
     Approval,
-    ApprovalRequest,
     Edit,
     answer_type,
     authorise,
@@ -16,7 +18,7 @@ from bailiwick.policies.approvals import (
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.tools.declared.scoped import ScopedTool
-from bailiwick.tools.effects.call_rows import CallRecord
+from bailiwick.tools.people.forms import is_of
 from bailiwick.tools.scratchpads import has_bare_answer, without_bare_answers
 
 if TYPE_CHECKING:
@@ -42,9 +44,12 @@ class Question:
         self._approval = approval
         self._request = approval.request.anew(approval.grants)
         self._principal = guard.principal()
+        self._is_outdated = False
 
     def answered(self) -> Approval:
         """Return where the request stands after an answer; LangGraph interrupts until there is one.
+
+        An answer to an earlier form of the question is refused, and the question shown anew.
 
         Raises:
             ApprovalError: If the answer came too late, and nothing has ended the request.
@@ -72,9 +77,18 @@ class Question:
         with self._by_its_id:
             # Where the run that took an answer broke off, LangGraph gives it again, also under
             # other rules.
-            while (answer := interrupt(shown, response_schema=schema)) is None:
-                pass
-        return answer
+            try:
+                while (answer := interrupt(shown, response_schema=schema)) is None:
+                    pass
+            except ValidationError:
+                if not self._is_outdated:
+                    raise
+            else:
+                return answer
+        # The thread shows what was asked before: raised, the error would leave it there for ever.
+        place = str(get_config().get("configurable", {})["checkpoint_ns"])
+        schema_shown = TypeAdapter(schema).json_schema()
+        raise GraphInterrupt((Interrupt.from_ns(shown, place, response_schema=schema_shown),))
 
     @property
     def _by_its_id(self) -> AbstractContextManager[None]:
@@ -97,17 +111,11 @@ class Question:
         self._guard.approvals.refuse(request, sent, by=self._principal, error=error)
 
     def _is_past(self, digest: str) -> bool:
-        asked = self._guard.approvals.list(thread=self._call.thread)
-        return any(is_of(a.request, self._call) and a.was_answered_under(digest) for a in asked)
+        listed = self._guard.approvals.list(thread=self._call.thread)
+        asked = [each for each in listed if is_of(each.request, self._call)]
+        self._is_outdated = any(each.was_asked_under(digest) for each in asked)
+        return any(each.was_answered_under(digest) for each in asked)
 
     def _changes_nothing(self, edit: Edit) -> bool:
         edited = self._call.with_args(self._tool.validate_args(edit.edited_action.args))
         return edited.plain_args == self._call.plain_args
-
-
-def is_of(record: ApprovalRequest | CallRecord, call: ToolCall) -> bool:
-    """Tell whether something on record is of the model's tool call that a call stems from."""
-    tool = record.tool if isinstance(record.tool, str) else record.tool.name
-    # Models give one id to two calls: an edit changes the arguments, never the tool.
-    stood = (record.namespace, record.tool_call_id, tool)
-    return stood == (call.namespace, call.id, call.tool.name)

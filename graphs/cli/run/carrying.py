@@ -67,6 +67,9 @@ class Carrier:
             return
         with carrying(self._guard.approvals, self.session.thread):
             self.session.answer(interrupt, answer, approver)
+        asked = self._asked(interrupt)
+        if asked.state == "cancelled" and asked.answer is None:
+            self._say("Not taken: the rules or the tool have changed since it was asked.")
 
     def _record(
         self, interrupt: Interrupt, answer: Mapping[str, object], approver: Principal

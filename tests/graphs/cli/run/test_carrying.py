@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from tests.graphs.cli.outcomes import flat
 from tests.graphs.till import CUSTOMER, MANAGER, REQUEST, Book, Till, opened_till
-from tests.tools.governed import load_policy
+from tests.tools.governed import RULES, load_policy
 
 from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
 from bailiwick.graphs.cli.run.carrying import Carrier
@@ -77,6 +77,25 @@ def test_an_answer_that_comes_too_late_is_not_taken(desk: Desk) -> None:
     assert "It was answered: manager approved it at" in desk.shown()
     assert desk.till.book.paid() == []
     assert desk.carrier.next_question() is None
+    assert desk.till.book.paid() == [("shop", "140.00")]
+
+
+def test_an_answer_to_what_has_changed_meanwhile_is_not_taken(desk: Desk) -> None:
+    """Whoever typed it is told, and asked the question as it stands now."""
+    desk.carrier.request(REQUEST, CUSTOMER)
+    interrupt = desk.carrier.next_question()
+    assert interrupt is not None
+    desk.till.guard.policy = load_policy(RULES.replace("it is much", "it is a lot"))
+    given = {"type": "approve", "action_digest": interrupt.value["action_digest"]}
+    desk.carrier.answer(interrupt, given, MANAGER)
+    assert "Not taken: the rules or the tool have changed" in desk.shown()
+    assert desk.till.book.paid() == []
+
+    anew = desk.carrier.next_question()
+    assert anew is not None
+    assert "it is a lot" in anew.value["reason"]
+    given = {"type": "approve", "action_digest": anew.value["action_digest"]}
+    desk.carrier.answer(anew, given, MANAGER)
     assert desk.till.book.paid() == [("shop", "140.00")]
 
 
