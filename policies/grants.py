@@ -24,7 +24,13 @@ class Grant:
 
 
 def satisfied(requirements: Iterable[Requirement], grants: Iterable[Grant]) -> frozenset[str]:
-    """Return the roles whose quorum of different people is met.
+    """Return the roles whose quorum of different people is met."""
+    needed = missing(requirements, grants)
+    return frozenset(role for role, number in needed.items() if not number)
+
+
+def missing(requirements: Iterable[Requirement], grants: Iterable[Grant]) -> dict[str, int]:
+    """Return how many people must still approve as each role that is asked for; 0 is none.
 
     Where several rules ask for one role, the largest quorum counts.
     """
@@ -34,9 +40,7 @@ def satisfied(requirements: Iterable[Requirement], grants: Iterable[Grant]) -> f
     quorums: dict[str, int] = {}
     for rule in requirements:
         quorums[rule.role] = max(rule.quorum, quorums.get(rule.role, 1))
-    return frozenset(
-        role for role, quorum in quorums.items() if len(people.get(role, ())) >= quorum
-    )
+    return {role: max(0, quorum - len(people.get(role, ()))) for role, quorum in quorums.items()}
 
 
 def is_approved(requirements: Sequence[Requirement], grants: Iterable[Grant]) -> bool:

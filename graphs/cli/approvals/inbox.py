@@ -16,8 +16,9 @@ from bailiwick.graphs.cli.terminal.person import approver
 from bailiwick.graphs.cli.terminal.records import ANSWERS
 from bailiwick.graphs.settings import read_settings
 from bailiwick.policies.answers import Answer, Approve, Edit, EditedAction, Reject, Respond
-from bailiwick.policies.approvals import Approval, ApprovalRequest, satisfied
+from bailiwick.policies.approvals import Approval, ApprovalRequest
 from bailiwick.policies.errors import ApprovalError
+from bailiwick.policies.grants import missing
 from bailiwick.policies.principals import Principal
 from bailiwick.policies.questions import spelled
 from bailiwick.policies.written import rfc3339, shortened
@@ -168,11 +169,8 @@ def _what_next(after: Approval) -> str:
 
 
 def _missing(approval: Approval) -> str:
-    request = approval.request
-    given = satisfied(request.requirements, approval.grants)
-    return " and ".join(
-        f"{rule.quorum} x {rule.role}" for rule in request.requirements if rule.role not in given
-    )
+    needed = missing(approval.request.requirements, approval.grants)
+    return " and ".join(f"{number} x {role}" for role, number in needed.items() if number)
 
 
 def _read_args(text: str) -> dict[str, Any]:
