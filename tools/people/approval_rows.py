@@ -176,12 +176,12 @@ def move(connection: Connection, request_id: str, digest: str, *, old: State, ne
 def decide(connection: Connection, before: Approval, after: Approval) -> bool:
     """Write what an answer has changed.
 
-    Only if the request is still pending, has not expired, and nobody has approved it meanwhile.
+    Only if the request still stands there, has not expired, and nobody has approved it meanwhile.
     """
     values = {
         "asked": after.request.id,
         "bound": after.request.digest,
-        "old": "pending",
+        "old": before.state,
         "new": after.state,
         "given": None if after.answer is None else after.answer.model_dump_json(),
         "by": after.decided_by,

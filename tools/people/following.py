@@ -13,6 +13,7 @@ from bailiwick.policies.decisions import Decision
 from bailiwick.policies.questions import spelled
 from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.effects import call_rows, proposal_rows
+from bailiwick.tools.people.edits import confirm
 from bailiwick.tools.results import ToolResult
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 
 logger = logging.getLogger(__name__)
+
+_UNUSED = "Its approval was not used in time."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +91,8 @@ def _follow_edit(
     except ValueError:
         # Who answers in the database need not have the tool at hand.
         return ToolResult.refused(tool.name, f"{editor} gave it arguments that do not fit.")
+    if edited.plain_args == call.plain_args:
+        return _follow_confirmed(guard, call, tool, confirm(guard.ledger, approval))
     node: Literal["execute", "approval"] = "execute"
     match _stand_of(guard, replace(edited, requester=approval.request.requester), tool, approval):
         case None | "approved" | "consumed":
@@ -101,6 +106,14 @@ def _follow_edit(
     changed = json.dumps(args, ensure_ascii=False)
     note = f"{editor} changed the arguments to {changed} before this ran."
     return Next(node=node, args=args, note=note)
+
+
+def _follow_confirmed(
+    guard: "Guard", call: ToolCall, tool: ScopedTool, approval: Approval
+) -> Next | ToolResult:
+    if isinstance(approval.answer, Edit):
+        return ToolResult.refused(tool.name, _UNUSED)
+    return follow(guard, call, tool, approval)
 
 
 def _stand_of(
@@ -122,7 +135,7 @@ def _refusal(approval: Approval) -> str:
         case "rejected", Reject(message=message):
             return f"{approval.decided_by} rejected it" + (f": {message}" if message else ".")
         case "expired", Approve():
-            return "Its approval was not used in time."
+            return _UNUSED
         case "expired", _:
             return "Nobody answered in time."
         case _:

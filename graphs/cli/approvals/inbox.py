@@ -17,6 +17,7 @@ from bailiwick.graphs.cli.terminal.records import ANSWERS
 from bailiwick.graphs.settings import read_settings
 from bailiwick.policies.answers import Answer, Approve, Edit, EditedAction, Reject, Respond
 from bailiwick.policies.approvals import Approval, ApprovalRequest
+from bailiwick.policies.canonical import plain_record
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.grants import missing
 from bailiwick.policies.principals import Principal
@@ -144,6 +145,10 @@ def _answer(
         request = approvals.find(beginning).request
         # The id alone names one exact call: it is made of the digest.
         given = answer(request, digest or request.digest)
+        if isinstance(given, Edit) and _read_by(request, given) == request.args:
+            error = ApprovalError("the edit changes nothing: approve the call as it is")
+            approvals.refuse(request, given, by=person, error=error)
+            raise error
         after = approvals.answer(request.id, given, by=person)
     console = terminal()
     console.print(quoted(f"{person.id} {ANSWERS[given.type]}: {request.description}"))
@@ -188,11 +193,7 @@ def _edited(request: ApprovalRequest, changes: Mapping[str, Any]) -> dict[str, A
     if unknown:
         known = ", ".join(request.args)
         raise ApprovalError(f"the call has no argument {unknown[0]!r}: it has {known}")
-    args = {**request.args, **{k: _spelled(request.args[k], v) for k, v in changes.items()}}
-    if args == request.args:
-        raise ApprovalError("the edit changes nothing: approve the call as it is")
-    _check_fit(request, args)
-    return args
+    return {**request.args, **{k: _spelled(request.args[k], v) for k, v in changes.items()}}
 
 
 def _spelled(old: object, new: object) -> object:
@@ -201,23 +202,29 @@ def _spelled(old: object, new: object) -> object:
     return str(new) if isinstance(old, str) and is_number else new
 
 
-def _check_fit(request: ApprovalRequest, args: Mapping[str, Any]) -> None:
+def _read_by(request: ApprovalRequest, edit: Edit) -> Mapping[str, Any]:
+    """Return an edit's arguments as the tool reads them; as they are where it is not one of ours.
+
+    Raises:
+        ApprovalError: If they do not fit.
+    """
+    args, tool = edit.edited_action.args, request.tool.name
     # Only an edit needs the tools, and what they stand on takes most of a second to import.
     from bailiwick.agents.refund_desk import holdings  # noqa: PLC0415 - see above
     from bailiwick.tools.shop.tools import create_shop_tools  # noqa: PLC0415 - as above
 
     with create_shop_tools("http://localhost") as tools:
         held = {each.use: each for some in holdings(tools).values() for each in some}
-    tool = request.tool.name
     if request.tool not in held:
         unchecked = (
             f"Whether the arguments fit is told where the thread goes on: this command holds no "
             f"{tool}, or another one."
         )
         terminal().print(quoted(unchecked, "dim"))
-        return
+        return args
     try:
         held[request.tool].args_check.check(args)
+        return plain_record(held[request.tool].validate_args(args))
     except ValidationError as error:
         raise ApprovalError(f"the arguments do not fit {tool!r}: {faults(error)}") from None
     except ValueError as error:

@@ -185,6 +185,7 @@ def test_whoever_wants_to_be_exact_names_the_digest(
         ('{"to": "B"}', "the call has no argument 'to': it has order_id, amount"),
         ("{}", "the edit changes nothing"),
         ('{"amount": 40}', "the edit changes nothing"),
+        ('{"amount": "40.00"}', "the edit changes nothing"),
         ('{"amount": -1}', "amount: Input should be greater than 0"),
         ('{"amount": "much"}', "amount: Input should be a valid decimal"),
     ],

@@ -8,7 +8,7 @@ import pytest
 from tests.tools.governed import CLERK, MANAGER, pay_tool, request
 from tests.tools.people.asking.desk import MUCH, THREAD, Desk, asked, edit
 
-from bailiwick.policies.approvals import Approve
+from bailiwick.policies.approvals import Approve, Edit, EditedAction
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.people.asking import Next
 from bailiwick.tools.people.principals import acting_as
@@ -48,6 +48,31 @@ def test_what_was_settled_elsewhere_is_not_asked_again(
         desk.graph.invoke(None, THREAD)
 
     assert desk.steps == [step]
+
+
+@pytest.mark.parametrize(
+    ("amount", "node", "state"), [("140", "execute", "approved"), ("240", "approval", "pending")]
+)
+def test_an_edit_on_the_record_that_changes_nothing_is_an_approval(
+    desk: Desk, guard: Guard, amount: str, node: str, state: str
+) -> None:
+    """Only the tool can tell; the request that the edit has ended does not stand in its way."""
+    asked(desk, request("pay", {"to": "shop", "amount": amount}))
+    (pending,) = guard.approvals.pending()
+    action = EditedAction(name="pay", args={"to": "shop", "amount": f"{amount}.00"})
+    spelled = Edit(action_digest=pending.request.digest, edited_action=action)
+    guard.approvals.answer(pending.request.id, spelled, by=MANAGER)
+    with acting_as(CLERK):
+        desk.graph.invoke(None, THREAD)
+
+    (step,) = desk.steps
+    assert isinstance(step, Next)
+    assert (step.node, step.args) == (node, None)
+    assert desk.states() == [state]
+    assert [each.principal for each in guard.approvals.list()[0].grants] == ["manager"]
+    # Who approves last is news once more, though the edit was news before.
+    is_news = [each.approval for each in guard.approvals.outbox().list("t")]
+    assert is_news == ([pending.request.id] if state == "approved" else [])
 
 
 def test_a_question_that_nobody_answered_in_time_is_over(desk: Desk, sqlite_url: str) -> None:
