@@ -9,6 +9,7 @@ from pydantic_core import CoreSchema, core_schema, from_json
 
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.resumes import as_answer
+from bailiwick.policies.unread_keys import unread_keys
 
 if TYPE_CHECKING:
     from bailiwick.policies.approval_requests import ApprovalRequest
@@ -99,7 +100,8 @@ class ArgsSchema:
 
     Attributes:
         json_schema: The arguments as JSON Schema, an object with `properties`.
-        validate: Raises `ValueError` where arguments do not fit; a pydantic error is one.
+        validate: Returns what is read from arguments, as a model or by their names. Raises
+            `ValueError` where they do not fit; a pydantic error is one.
     """
 
     json_schema: Mapping[str, Any]
@@ -121,7 +123,8 @@ class ArgsSchema:
     def check(self, args: Mapping[str, Any]) -> None:
         """Refuse arguments that do not fit.
 
-        Unknown ones are refused too: the tool would drop what the reviewer believed to set.
+        Unknown ones are refused too, at any depth: the tool would drop what the reviewer believed
+        to set.
 
         Raises:
             ValueError: If an argument is unknown, missing or wrong.
@@ -134,7 +137,9 @@ class ArgsSchema:
         if missing:
             raise ValueError(f"the argument {missing[0]!r} is missing: state all that are required")
         if self.validate is not None:
-            self.validate(args)
+            unread = next(unread_keys(args, self.validate(args)), None)
+            if unread is not None:
+                raise ValueError(f"the tool reads nothing from {unread!r}: leave it out")
 
 
 class _BoundAnswer:

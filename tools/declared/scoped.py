@@ -1,6 +1,7 @@
 """Owns the scoped tool: a tool that says what it does to the world and which secret it needs."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, NoReturn, Required, cast, overload
 
@@ -82,7 +83,8 @@ class ScopedTool(BaseTool):
         """What a reviewer's edit of the arguments is checked against."""
         # LangChain's type still allows models of pydantic 1, which `scoped_tool` never makes.
         schema = cast("type[BaseModel] | dict[str, Any]", self.tool_call_schema)
-        return ArgsSchema.of(schema)
+        stated = ArgsSchema.of(schema)
+        return stated if isinstance(schema, dict) else replace(stated, validate=self.validate_args)
 
     @property
     def is_async_only(self) -> bool:
@@ -109,6 +111,15 @@ class ScopedTool(BaseTool):
             self.args_check.check(args)
             return dict(args)
         return read_args(schema, args, is_wrapped=isinstance(self.function, BaseTool))
+
+    def read_edit(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what `validate_args` makes of a reviewer's arguments, where it drops none of them.
+
+        Raises:
+            ValueError: If they do not fit, or one holds what nothing would be read from.
+        """
+        self.args_check.check(args)
+        return self.validate_args(args)
 
     @property
     def may_run_twice(self) -> bool:

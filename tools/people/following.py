@@ -87,7 +87,7 @@ def _follow_edit(
     """Send an edited call on as the other call that it is."""
     args, editor = edit.edited_action.args, approval.decided_by
     try:
-        edited = call.with_args(tool.validate_args(args))
+        edited = call.with_args(tool.read_edit(args))
     except ValueError:
         # Who answers in the database need not have the tool at hand.
         return ToolResult.refused(tool.name, f"{editor} gave it arguments that do not fit.")
@@ -103,7 +103,7 @@ def _follow_edit(
             # Two edits that undo each other would lead here for ever.
             reason = f"{editor} changed it into a call whose request was {ended}."
             return ToolResult.refused(tool.name, reason)
-    changed = json.dumps(args, ensure_ascii=False)
+    changed = json.dumps(edited.plain_args, ensure_ascii=False)
     note = f"{editor} changed the arguments to {changed} before this ran."
     return Next(node=node, args=args, note=note)
 

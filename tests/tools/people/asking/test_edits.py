@@ -1,0 +1,87 @@
+"""A reviewer's arguments run as they were written, or do not run at all."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from tests.tools.governed import MANAGER, request
+from tests.tools.people.asking.desk import Desk, asked, edit
+
+from bailiwick.policies.approvals import Edit, EditedAction
+from bailiwick.tools.declared.scoped import scoped_tool
+from bailiwick.tools.guard import Guard
+from bailiwick.tools.people.asking import Next
+from bailiwick.tools.results import ToolResult
+from bailiwick.tools.toolsets import Toolset
+
+GIVEN: dict[str, Any] = {"to": "shop", "amount": "140"}
+UNFIT = ToolResult.refused("pay", "manager gave it arguments that do not fit.")
+
+
+class Line(BaseModel):
+    """Order something."""
+
+    sku: str
+    quantity: int = 1
+
+
+def paying_for(guard: Guard, function: Callable[..., str]) -> Desk:
+    """Return a desk with this function as the tool that pays."""
+    return Desk(
+        guard, Toolset(guard, [scoped_tool(function, effect="destructive")], agent="billing")
+    )
+
+
+def on_record(guard: Guard, **args: Any) -> None:  # noqa: ANN401 - any JSON
+    """Edit what is asked in the database, where no tool is at hand."""
+    (pending,) = guard.approvals.pending()
+    action = EditedAction(name="pay", args=args)
+    answer = Edit(action_digest=pending.request.digest, edited_action=action)
+    guard.approvals.answer(pending.request.id, answer, by=MANAGER)
+
+
+@pytest.fixture
+def ordering(guard: Guard) -> Desk:
+    """Give a desk with a tool that pays for a line."""
+
+    def pay(to: str, amount: Decimal, line: Line) -> str:
+        """Pay."""
+        return f"{amount} {line} {to}"
+
+    return paying_for(guard, pay)
+
+
+CALL = request("pay", {**GIVEN, "line": {"sku": "A", "quantity": 500}})
+MISTYPED = {**GIVEN, "line": {"sku": "A", "qantity": 50}}
+
+
+def test_a_typing_error_inside_an_argument_leaves_the_question_open(ordering: Desk) -> None:
+    """The default in its place is not what the reviewer agreed to."""
+    question = asked(ordering, CALL)
+
+    with pytest.raises(ValueError, match=r"reads nothing from 'line\.qantity': leave it out"):
+        ordering.answer(question, **edit(**MISTYPED))
+    assert ordering.states() == ["pending"]
+
+
+def test_a_typing_error_on_the_record_runs_nothing(ordering: Desk, guard: Guard) -> None:
+    """Who answers there need not have the tool at hand, so the call is refused when it goes on."""
+    asked(ordering, CALL)
+    on_record(guard, **MISTYPED)
+
+    assert ordering.ask(CALL) is None
+    assert ordering.steps == [UNFIT]
+
+
+def test_the_model_is_told_what_will_run(ordering: Desk) -> None:
+    """With the defaults that the reviewer left out."""
+    ordering.answer(asked(ordering, CALL), **edit(to="shop", amount="40.0", line={"sku": "B"}))
+
+    (step,) = ordering.steps
+    assert isinstance(step, Next)
+    assert step.note == (
+        'manager changed the arguments to {"to": "shop", "amount": "40", '
+        '"line": {"sku": "B", "quantity": 1}} before this ran.'
+    )
