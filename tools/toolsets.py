@@ -236,8 +236,7 @@ def _frozen(args: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
 
 def _check(tool: ScopedTool, args: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
     try:
-        checked = tool.validate_args(args)
-        _ = canonical(plain_record(checked))
+        return tool.validate_args(args), ""
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
@@ -245,6 +244,3 @@ def _check(tool: ScopedTool, args: Mapping[str, Any]) -> tuple[Mapping[str, Any]
         return args, f"Its arguments do not fit: {faults}."
     except ValueError as error:
         return args, f"Its arguments do not fit: {error}."
-    except (TypeError, RecursionError):
-        return args, _UNREADABLE
-    return checked, ""

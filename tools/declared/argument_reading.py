@@ -1,12 +1,16 @@
 """Owns the reading of a call's arguments: they come out the same whenever they are read."""
 
+import logging
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
+from langgraph.errors import GraphBubbleUp
 from pydantic import BaseModel, ValidationError
 
-from bailiwick.policies.canonical import plain_record
+from bailiwick.policies.canonical import Json, canonical, plain, plain_record
+
+logger = logging.getLogger(__name__)
 
 _UNSETTLED = (
     "they come out otherwise each time they are read, so nobody could approve them: a default must "
@@ -25,12 +29,29 @@ def read_args(
         is_wrapped: Whether the tool is another's, which reads what it is given by its own schema.
 
     Raises:
-        ValueError: If they do not fit, pydantic's own error is one; or if they come out otherwise
-            when they are read again.
-        TypeError: If one has no canonical form.
+        ValueError: If they do not fit, pydantic's own error is one; if one has no canonical form;
+            if they come out otherwise when they are read again; or if reading them breaks off.
     """
+    try:
+        return _settled(schema, args, is_wrapped=is_wrapped)
+    except (ValueError, GraphBubbleUp):
+        raise
+    except Exception as error:
+        # A validator may raise anything, and of that pydantic takes little: a run would end by it.
+        logger.exception("the arguments of %s cannot be read", schema.__name__)
+        raise ValueError(f"they cannot be read ({type(error).__name__})") from None
+
+
+def own_args(args: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of arguments: a tool may change what it is given, and may be tried again."""
+    return deepcopy(dict(args))
+
+
+def _settled(
+    schema: type[BaseModel], args: Mapping[str, Any], *, is_wrapped: bool
+) -> dict[str, Any]:
     checked = _read(schema, args)
-    written = plain_record(checked)
+    written = {name: _written(name, value) for name, value in checked.items()}
     for again in [args, checked] if is_wrapped else [args]:
         if plain_record(_read(schema, again)) != written:
             raise ValueError(_UNSETTLED)
@@ -39,9 +60,14 @@ def read_args(
     return checked
 
 
-def own_args(args: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of arguments: a tool may change what it is given, and may be tried again."""
-    return deepcopy(dict(args))
+def _written(name: str, value: object) -> Json:
+    try:
+        written = plain(value)
+        _ = canonical(written)
+    except (TypeError, ValueError, RecursionError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise ValueError(f"the argument {name!r} cannot be written down as JSON: {why}") from None
+    return written
 
 
 def _is_kept(schema: type[BaseModel], written: dict[str, Any]) -> bool:

@@ -102,24 +102,14 @@ class ScopedTool(BaseTool):
         They are read again wherever a call goes on, so they must come out the same each time.
 
         Raises:
-            ValueError: If they do not fit the tool's schema, pydantic's own error is one; or if
-                they come out otherwise when they are read again.
-            TypeError: If one has no canonical form.
+            ValueError: If they do not fit the tool's schema, pydantic's own error is one; if they
+                come out otherwise when they are read again; or if reading them breaks off.
         """
         schema = self.args_schema
         if not (isinstance(schema, type) and issubclass(schema, BaseModel)):
             self.args_check.check(args)
             return dict(args)
         return read_args(schema, args, is_wrapped=isinstance(self.function, BaseTool))
-
-    def read_edit(self, args: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what `validate_args` makes of a reviewer's arguments, where it drops none of them.
-
-        Raises:
-            ValueError: If they do not fit, or one holds what nothing would be read from.
-        """
-        self.args_check.check(args)
-        return self.validate_args(args)
 
     @property
     def may_run_twice(self) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from langgraph.errors import GraphBubbleUp
+
 from bailiwick.policies.approvals import Approval, Approve, Edit, Reject, Respond
 from bailiwick.policies.approvals import State as Stand
 from bailiwick.policies.calls import ToolCall
@@ -67,13 +69,33 @@ def request_approval(
     return guard.approvals.ask(call, decision, scope=tool.scope, description=described)
 
 
+def edited_call(call: ToolCall, tool: ScopedTool, edit: Edit) -> ToolCall:
+    """Return the call that a reviewer's edit makes of one.
+
+    Raises:
+        ValueError: If the arguments do not fit, or hold what the tool would drop.
+    """
+    args = edit.edited_action.args
+    tool.args_check.check(args)
+    return call.with_args(tool.validate_args(args))
+
+
 def _described(call: ToolCall, tool: ScopedTool) -> str:
     if tool.describe is not None:
         try:
-            return tool.describe(call.args)
+            return _text(tool.describe(call.args))
+        except GraphBubbleUp:
+            raise
         except Exception:
             logger.exception("%s cannot describe its call: its arguments are shown", tool.name)
     return spelled(tool.name, call.args)
+
+
+def _text(described: object) -> str:
+    if not isinstance(described, str):
+        raise TypeError(f"describe must return a text, not {type(described).__name__!r}")
+    # Half a character could be kept nowhere.
+    return described.encode().decode()
 
 
 def _doubt(guard: "Guard", call: ToolCall) -> str:
@@ -87,7 +109,7 @@ def _follow_edit(
     """Send an edited call on as the other call that it is."""
     args, editor = edit.edited_action.args, approval.decided_by
     try:
-        edited = call.with_args(tool.read_edit(args))
+        edited = edited_call(call, tool, edit)
     except ValueError:
         # Who answers in the database need not have the tool at hand.
         return ToolResult.refused(tool.name, f"{editor} gave it arguments that do not fit.")

@@ -18,6 +18,7 @@ from bailiwick.policies.approvals import (
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.tools.declared.scoped import ScopedTool
+from bailiwick.tools.people.following import edited_call
 from bailiwick.tools.people.forms import is_of
 from bailiwick.tools.scratchpads import has_bare_answer, without_bare_answers
 
@@ -117,5 +118,4 @@ class Question:
         return any(each.was_answered_under(digest) for each in asked)
 
     def _changes_nothing(self, edit: Edit) -> bool:
-        edited = self._call.with_args(self._tool.validate_args(edit.edited_action.args))
-        return edited.plain_args == self._call.plain_args
+        return edited_call(self._call, self._tool, edit).plain_args == self._call.plain_args

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import pytest
 from langchain_core.tools import BaseTool, InjectedToolCallId, tool
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from langgraph.errors import GraphInterrupt
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from bailiwick.policies.errors import ScopeError
 from bailiwick.tools.declared.argument_reading import read_args
@@ -77,6 +78,40 @@ def test_what_a_second_reading_changes_is_refused(
 
     with pytest.raises(ValueError, match="otherwise each time they are read"):
         scoped.validate_args(given)
+
+
+def failing(error: Exception) -> BaseTool:
+    """Return a tool whose validator raises this."""
+
+    def fail(_: object) -> object:
+        raise error
+
+    return taking(Annotated[str, AfterValidator(fail)])
+
+
+def test_what_breaks_a_reading_off_is_a_refusal() -> None:
+    """Pydantic lets a validator's KeyError through, which would end the run and every next one."""
+    scoped = scoped_tool(failing(KeyError("XXX")), effect="write")
+
+    with pytest.raises(ValueError, match=r"^they cannot be read \(KeyError\)$"):
+        scoped.validate_args({"given": "XXX"})
+
+
+def test_what_steers_the_graph_passes_through_a_reading() -> None:
+    """An interrupt that was taken for an error would be lost."""
+    scoped = scoped_tool(failing(GraphInterrupt()), effect="write")
+
+    with pytest.raises(GraphInterrupt):
+        scoped.validate_args({"given": "x"})
+
+
+def test_what_cannot_be_written_down_is_refused_by_name() -> None:
+    """As a refusal that its reader can act on, and no error."""
+    kind = Annotated[Any, AfterValidator(lambda _: object())]
+    scoped = scoped_tool(taking(kind), effect="write")
+
+    with pytest.raises(ValueError, match="'given' cannot be written down as JSON: 'object' has no"):
+        scoped.validate_args({"given": 1})
 
 
 def test_a_default_that_is_made_anew_is_refused() -> None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel, ValidationError
 from tests.tools.governed import MANAGER, request
 from tests.tools.people.asking.desk import Desk, asked, edit
 
@@ -85,3 +85,47 @@ def test_the_model_is_told_what_will_run(ordering: Desk) -> None:
         'manager changed the arguments to {"to": "shop", "amount": "40", '
         '"line": {"sku": "B", "quantity": 1}} before this ran.'
     )
+
+
+RATES = {"EUR": 1}
+Currency = Annotated[str, AfterValidator(lambda name: RATES[name] and name)]
+
+
+@pytest.fixture
+def exchanging(guard: Guard) -> Desk:
+    """Give a desk with a tool whose validator raises what pydantic lets through."""
+
+    def pay(to: str, amount: Decimal, currency: Currency = "EUR") -> str:
+        """Pay."""
+        return f"{amount} {currency} {to}"
+
+    return paying_for(guard, pay)
+
+
+def test_an_edit_that_cannot_be_read_leaves_the_question_open(exchanging: Desk) -> None:
+    """Another answer still counts."""
+    question = asked(exchanging)
+
+    with pytest.raises(ValidationError, match=r"cannot be read \(KeyError\)"):
+        exchanging.answer(question, **edit(**GIVEN, currency="XXX"))
+    assert exchanging.answer(question, type="approve") is None
+    assert exchanging.states() == ["approved"]
+
+
+def test_an_edit_on_the_record_that_cannot_be_read_runs_nothing(
+    exchanging: Desk, guard: Guard
+) -> None:
+    """The call ends, and the thread goes on."""
+    asked(exchanging)
+    on_record(guard, **GIVEN, currency="XXX")
+
+    assert exchanging.ask() is None
+    assert exchanging.steps == [UNFIT]
+
+
+def test_a_call_that_cannot_be_read_is_refused_to_the_model(exchanging: Desk) -> None:
+    """It has asked for what the tool cannot take."""
+    exchanging.ask(request("pay", {**GIVEN, "currency": "XXX"}))
+
+    assert exchanging.steps == [Next(node="execute")]
+    assert exchanging.states() == []

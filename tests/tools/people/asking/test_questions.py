@@ -1,6 +1,7 @@
 """The question to a person: on record before it is asked, and not asked in vain."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from pydantic import BaseModel, Field
@@ -133,10 +134,18 @@ def test_a_tool_describes_its_calls_itself(guard: Guard) -> None:
     assert question.value["description"] == "Pay 140.00 EUR."
 
 
-def test_a_tool_that_cannot_describe_its_call_is_asked_about_all_the_same(guard: Guard) -> None:
+@pytest.mark.parametrize(
+    "describe",
+    [lambda args: args["nothing"], lambda _: None, lambda _: b"Pay.", lambda _: "\ud800"],
+    ids=["an error", "nothing", "bytes", "half a character"],
+)
+def test_a_tool_that_cannot_describe_its_call_is_asked_about_all_the_same(
+    guard: Guard,
+    describe: Any,  # noqa: ANN401 - what its author should not have written
+) -> None:
     """By its arguments."""
 
-    @scoped_tool(effect="destructive", describe=lambda args: str(args["nothing"]))
+    @scoped_tool(effect="destructive", describe=describe)
     def pay(to: str, amount: Decimal) -> str:
         """Pay."""
         return f"{to}{amount}"
