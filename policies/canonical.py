@@ -1,6 +1,7 @@
 """Owns the canonical form of a value: what digests and the ledger's hash chain are taken over."""
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -9,6 +10,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from json import JSONEncoder
+from math import isfinite
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -25,19 +27,26 @@ _encode = JSONEncoder(
     allow_nan=False, ensure_ascii=False, separators=(",", ":"), sort_keys=True
 ).encode
 
-Json: TypeAlias = "bool | int | str | list[Json] | dict[str, Json] | None"
+# What Python spells otherwise than ECMAScript does, which RFC 8785 follows: `1e-07`, and `1.0`.
+_OTHERWISE_SPELLED = re.compile(r"\d(?:\.0|e[-+]\d+)(?=[],}]|$)")
+
+# From here on ECMAScript spells a number with an exponent.
+_LEAST_WITH_EXPONENT = 10**21
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
 def plain(value: object) -> Json:  # noqa: C901, PLR0911, PLR0912 - one case a kind of value
     """Return `value` as JSON values that mean the same wherever they are read.
 
-    Decimals, floats and integers over 53 bits become strings in their shortest spelling, so that
-    `40`, `40.0` and `4E+1` given as money are one value; text is put into Unicode's form NFC;
-    models, enums, dates, sets and tuples become their plain counterparts.
+    Decimals and integers over 53 bits become strings in their shortest spelling, so that `40`,
+    `40.0` and `4E+1` given as money are one value; a float stays a number, and is an integer where
+    it is whole: `1` and `1.0` are one to JSON. Text is put into Unicode's form NFC; models, enums,
+    dates, sets and tuples become their plain counterparts.
 
     Raises:
         TypeError: If the value has no plain form.
-        ValueError: If two keys of a mapping have the same plain form.
+        ValueError: If two keys of a mapping have the same plain form, or a float is not finite.
     """
     match value:
         case None | bool():
@@ -49,7 +58,7 @@ def plain(value: object) -> Json:  # noqa: C901, PLR0911, PLR0912 - one case a k
         case int():
             return value if abs(value) <= MAX_SAFE_INTEGER else _shortest(Decimal(value))
         case float():
-            return plain(Decimal(repr(value)))
+            return _number(value)
         case Decimal():
             return _shortest(value)
         case BaseModel():
@@ -75,7 +84,8 @@ def plain_record(record: Mapping[Any, object]) -> dict[str, Json]:
 
     Raises:
         TypeError: If a value has no plain form.
-        ValueError: If two keys have the same plain form, so that one value would be lost.
+        ValueError: If two keys have the same plain form, so that one value would be lost; or a
+            float is not finite.
     """
     fields = {
         unicodedata.normalize("NFC", str(name)): plain(value) for name, value in record.items()
@@ -105,13 +115,36 @@ def canonical(value: Json) -> bytes:
         ValueError: If text in it is none: half a character has no bytes.
     """
     text = _encode(value)
-    # Of plain values Python's encoder, in C, differs in one thing: it orders keys by code point.
-    return text.encode() if text.isascii() else rfc8785.dumps(value)
+    # Python's encoder, in C, differs in two things: it orders keys by code point, and spells some
+    # floats in its own way.
+    if text.isascii() and not _OTHERWISE_SPELLED.search(text):
+        return text.encode()
+    return rfc8785.dumps(_doubles(value))
 
 
 def digest(value: Json) -> str:
     """Return the SHA-256 of a plain value's canonical JSON, as 64 hex digits."""
     return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def _number(value: float) -> Json:
+    if not isfinite(value):
+        raise ValueError(f"{value} is no number that JSON has: give a finite one")
+    is_whole = value.is_integer() and abs(value) <= MAX_SAFE_INTEGER
+    return int(value) if is_whole else float(value)
+
+
+def _doubles(value: Json) -> Json:
+    """Take large integers for floats: where canonical JSON was read, they were."""
+    match value:
+        case dict():
+            return {name: _doubles(item) for name, item in value.items()}
+        case list():
+            return [_doubles(item) for item in value]
+        case int() if MAX_SAFE_INTEGER < abs(value) < _LEAST_WITH_EXPONENT:
+            return float(value)
+        case _:
+            return value
 
 
 def _shortest(number: Decimal) -> str:

@@ -150,7 +150,8 @@ def _simple(value: object) -> Any:  # noqa: ANN401 - any JSON
         text = json.dumps(value, ensure_ascii=False, default=_told)
     except (TypeError, ValueError, RecursionError):
         return _storable(str(value))
-    return json.loads(_storable(text))
+    # Python writes numbers that JSON does not have: as text they can be kept.
+    return json.loads(_storable(text), parse_constant=str)
 
 
 def _told(value: object) -> object:

@@ -28,7 +28,7 @@ CALL = ToolCall(
 # No surrogates: text that has no UTF-8 form has no digest.
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | texts,
+    st.none() | st.booleans() | st.integers() | st.floats(-1, 1) | texts,
     lambda children: st.lists(children, max_size=3) | st.dictionaries(texts, children, max_size=3),
     max_leaves=6,
 )
@@ -110,3 +110,15 @@ def test_the_spelling_of_an_amount_does_not_change_the_digest(amount: Decimal) -
 
     assert digest(Decimal(f"{amount:E}")) == digest(amount)
     assert digest(amount + Decimal("0.01")) != digest(amount)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False, min_value=-(2**53), max_value=2**53))
+def test_the_spelling_of_a_number_does_not_change_the_digest(number: float) -> None:
+    """`1` and `1.0` are one number; the text of one is something else."""
+
+    def digest(share: object) -> str:
+        return CALL.with_args({"share": share}).digest("policy")
+
+    assert digest(int(number)) == digest(float(int(number)))
+    assert digest(json.loads(json.dumps(number))) == digest(number)
+    assert digest(repr(number)) != digest(number)

@@ -1,7 +1,9 @@
 """What the canonical form of a value promises."""
 
+import json
 import unicodedata
 from collections import UserDict
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -46,7 +48,12 @@ def test_the_empty_object_is_two_bytes() -> None:
         (MAX_SAFE_INTEGER, MAX_SAFE_INTEGER),
         (MAX_SAFE_INTEGER + 1, "9007199254740992"),
         (-(10**30) - 1, "-1000000000000000000000000000001"),
-        (0.1, "0.1"),
+        (0.1, 0.1),
+        (1.0, 1),
+        (-0.0, 0),
+        (-2.5e-7, -2.5e-7),
+        (float(MAX_SAFE_INTEGER), MAX_SAFE_INTEGER),
+        (2.0**53, 2.0**53),
         (Decimal("40.00"), "40"),
         (Decimal("4E+1"), "40"),
         (Decimal("-0.00"), "0"),
@@ -67,13 +74,40 @@ def test_the_empty_object_is_two_bytes() -> None:
 )
 def test_each_kind_of_value_has_one_plain_form(value: object, expected: Json) -> None:
     """A value means the same wherever its plain form is read."""
-    assert plain(value) == expected
+    assert (plain(value), type(plain(value))) == (expected, type(expected))
 
 
 def test_a_value_without_plain_form_is_refused() -> None:
     """What cannot be written down cannot be approved."""
     with pytest.raises(TypeError, match="'object' has no canonical form"):
         plain({"a": [object()]})
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")], ids=str)
+def test_a_float_that_is_not_finite_is_refused(number: float) -> None:
+    """JSON has no such number, and no limit would hold it."""
+    with pytest.raises(ValueError, match="give a finite one"):
+        plain({"a": [number]})
+
+
+@given(
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.integers(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER)
+    | st.floats(allow_nan=False, allow_infinity=False),
+)
+@example(1.0, 1)
+@example(0.1, 0.1 + 2**-56)
+def test_numbers_share_a_digest_exactly_when_they_are_equal(one: float, other: float) -> None:
+    """`1` and `1.0` are one number to JSON, and no digit is rounded away."""
+    assert (digest(plain(one)) == digest(plain(other))) == (one == other)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False) | st.decimals(allow_nan=False))
+def test_a_number_and_its_text_have_two_digests(number: float | Decimal) -> None:
+    """Nobody who approved `1.5` has approved `"1.5"`; amounts alone are both."""
+    is_money = isinstance(number, Decimal)
+    text = plain(number) if is_money else json.dumps(plain(number))
+    assert (digest(plain(number)) == digest(text)) == is_money
 
 
 @pytest.mark.parametrize(
@@ -117,7 +151,11 @@ def test_key_order_does_not_change_a_digest(record: dict[str, object]) -> None:
 
 
 _plain = st.recursive(
-    st.none() | st.booleans() | st.integers(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
 
@@ -126,6 +164,7 @@ _plain = st.recursive(
 @example({"\U00010000": 1, "\ue000": 2})
 @example({"\x7f": '\x00\x1f\b\t\n\f\r"\\/'})
 @example("\ud800")
+@example([1.0, -0.0, 1e-7, 2.5e-5, 1e16, 1e21, 9007199254740992.0, "1.0]", 5e-324])
 def test_the_canonical_form_is_that_of_rfc_8785(value: Json) -> None:
     """Byte for byte what its own implementation writes, or refused as there."""
     try:
@@ -135,6 +174,16 @@ def test_the_canonical_form_is_that_of_rfc_8785(value: Json) -> None:
             canonical(value)
     else:
         assert canonical(value) == expected
+
+
+@given(st.dictionaries(st.text(max_size=3), st.floats(allow_nan=False, allow_infinity=False)))
+@example({"": 1e20})
+@example({"\u00e9": 1.2345678901234567e20})
+def test_what_was_read_from_canonical_json_is_written_as_it_stood(value: dict[str, Json]) -> None:
+    """An export is checked so; Python reads large floats as integers."""
+    with suppress(ValueError):
+        text = canonical(plain(value))
+        assert canonical(json.loads(text)) == text
 
 
 def _digest_or_error(value: object) -> str:

@@ -55,6 +55,10 @@ CALL = ToolCall(
         (Plain("x"), "Plain(word='x')"),
         (Counter("aab"), '{"a": 2, "b": 1}'),
         (float("nan"), "NaN"),
+        (
+            [{"type": "text", "text": "x", "score": float("-inf")}],
+            [{"type": "text", "text": "x", "score": "-Infinity"}],
+        ),
         ("x" * 1_000_000, "x" * 1_000_000),
         (circle(), "[[...]]"),
     ],

@@ -8,7 +8,7 @@ from typing import Any
 from langgraph.errors import GraphBubbleUp
 from pydantic import BaseModel, ValidationError
 
-from bailiwick.policies.canonical import Json, canonical, plain, plain_record
+from bailiwick.policies.canonical import Json, canonical, composed, plain, plain_record
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,21 @@ def read_args(
         # A validator may raise anything, and of that pydantic takes little: a run would end by it.
         logger.exception("the arguments of %s cannot be read", schema.__name__)
         raise ValueError(f"they cannot be read ({type(error).__name__})") from None
+
+
+def as_given(args: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a tool that brings no model: JSON values, as they were given.
+
+    Raises:
+        ValueError: If what is shown to people, and kept, would be another value.
+    """
+    for name, value in args.items():
+        if _written(name, value) != composed(value):
+            raise ValueError(
+                f"the argument {name!r} holds an integer beyond 2**53, which not every reader of "
+                "JSON keeps: who wrote the tool must take it as a text"
+            )
+    return dict(args)
 
 
 def own_args(args: Mapping[str, Any]) -> dict[str, Any]:

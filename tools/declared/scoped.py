@@ -16,7 +16,7 @@ from bailiwick.policies.errors import ScopeError
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.beginnings import begins
 from bailiwick.tools.declared import tool_fields
-from bailiwick.tools.declared.argument_reading import own_args, read_args
+from bailiwick.tools.declared.argument_reading import as_given, own_args, read_args
 from bailiwick.tools.declared.compensations import Compensation, Inverse
 from bailiwick.tools.declared.findings import Finding, Reconcile, Reconciler
 from bailiwick.tools.declared.signatures import IDEMPOTENCY_KEY
@@ -108,7 +108,7 @@ class ScopedTool(BaseTool):
         schema = self.args_schema
         if not (isinstance(schema, type) and issubclass(schema, BaseModel)):
             self.args_check.check(args)
-            return dict(args)
+            return as_given(args)
         return read_args(schema, args, is_wrapped=isinstance(self.function, BaseTool))
 
     @property

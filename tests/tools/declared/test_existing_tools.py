@@ -173,3 +173,13 @@ def test_an_existing_tool_has_no_place_for_a_credential() -> None:
     """It would have to be handed over in its arguments, which are recorded."""
     with pytest.raises(ScopeError, match="'wave' has no place for a credential"):
         scoped_tool(wave, effect="write", credential="bank/pay")
+
+
+def test_an_integer_that_json_does_not_keep_is_refused_where_nothing_reads_it() -> None:
+    """It is shown and kept as a text, which the server behind the tool would be sent next time."""
+    scoped = scoped_tool(mcp_tool(), effect="read")
+    most = 2**53 - 1
+
+    assert scoped.validate_args({"what": "x", "limit": most}) == {"what": "x", "limit": most}
+    with pytest.raises(ValueError, match=r"'limit' holds an integer beyond 2\*\*53"):
+        scoped.validate_args({"what": "x", "limit": most + 1})

@@ -172,3 +172,20 @@ def test_of_many_threads_one_begins(ledger: Ledger) -> None:
 
     with ThreadPoolExecutor(16) as pool:
         assert sum(pool.map(work, range(16))) == 1
+
+
+def test_arguments_are_kept_as_they_are(ledger: Ledger, calls: Calls) -> None:
+    """A number stays one, however large or small: what is tried again is the same call."""
+    args: dict[str, object] = {
+        "rate": 1.5,
+        "least": 5e-324,
+        "most": 1e20,
+        "whole": 2,
+        "text": "1.5",
+    }
+    call = replace(CALL, args=args)
+    begin(ledger, call)
+
+    (stored,) = calls.list()
+    assert stored.args == args
+    assert call.with_args(stored.args).digest("p1") == stored.key

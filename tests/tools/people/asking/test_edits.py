@@ -129,3 +129,20 @@ def test_a_call_that_cannot_be_read_is_refused_to_the_model(exchanging: Desk) ->
 
     assert exchanging.steps == [Next(node="execute")]
     assert exchanging.states() == []
+
+
+def test_a_number_stays_a_number_when_something_else_is_edited(guard: Guard) -> None:
+    """What is shown fits the schema that is shown with it, and runs as it is shown."""
+
+    def pay(to: str, amount: Decimal, rate: float, more: Any) -> str:  # noqa: ANN401 - any JSON
+        """Pay."""
+        return f"{amount} {to} {rate} {more}"
+
+    desk = paying_for(guard, pay)
+    question = asked(desk, request("pay", {**GIVEN, "rate": 2.5, "more": [0.1, "0.1"]}))
+    shown = question.value["args"]
+    desk.answer(question, **edit(**{**shown, "to": "bank"}))
+
+    (step,) = desk.steps
+    assert isinstance(step, Next)
+    assert step.args == {"to": "bank", "amount": "140", "rate": 2.5, "more": [0.1, "0.1"]}
