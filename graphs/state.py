@@ -20,16 +20,6 @@ class SupervisorState(TypedDict):
     messages: Messages
 
 
-class CountedState(SupervisorState):
-    """Say what the supervisor itself sees of the conversation.
-
-    Attributes:
-        remaining_steps: How many steps the run may still take.
-    """
-
-    remaining_steps: RemainingSteps
-
-
 class StructuredSupervisorState(SupervisorState):
     """Hold the conversation and, at its end, the structured answer.
 
@@ -38,3 +28,23 @@ class StructuredSupervisorState(SupervisorState):
     """
 
     structured_response: Any
+
+
+class CountedState(SupervisorState):
+    """Hold what the nodes of a supervisor see of the conversation.
+
+    Attributes:
+        remaining_steps: How many steps the run may still take.
+    """
+
+    remaining_steps: RemainingSteps
+
+
+class CountedStructuredState(StructuredSupervisorState):
+    """Hold what the nodes of a supervisor that ends with a structured answer see.
+
+    Attributes:
+        remaining_steps: How many steps the run may still take.
+    """
+
+    remaining_steps: RemainingSteps

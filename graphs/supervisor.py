@@ -9,13 +9,19 @@ from langgraph.graph import StateGraph
 from typing_extensions import TypedDict
 
 from bailiwick.graphs.agent_name import AgentNameMode
-from bailiwick.graphs.state import CountedState, StructuredSupervisorState, SupervisorState
+from bailiwick.graphs.state import (
+    CountedState,
+    CountedStructuredState,
+    StructuredSupervisorState,
+    SupervisorState,
+)
 from bailiwick.graphs.supervision.assembly import Extras, add_supervisor
 from bailiwick.graphs.supervision.binding import bind_tools
 from bailiwick.graphs.supervision.governance import check_agent
 from bailiwick.graphs.supervision.model import ResponseFormat, SupervisorModel, structured_answer
 from bailiwick.graphs.supervision.opening import Hook
 from bailiwick.graphs.supervision.prompts import Prompt, PromptInput
+from bailiwick.graphs.supervision.states import StateForm
 from bailiwick.graphs.supervision.toolbox import Tools, create_handoff_tools, create_toolbox
 from bailiwick.graphs.supervision.workers import (
     Agent,
@@ -104,13 +110,12 @@ def create_supervisor(  # noqa: PLR0913 - the signature that callers know
     context = _context(context_schema, deprecated_kwargs)
     check_output_mode(output_mode)
     names = _names(agents, guard)
-    default = StructuredSupervisorState if response_format else SupervisorState
-    graph = StateGraph(state_schema or default, context_schema=context)
-    _check_channels(graph, default)
+    graph = _graph(state_schema, context, is_structured=response_format is not None)
     made = create_handoff_tools(
         names, handoff_tool_prefix, add_handoff_messages=add_handoff_messages
     )
-    toolbox = create_toolbox(tools, made, supervisor=supervisor_name, guard=guard)
+    form = StateForm.of(graph)
+    toolbox = create_toolbox(tools, made, form, supervisor=supervisor_name, guard=guard)
     bound = bind_tools(model, toolbox.everything, parallel_tool_calls=parallel_tool_calls)
     speaker = SupervisorModel(
         bound,
@@ -121,7 +126,7 @@ def create_supervisor(  # noqa: PLR0913 - the signature that callers know
     )
     structured = structured_answer(model, response_format) if response_format else None
     extras = Extras(before=pre_model_hook, after=post_model_hook, structured=structured)
-    add_supervisor(graph, speaker, toolbox, extras, guard, seen=state_schema or CountedState)
+    add_supervisor(graph, speaker, toolbox, extras, guard)
     back = add_handoff_messages if add_handoff_back_messages is None else add_handoff_back_messages
     terms = Terms(
         supervisor=supervisor_name,
@@ -146,9 +151,19 @@ def _context(
     return config_schema
 
 
-def _check_channels(graph: StateGraph[Any, Any, Any, Any], default: type[Any]) -> None:
+def _graph(
+    state_schema: type[Any] | None, context: type[Any] | None, *, is_structured: bool
+) -> StateGraph[Any, Any, Any, Any]:
+    default = StructuredSupervisorState if is_structured else SupervisorState
+    if state_schema is None:
+        counted = CountedStructuredState if is_structured else CountedState
+        return StateGraph(
+            counted, context_schema=context, input_schema=default, output_schema=default
+        )
+    graph = StateGraph(state_schema, context_schema=context)
     if missing := default.__annotations__.keys() - graph.channels.keys():
         raise ValueError(f"Missing required key(s) {missing} in state_schema")
+    return graph
 
 
 def _names(agents: Sequence[Agent], guard: Guard | None) -> list[str]:

@@ -13,9 +13,10 @@ from typing_extensions import TypedDict
 
 from bailiwick.agents.node import Node
 from bailiwick.graphs.state import merge_messages
-from bailiwick.graphs.supervision.model import StructuredAnswer, SupervisorModel, fields
+from bailiwick.graphs.supervision.model import StructuredAnswer, SupervisorModel
 from bailiwick.graphs.supervision.opening import Hook, Opening, PreModelHook
 from bailiwick.graphs.supervision.routing import Router, Turn
+from bailiwick.graphs.supervision.states import fields
 from bailiwick.graphs.supervision.toolbox import Toolbox
 from bailiwick.tools.guard import Guard
 
@@ -117,14 +118,12 @@ def _stored_turn(state: Mapping[str, Any]) -> Turn:
     )
 
 
-def add_supervisor(  # noqa: PLR0913 - what it is put together of
+def add_supervisor(
     graph: StateGraph[Any, Any, Any, Any],
     model: SupervisorModel,
     toolbox: Toolbox,
     extras: Extras,
     guard: Guard | None,
-    *,
-    seen: type[Any],
 ) -> None:
     """Add the supervisor, its hooks, its tools and its ending to a graph.
 
@@ -134,7 +133,6 @@ def add_supervisor(  # noqa: PLR0913 - what it is put together of
         toolbox: Its tools.
         extras: The nodes that it has besides.
         guard: What decides about hand-offs, if anything does.
-        seen: The schema of what the supervisor sees of the state.
     """
     router = _router(graph, model.name, toolbox, extras, guard)
     tools = [str(toolbox.own.name)] if toolbox.own else []
@@ -142,7 +140,7 @@ def add_supervisor(  # noqa: PLR0913 - what it is put together of
     graph.add_edge(START, model.name)
     hook = PreModelHook.of(extras.before, graph) if extras.before else None
     opening = Opening(guard=guard, hook=hook)
-    schema = _seen(seen, hook) if hook else seen
+    schema = _seen(graph.state_schema, hook) if hook else graph.state_schema
     subgraphs = [hook.runnable] if hook else []
     if extras.after or toolbox.foreign:
         reviewed = ReviewedSpeaker(opening, model, router)

@@ -10,6 +10,7 @@ from langgraph.prebuilt import ToolNode
 from langgraph.types import Command, Send
 
 from bailiwick.graphs.supervision.history import as_messages
+from bailiwick.graphs.supervision.states import call_in
 
 Output = Command[Any] | Mapping[str, Any]
 
@@ -68,9 +69,7 @@ class ForeignHandoffs:
 
 
 def _request(call: ToolCall, said: AIMessage, state: Mapping[str, Any]) -> dict[str, Any]:
-    # The form in which a tool node takes one call with the state that injected arguments see.
-    seen = {**state, "messages": [*state["messages"], said]}
-    return {"__type": "tool_call_with_context", "tool_call": call, "state": seen}
+    return call_in({**state, "messages": [*state["messages"], said]}, call)
 
 
 def _outputs(output: object) -> list[Output]:

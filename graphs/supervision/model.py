@@ -21,6 +21,7 @@ from bailiwick.graphs.agent_name import AgentNameMode, name_forms
 from bailiwick.graphs.supervision.binding import Model, chat_model
 from bailiwick.graphs.supervision.history import check_answered
 from bailiwick.graphs.supervision.prompts import PromptInput
+from bailiwick.graphs.supervision.states import fields
 
 StructuredResponseSchema = dict[str, Any] | type[BaseModel]
 ResponseFormat = StructuredResponseSchema | tuple[str, StructuredResponseSchema]
@@ -139,15 +140,6 @@ def structured_answer(
         system = SystemMessage(content=text)
     shaped = chat_model(model).with_structured_output(response_format)
     return StructuredAnswer(shaped, system)
-
-
-def fields(state: Any) -> dict[str, Any]:  # noqa: ANN401 - a graph's state: mapping, pydantic model or dataclass
-    """Return the state's values by key, whatever its class."""
-    if isinstance(state, dict):
-        return cast("dict[str, Any]", state)
-    if isinstance(state, BaseModel):
-        return {name: getattr(state, name) for name in type(state).model_fields}
-    return dict(vars(state))
 
 
 def _conversation(state: State) -> Sequence[BaseMessage]:

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from bailiwick.graphs.supervision.governance import anote_request, note_request
 from bailiwick.graphs.supervision.history import as_messages
 from bailiwick.graphs.supervision.interrupted import ainterrupted, interrupted, with_messages
-from bailiwick.graphs.supervision.model import fields
+from bailiwick.graphs.supervision.states import fields
 from bailiwick.tools.guard import Guard
 
 Hook = Callable[..., Any] | Runnable[Any, Any]

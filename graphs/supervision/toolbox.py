@@ -17,6 +17,7 @@ from bailiwick.graphs.handoff import (
 from bailiwick.graphs.supervision.foreign import ForeignHandoffs
 from bailiwick.graphs.supervision.governance import governed_tool
 from bailiwick.graphs.supervision.own_tools import OwnTools
+from bailiwick.graphs.supervision.states import StateForm
 from bailiwick.tools.guard import Guard
 
 Tools = Sequence[BaseTool | Callable[..., Any]] | ToolNode
@@ -61,6 +62,7 @@ class Toolbox:
 def create_toolbox(
     tools: Tools | None,
     handoffs: Sequence[BaseTool],
+    form: StateForm,
     *,
     supervisor: str,
     guard: Guard | None,
@@ -70,6 +72,7 @@ def create_toolbox(
     Args:
         tools: The given tools.
         handoffs: A hand-off tool for each agent, taken if none are among the given tools.
+        form: How the graph's state looks to the tools.
         supervisor: The supervisor's name.
         guard: What has to govern the tools, if anything.
 
@@ -91,7 +94,7 @@ def create_toolbox(
         handoffs={tool.name: tool for tool in everything if isinstance(tool, HandoffTool)},
         forwards={tool.name: tool for tool in everything if isinstance(tool, ForwardTool)},
         foreign=ForeignHandoffs(node, foreign) if foreign else None,
-        own=OwnTools(node, name=f"{supervisor}_tools") if has_own else None,
+        own=OwnTools(node, form, name=f"{supervisor}_tools") if has_own else None,
     )
 
 

@@ -27,7 +27,7 @@ from bailiwick.graphs.supervision.governance import (
     requester_of,
 )
 from bailiwick.graphs.supervision.history import added, as_messages, handoff_view
-from bailiwick.graphs.supervision.model import fields
+from bailiwick.graphs.supervision.states import fields
 from bailiwick.tools.delegation import Delegation, delegate
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.people.requests import ends_in_task
@@ -223,7 +223,7 @@ def add_workers(
     """Add a node for each agent, with an edge back to the supervisor."""
     for agent in agents:
         worker = Worker(agent, terms)
-        graph.add_node(worker.agent_name, worker)
+        graph.add_node(worker.agent_name, worker, input_schema=graph.input_schema)
         graph.add_edge(worker.agent_name, terms.supervisor)
 
 

@@ -158,6 +158,24 @@ def test_hooks_may_be_runnables(run: Run) -> None:
     assert run(app, "hi")["messages"][-1].text == "x"
 
 
+def test_hooks_see_how_many_steps_are_left(run: Run) -> None:
+    """Without a schema of one's own, too."""
+    left: list[int] = []
+
+    def count(state: Any) -> dict[str, Any]:  # noqa: ANN401 - the state, whatever its class
+        left.append(state["remaining_steps"])
+        return {}
+
+    app = create_supervisor(
+        [], model=scripted("x"), pre_model_hook=count, post_model_hook=count
+    ).compile()
+
+    run(app, "hi", {"recursion_limit": 9})
+
+    assert len(left) == 2
+    assert left[0] > left[1]
+
+
 class Verdict(BaseModel):
     """Hold a verdict."""
 

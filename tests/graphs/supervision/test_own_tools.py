@@ -7,11 +7,18 @@ from langchain_core.messages import ToolMessage
 from langchain_core.tools import InjectedToolCallId, tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import MessagesState
+from langgraph.managed import RemainingSteps
 from langgraph.prebuilt import InjectedState, ToolNode
 from langgraph.types import Command, interrupt
 from tests.graphs.fakes import Office, Run, ask, check_valid, scripted, told
 
 from bailiwick.graphs import create_supervisor
+
+
+class Counted(MessagesState):
+    """Count the steps."""
+
+    remaining_steps: RemainingSteps
 
 
 @tool
@@ -132,6 +139,44 @@ def test_a_tool_may_write_to_the_state(run: Run) -> None:
 
     assert result["ticket"] == "closed"
     assert result["messages"][-1].text == "x"
+
+
+@pytest.mark.parametrize("schema", [None, Counted], ids=["default", "own"])
+def test_a_tool_sees_how_many_steps_are_left(run: Run, schema: type[Any] | None) -> None:
+    """The state of a tool has what LangGraph fills in, too."""
+
+    @tool
+    def count_steps(state: Annotated[dict[str, Any], InjectedState]) -> str:
+        """Count the steps that are left."""
+        return str(state["remaining_steps"])
+
+    model = scripted(ask("count_steps"), "x")
+    app = create_supervisor([], model=model, tools=[count_steps], state_schema=schema).compile()
+
+    messages = run(app, "hi", {"recursion_limit": 9})["messages"]
+
+    assert messages[2].text == "7"
+
+
+def test_a_tool_may_write_back_all_that_it_has_read(
+    office: Office, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What only LangGraph can write is left out, and no warning is logged."""
+
+    @tool
+    def escalate(
+        state: Annotated[dict[str, Any], InjectedState],
+        tool_call_id: Annotated[str, InjectedToolCallId],
+    ) -> Command[str]:
+        """Ask the manager."""
+        told = [*state["messages"], ToolMessage("escalated", tool_call_id=tool_call_id)]
+        return Command(goto="manager", graph=Command.PARENT, update={**state, "messages": told})
+
+    model = scripted(ask("escalate"), "x")
+    app = create_supervisor([office.agent("manager")], model=model, tools=[escalate]).compile()
+
+    assert run(app, "hi")["messages"][-1].text == "x"
+    assert caplog.messages == []
 
 
 def test_a_tools_command_for_the_graph_around_is_for_this_one(office: Office, run: Run) -> None:
