@@ -85,7 +85,7 @@ def _reading(
     goto = [target for output in outputs for target in _targets(output)]
     others = [each for each in messages if each.id is None or each.id != said.id]
     fresh = [each for each in others if each.id is None or _is_news(each, known.get(each.id))]
-    answer = _answer([*fresh, *_sent(goto)], call)
+    answer = answer_in([*fresh, *sent_by(outputs)], call)
     return Reading(
         answer=answer,
         messages=[message for message in fresh if message is not answer],
@@ -111,15 +111,29 @@ def _targets(output: Output) -> Iterable[str | Send]:
     return (output.goto,) if isinstance(output.goto, (str, Send)) else output.goto
 
 
-def _sent(goto: Iterable[str | Send]) -> Iterable[BaseMessage]:
-    """Yield the messages that are sent to agents, where parallel hand-offs keep their answers."""
-    for target in goto:
-        if isinstance(target, Send) and isinstance(target.arg, dict):
-            yield from as_messages(target.arg.get("messages", []))
+def written_by(outputs: Iterable[Output]) -> Iterable[BaseMessage]:
+    """Yield the messages that tools write."""
+    for output in outputs:
+        yield from as_messages(_update(output).get("messages", []))
 
 
-def _answer(messages: Iterable[BaseMessage], call: ToolCall) -> ToolMessage | None:
+def sent_by(outputs: Iterable[Output]) -> Iterable[BaseMessage]:
+    """Yield the messages that tools send to agents, where parallel hand-offs keep their answers."""
+    for output in outputs:
+        for target in _targets(output):
+            if isinstance(target, Send) and isinstance(target.arg, dict):
+                yield from as_messages(target.arg.get("messages", []))
+
+
+def answer_in(messages: Iterable[BaseMessage], call: ToolCall) -> ToolMessage | None:
+    """Return the first of the messages that answers the call, if one does."""
     for message in messages:
         if isinstance(message, ToolMessage) and message.tool_call_id == call["id"]:
             return message
     return None
+
+
+def transferred(call: ToolCall) -> ToolMessage:
+    """Return what answers a call that handed over without an answer."""
+    name, call_id = call["name"], str(call["id"])
+    return ToolMessage("Successfully transferred", name=name, tool_call_id=call_id)

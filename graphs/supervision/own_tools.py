@@ -2,16 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
-from langchain_core.messages import ToolCall
+from langchain_core.messages import AIMessage, BaseMessage, RemoveMessage, ToolCall
 from langchain_core.runnables import RunnableConfig
 from langgraph.prebuilt import ToolNode
 from langgraph.types import Command, Send
 from typing_extensions import TypedDict
 
 from bailiwick.agents.node import Node
-from bailiwick.graphs.supervision.states import StateForm, call_in
+from bailiwick.graphs.supervision.foreign import (
+    answer_in,
+    sent_by,
+    transferred,
+    written_by,
+)
+from bailiwick.graphs.supervision.states import StateForm, call_in, value_of
 
 
 class CallOrder(TypedDict):
@@ -49,19 +55,22 @@ class OwnTools(Node):
         return Send(self.name or "tools", CallOrder(call={**call, "type": "tool_call"}, then=then))
 
     def _run(self, order: CallOrder, config: RunnableConfig) -> list[Command[str]]:
-        asked = call_in(self._form.read(config), order["call"])
-        return self._commands(self.tool_node.invoke(asked, config), order["then"])
+        state = self._form.read(config)
+        output = self.tool_node.invoke(call_in(state, order["call"]), config)
+        return self._commands(output, order, state)
 
     async def _arun(self, order: CallOrder, config: RunnableConfig) -> list[Command[str]]:
-        asked = call_in(self._form.read(config), order["call"])
-        return self._commands(await self.tool_node.ainvoke(asked, config), order["then"])
+        state = self._form.read(config)
+        output = await self.tool_node.ainvoke(call_in(state, order["call"]), config)
+        return self._commands(output, order, state)
 
-    def _commands(self, output: object, then: str) -> list[Command[str]]:
+    def _commands(self, output: object, order: CallOrder, state: Any) -> list[Command[str]]:  # noqa: ANN401 - a graph's state
         outputs = cast("Sequence[Any]", output if isinstance(output, list) else [output])
         commands = [self._command(output) for output in outputs]
-        if any(command.goto for command in commands):
-            return commands
-        return [*commands, Command(goto=then)]
+        if not any(command.goto for command in commands):
+            return [*commands, Command(goto=order["then"])]
+        closing = _closing(order["call"], outputs, state)
+        return [*commands, Command(update={"messages": closing})] if closing else commands
 
     def _command(self, output: Any) -> Command[str]:  # noqa: ANN401 - a command, or an update of any schema
         if not isinstance(output, Command):
@@ -72,3 +81,20 @@ class OwnTools(Node):
             # A tool may write back all that it has read.
             update = {k: v for k, v in update.items() if k not in self._form.managed}
         return replace(output, graph=graph, update=update)
+
+
+def _closing(call: ToolCall, outputs: Sequence[Any], state: Any) -> Sequence[BaseMessage]:  # noqa: ANN401 - as above
+    """Return what leaves no call open in the history of a tool that went on without an answer."""
+    if answer_in(written_by(outputs), call):
+        return []
+    if answer := answer_in(sent_by(outputs), call):
+        return [answer]
+    said = [each for each in value_of(state, "messages") if _asks(each, call)]
+    if said and len(said[-1].tool_calls) > 1:
+        return [transferred(call)]
+    return [RemoveMessage(id=str(each.id)) for each in said[-1:]]
+
+
+def _asks(message: BaseMessage, call: ToolCall) -> TypeGuard[AIMessage]:
+    calls = message.tool_calls if isinstance(message, AIMessage) else []
+    return any(each["id"] == call["id"] for each in calls)

@@ -12,7 +12,7 @@ from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.types import Command, Send
 
 from bailiwick.graphs.handoff import FORWARD_TOOL_NAME, ForwardTool, HandoffTool
-from bailiwick.graphs.supervision.foreign import ForeignHandoffs, Reading
+from bailiwick.graphs.supervision.foreign import ForeignHandoffs, Reading, transferred
 from bailiwick.graphs.supervision.governance import refuse_hand_off
 from bailiwick.graphs.supervision.history import call_view, narrow, task_of
 from bailiwick.graphs.supervision.own_tools import OwnTools
@@ -248,7 +248,7 @@ def _messages(turn: Turn, handled: Sequence[Handled]) -> list[BaseMessage]:
     said = narrow(turn.said, ids) if ids else RemoveMessage(id=str(turn.said.id))
     is_unchanged = said is turn.said
     needs_write = not is_unchanged if turn.is_stored else bool(ids)
-    answers = [one.answer or _transferred(one) for one in kept if one.answer or one.reading]
+    answers = [one.answer or transferred(one.call) for one in kept if one.answer or one.reading]
     extra = [message for one in handled if one.reading for message in one.reading.messages]
     # What a tool removes is what came before its call.
     removed = [message for message in extra if isinstance(message, RemoveMessage)]
@@ -256,8 +256,3 @@ def _messages(turn: Turn, handled: Sequence[Handled]) -> list[BaseMessage]:
         needs_write = True
     rest = [message for message in extra if not isinstance(message, RemoveMessage)]
     return [*removed, *([said] if needs_write else []), *answers, *rest]
-
-
-def _transferred(one: Handled) -> ToolMessage:
-    name = one.call["name"]
-    return ToolMessage("Successfully transferred", name=name, tool_call_id=str(one.call["id"]))

@@ -1,12 +1,12 @@
 """Owns a graph's state as a value: a dictionary, a pydantic model or a dataclass."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from dataclasses import fields as declared
 from inspect import isclass
 from typing import Any, cast
 
-from langchain_core.messages import ToolCall
+from langchain_core.messages import BaseMessage, ToolCall
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from pydantic import BaseModel
@@ -53,6 +53,20 @@ def fields(state: Any) -> dict[str, Any]:  # noqa: ANN401 - a graph's state, or 
     if is_dataclass(state):
         return {each.name: getattr(state, each.name) for each in declared(state)}
     return {}
+
+
+def value_of(state: Any, key: str) -> Any:  # noqa: ANN401 - as above, and what it holds
+    """Return what a state holds under a key, if anything."""
+    return state.get(key) if isinstance(state, dict) else getattr(state, key, None)
+
+
+def with_messages(state: Any, messages: Sequence[BaseMessage]) -> Any:  # noqa: ANN401 - as above
+    """Return the state with other messages, as the type that it is."""
+    if isinstance(state, dict):
+        return {**state, "messages": messages}
+    if isinstance(state, BaseModel):
+        return state.model_copy(update={"messages": messages})
+    return replace(state, messages=messages)
 
 
 def call_in(state: Any, call: ToolCall) -> dict[str, Any]:  # noqa: ANN401 - as above

@@ -1,5 +1,6 @@
 """Owns the nodes in which agents run: what an agent gets to read, and what of its work is kept."""
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -7,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
-from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.channels import LastValue
 from langgraph.channels.base import BaseChannel
@@ -17,6 +18,7 @@ from langgraph.pregel.protocol import PregelProtocol
 from langgraph.types import Send
 
 from bailiwick.agents.durability import saved_step_by_step
+from bailiwick.agents.messages import merge_messages
 from bailiwick.agents.node import Node
 from bailiwick.agents.specialist import ENTERED, entered_at_model, is_specialist
 from bailiwick.graphs.handoff import create_handoff_back_messages
@@ -27,7 +29,7 @@ from bailiwick.graphs.supervision.governance import (
     requester_of,
 )
 from bailiwick.graphs.supervision.history import added, as_messages, handoff_view
-from bailiwick.graphs.supervision.states import fields
+from bailiwick.graphs.supervision.states import fields, with_messages
 from bailiwick.tools.delegation import Delegation, delegate
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.people.requests import ends_in_task
@@ -62,6 +64,23 @@ class Terms:
     guard: Guard | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """Hold what an agent is handed.
+
+    Attributes:
+        state: The state, or what was sent in its place; it need not be one.
+        values: The state's values by key.
+        view: What the agent is to see of the conversation.
+        request: The key of what persons asked for.
+    """
+
+    state: Any
+    values: Mapping[str, Any]
+    view: Sequence[BaseMessage]
+    request: str
+
+
 class Worker(Node):
     """Run an agent on behalf of the supervisor.
 
@@ -80,41 +99,43 @@ class Worker(Node):
         super().__init__(self._run, self._arun, name=self.agent_name, subgraphs=[agent])
 
     def _run(self, state: Any, config: RunnableConfig) -> dict[str, Any]:  # noqa: ANN401 - a graph's state
-        given = fields(state)
-        view = self._view(given)
-        request = _request(given["messages"], config)
-        with self._delegate(view, request, self._requester(request, config)):
+        handed = self._handed(state, config)
+        with self._delegate(handed, self._requester(handed.request, config)):
             try:
                 own = self._config(config)
                 if self._reads_by_reference:
                     own = saved_step_by_step(own)
-                output = self._entered.invoke(self._input(given, view), own)
-            except ParentCommand as handed_on:
-                if (output := self._refused(handed_on, given, config)) is None:
-                    handed_on.args = (self._handed_on(handed_on, view),)
+                output = self._entered.invoke(self._input(handed), own)
+            except ParentCommand as passed_on:
+                if (output := self._refused(passed_on, handed, config)) is None:
+                    passed_on.args = (self._passed_on(passed_on, handed.view),)
                     raise
-        return self._update(output, given, view)
+        return self._update(output, handed)
 
     async def _arun(self, state: Any, config: RunnableConfig) -> dict[str, Any]:  # noqa: ANN401 - as above
-        given = fields(state)
-        view = self._view(given)
-        request = _request(given["messages"], config)
-        with self._delegate(view, request, await self._arequester(request, config)):
+        handed = self._handed(state, config)
+        with self._delegate(handed, await self._arequester(handed.request, config)):
             try:
-                output = await self._entered.ainvoke(self._input(given, view), self._config(config))
-            except ParentCommand as handed_on:
-                if (output := await self._arefused(handed_on, given, config)) is None:
-                    handed_on.args = (self._handed_on(handed_on, view),)
+                output = await self._entered.ainvoke(self._input(handed), self._config(config))
+            except ParentCommand as passed_on:
+                if (output := await self._arefused(passed_on, handed, config)) is None:
+                    passed_on.args = (self._passed_on(passed_on, handed.view),)
                     raise
-        return self._update(output, given, view)
+        return self._update(output, handed)
 
-    def _view(self, state: Mapping[str, Any]) -> list[BaseMessage]:
-        return handoff_view(
-            state["messages"],
+    def _handed(self, state: Any, config: RunnableConfig) -> Handed:  # noqa: ANN401 - as above
+        values = fields(state)
+        messages = values.get("messages", [])
+        if is_sent := config.get("metadata", {}).get("langgraph_triggers") == _SENT:
+            messages = merge_messages([], [messages])
+        view = handoff_view(
+            messages,
             supervisor=self.terms.supervisor,
             agent=self.agent_name,
             agents=self.terms.agents,
         )
+        asked = _asked(messages, values or state) if is_sent else messages
+        return Handed(state=state, values=values, view=view, request=request_of(asked, config))
 
     def _requester(self, request: str, config: RunnableConfig) -> str | None:
         guard = self.terms.guard
@@ -125,18 +146,22 @@ class Worker(Node):
         return None if guard is None else await arequester_of(guard, request, config)
 
     def _delegate(
-        self, view: Sequence[BaseMessage], request: str, requester: str | None
+        self, handed: Handed, requester: str | None
     ) -> AbstractContextManager[Delegation]:
         return delegate(
             supervisor=self.terms.supervisor,
             agent=self.agent_name,
             requester=requester,
-            request=request,
-            history=view if self._reads_by_reference else (),
+            request=handed.request,
+            history=handed.view if self._reads_by_reference else (),
         )
 
-    def _input(self, state: Mapping[str, Any], view: Sequence[BaseMessage]) -> dict[str, Any]:
-        return ENTERED if self._reads_by_reference else {**state, "messages": view}
+    def _input(self, handed: Handed) -> Any:  # noqa: ANN401 - a state of any class, or what was sent
+        if self._reads_by_reference:
+            return ENTERED
+        if "messages" not in handed.values:
+            return handed.state
+        return with_messages(handed.state, handed.view)
 
     def _config(self, config: RunnableConfig) -> RunnableConfig:
         configurable = config.get("configurable", {})
@@ -146,20 +171,15 @@ class Worker(Node):
         derived = str(remote_thread(str(thread), self.agent_name))
         return {**config, "configurable": {**configurable, "thread_id": derived}}
 
-    def _update(
-        self,
-        output: object,
-        state: Mapping[str, Any],
-        view: Sequence[BaseMessage],
-    ) -> dict[str, Any]:
+    def _update(self, output: object, handed: Handed) -> dict[str, Any]:
         if not isinstance(output, Mapping) or "messages" not in output:
             raise ValueError(
                 f"Agent '{self.agent_name}' returned no `messages`: it must return them"
             )
-        messages = self._kept(output["messages"], view)
+        messages = self._kept(output["messages"], handed.view)
         if self.terms.add_handoff_back_messages:
             messages += create_handoff_back_messages(self.agent_name, self.terms.supervisor)
-        values = {key: value for key, value in output.items() if self._is_news(key, value, state)}
+        values = {k: v for k, v in output.items() if self._is_news(k, v, handed.values)}
         return {**values, "messages": messages}
 
     def _kept(
@@ -183,34 +203,33 @@ class Worker(Node):
         )
 
     def _refused(
-        self, handed_on: ParentCommand, state: Mapping[str, Any], config: RunnableConfig
+        self, passed_on: ParentCommand, handed: Handed, config: RunnableConfig
     ) -> dict[str, Any] | None:
         """Ask the guard about an agent's own hand-off; return what it says instead, if it may not.
 
         Args:
-            handed_on: The hand-off, to one agent or several.
-            state: What the agent was given.
+            passed_on: The hand-off, to one agent or several.
+            handed: What the agent was given.
             config: The config of the node, within the hand-off to this agent.
         """
         if (guard := self.terms.guard) is None:
             return None
-        named = [agent for agent in _targets(handed_on) if agent in self.terms.agents.values()]
-        messages = state["messages"]
-        asked = [refuse_hand_off(guard, self.agent_name, to, messages, config) for to in named]
+        named = [agent for agent in _targets(passed_on) if agent in self.terms.agents.values()]
+        asked = [refuse_hand_off(guard, self.agent_name, to, handed.view, config) for to in named]
         if not (refusals := [refusal for refusal in asked if refusal is not None]):
             return None
         return {"messages": [AIMessage(" ".join(refusals), name=self.agent_name, id=str(uuid4()))]}
 
     async def _arefused(
-        self, handed_on: ParentCommand, state: Mapping[str, Any], config: RunnableConfig
+        self, passed_on: ParentCommand, handed: Handed, config: RunnableConfig
     ) -> dict[str, Any] | None:
         if (guard := self.terms.guard) is None:
             return None
-        return await guard.ledger.off_loop(lambda: self._refused(handed_on, state, config))
+        return await guard.ledger.off_loop(lambda: self._refused(passed_on, handed, config))
 
-    def _handed_on(self, handed_on: ParentCommand, view: Sequence[BaseMessage]) -> Any:  # noqa: ANN401 - a command of any schema
+    def _passed_on(self, passed_on: ParentCommand, view: Sequence[BaseMessage]) -> Any:  # noqa: ANN401 - a command of any schema
         """Return an agent's hand-off to another agent, with its view taken out of the update."""
-        command = handed_on.args[0]
+        command = passed_on.args[0]
         update = command.update
         if not isinstance(update, dict) or "messages" not in update:
             return command
@@ -251,15 +270,17 @@ def remote_thread(thread: str, agent: str) -> UUID:
     return uuid5(root, agent)
 
 
-def _request(messages: Sequence[BaseMessage], config: RunnableConfig) -> str:
+def _asked(messages: Sequence[BaseMessage], sent: object) -> Sequence[BaseMessage]:
+    """Return what persons may have said of what an agent was sent, in place of the state."""
+    if not messages:
+        # Somebody asks for it all the same, and has to stay the same one when the run is resumed.
+        return [HumanMessage(json.dumps(sent, sort_keys=True, default=str))]
     # Only what a supervisor sends ends in a task; in its history the mark may be anybody's.
-    is_sent = config.get("metadata", {}).get("langgraph_triggers") == _SENT
-    heard = messages[:-1] if is_sent and ends_in_task(messages) else messages
-    return request_of(heard, config)
+    return messages[:-1] if ends_in_task(messages) else messages
 
 
-def _targets(handed_on: ParentCommand) -> list[str]:
-    goto = handed_on.args[0].goto
+def _targets(passed_on: ParentCommand) -> list[str]:
+    goto = passed_on.args[0].goto
     nodes = [goto] if isinstance(goto, str | Send) else goto
     return [each.node if isinstance(each, Send) else each for each in nodes]
 

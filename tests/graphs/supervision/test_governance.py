@@ -1,7 +1,5 @@
 """What a guard demands of a supervisor, and what it decides there."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,38 +14,7 @@ from tests.graphs.fakes import Agent, Run, ask, check_valid, scripted
 from bailiwick.agents import create_specialist
 from bailiwick.agents.specialist import Specialist
 from bailiwick.graphs import create_supervisor
-from bailiwick.policies import Policy
-from bailiwick.tools import Guard, Ledger, scoped_tool
-
-SCHEMA = """\
-entity Agent;
-entity Tool { effect: String };
-action call appliesTo {
-    principal: Agent,
-    resource: Tool,
-    context: {
-        args: Args, labels: Set<String>, requester: String, chain: Set<String>,
-        approvals: Set<String>,
-    },
-};
-action delegate appliesTo {
-    principal: Agent,
-    resource: Agent,
-    context: {
-        labels: Set<String>, requester: String, chain: Set<String>, approvals: Set<String>,
-    },
-};
-type look = {};
-"""
-RULES = """\
-@id("look") permit (principal, action == Action::"call", resource == Tool::"look");
-@id("to-a") permit (principal == Agent::"supervisor", action == Action::"delegate",
-    resource == Agent::"a");
-@id("inner") permit (principal == Agent::"inner", action == Action::"delegate",
-    resource == Agent::"a") when { context.chain.contains("supervisor") };
-@id("to-inner") permit (principal == Agent::"supervisor", action == Action::"delegate",
-    resource == Agent::"inner");
-"""
+from bailiwick.tools import Guard, scoped_tool
 
 
 @scoped_tool(effect="read")
@@ -60,17 +27,6 @@ def look() -> str:
 def loose() -> str:
     """Do as it likes."""
     return "done"
-
-
-@pytest.fixture
-def guard(tmp_path: Path) -> Iterator[Guard]:
-    """Give a guard whose supervisor may hand over to `a` and to nobody else."""
-    (tmp_path / "rules").mkdir()
-    (tmp_path / "rules" / "rules.cedar").write_text(RULES, encoding="utf-8")
-    (tmp_path / "rules" / "schema.cedarschema").write_text(SCHEMA, encoding="utf-8")
-    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
-    yield Guard(policy=Policy.from_path(tmp_path / "rules"), ledger=ledger)
-    ledger.close()
 
 
 def holding(name: str, *tools: BaseTool) -> Agent:
