@@ -1,6 +1,6 @@
 """Owns how a supervisor's nodes stand together: hooks, the supervisor, its agents, its tools."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
@@ -16,7 +16,7 @@ from bailiwick.graphs.state import merge_messages
 from bailiwick.graphs.supervision.model import StructuredAnswer, SupervisorModel
 from bailiwick.graphs.supervision.opening import Hook, Opening, PreModelHook
 from bailiwick.graphs.supervision.routing import Router, Turn
-from bailiwick.graphs.supervision.states import fields
+from bailiwick.graphs.supervision.states import State, value_of
 from bailiwick.graphs.supervision.toolbox import Toolbox
 from bailiwick.tools.guard import Guard
 
@@ -55,15 +55,15 @@ class Speaker:
     def run(self, state: Any, config: RunnableConfig) -> Command[str]:  # noqa: ANN401 - a graph's state
         """Return the update and the next nodes."""
         opened = self.opening.run(state, config)
-        said = self.model.answer(opened.state, config)
-        turn = Turn(said=said, history=opened.state["messages"])
+        said = self.model.answer(opened.spoken, config)
+        turn = Turn(said=said, history=value_of(opened.state, "messages"))
         return opened.command(self.router.route(turn, opened.state, config))
 
     async def arun(self, state: Any, config: RunnableConfig) -> Command[str]:  # noqa: ANN401 - as above
         """Return the update and the next nodes, asynchronously."""
         opened = await self.opening.arun(state, config)
-        said = await self.model.aanswer(opened.state, config)
-        turn = Turn(said=said, history=opened.state["messages"])
+        said = await self.model.aanswer(opened.spoken, config)
+        turn = Turn(said=said, history=value_of(opened.state, "messages"))
         return opened.command(await self.router.aroute(turn, opened.state, config))
 
 
@@ -82,26 +82,24 @@ class ReviewedSpeaker:
     def run(self, state: Any, config: RunnableConfig) -> dict[str, Any]:  # noqa: ANN401 - a graph's state
         """Return the model's message as an update."""
         opened = self.opening.run(state, config)
-        return opened.before({"messages": [self.model.answer(opened.state, config)]})
+        return opened.before({"messages": [self.model.answer(opened.spoken, config)]})
 
     async def arun(self, state: Any, config: RunnableConfig) -> dict[str, Any]:  # noqa: ANN401 - as above
         """Return the model's message as an update, asynchronously."""
         opened = await self.opening.arun(state, config)
-        return opened.before({"messages": [await self.model.aanswer(opened.state, config)]})
+        return opened.before({"messages": [await self.model.aanswer(opened.spoken, config)]})
 
     def route(self, state: Any, config: RunnableConfig) -> Command[str]:  # noqa: ANN401 - as above
         """Return the next nodes for the message that the hook has left."""
-        given = fields(state)
-        return self.router.route(_stored_turn(given), given, config)
+        return self.router.route(_stored_turn(state), state, config)
 
     async def aroute(self, state: Any, config: RunnableConfig) -> Command[str]:  # noqa: ANN401 - as above
         """Return the next nodes for the message that the hook has left, asynchronously."""
-        given = fields(state)
-        return await self.router.aroute(_stored_turn(given), given, config)
+        return await self.router.aroute(_stored_turn(state), state, config)
 
 
-def _stored_turn(state: Mapping[str, Any]) -> Turn:
-    messages = state["messages"]
+def _stored_turn(state: State) -> Turn:
+    messages = value_of(state, "messages")
     said = [at for at, message in enumerate(messages) if isinstance(message, AIMessage)]
     if not said:
         raise ValueError(

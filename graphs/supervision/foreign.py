@@ -10,7 +10,7 @@ from langgraph.prebuilt import ToolNode
 from langgraph.types import Command, Send
 
 from bailiwick.graphs.supervision.history import as_messages
-from bailiwick.graphs.supervision.states import call_in
+from bailiwick.graphs.supervision.states import State, call_in, fields, value_of, with_messages
 
 Output = Command[Any] | Mapping[str, Any]
 
@@ -47,7 +47,11 @@ class ForeignHandoffs:
     agents: Mapping[str, str]
 
     def read(
-        self, call: ToolCall, said: AIMessage, state: Mapping[str, Any], config: RunnableConfig
+        self,
+        call: ToolCall,
+        said: AIMessage,
+        state: State,
+        config: RunnableConfig,
     ) -> Reading:
         """Run one call and return what it comes to.
 
@@ -58,18 +62,23 @@ class ForeignHandoffs:
             config: The config of the node that runs this.
         """
         output = self.node.invoke(_request(call, said, state), config)
-        return _reading(_outputs(output), call, said, state)
+        return _reading(_outputs(output), call, said, fields(state))
 
     async def aread(
-        self, call: ToolCall, said: AIMessage, state: Mapping[str, Any], config: RunnableConfig
+        self,
+        call: ToolCall,
+        said: AIMessage,
+        state: State,
+        config: RunnableConfig,
     ) -> Reading:
         """Run one call asynchronously; see `read`."""
         output = await self.node.ainvoke(_request(call, said, state), config)
-        return _reading(_outputs(output), call, said, state)
+        return _reading(_outputs(output), call, said, fields(state))
 
 
-def _request(call: ToolCall, said: AIMessage, state: Mapping[str, Any]) -> dict[str, Any]:
-    return call_in({**state, "messages": [*state["messages"], said]}, call)
+def _request(call: ToolCall, said: AIMessage, state: State) -> dict[str, Any]:
+    seen = with_messages(state, [*value_of(state, "messages"), said])
+    return call_in(seen, call)
 
 
 def _outputs(output: object) -> list[Output]:

@@ -1,12 +1,12 @@
 """Owns what a guarded supervisor reads of work that a new message has broken off."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
 
 from bailiwick.graphs.handoff import METADATA_KEY_HANDOFF_DESTINATION
+from bailiwick.graphs.supervision.states import State, value_of, with_messages
 from bailiwick.policies.approvals import ApprovalRequest
 from bailiwick.policies.questions import spelled
 from bailiwick.tools.effects.call_rows import CallRecord
@@ -51,12 +51,13 @@ async def ainterrupted(
     return await guard.ledger.off_loop(lambda: interrupted(guard, messages, config))
 
 
-def with_messages(state: dict[str, Any], messages: Sequence[BaseMessage]) -> dict[str, Any]:
+def with_interrupted(state: State, messages: Sequence[BaseMessage]) -> State:
     """Return a supervisor's state with other messages in the place of those that have their ids."""
     others = {message.id: message for message in messages}
     if not others:
         return state
-    return {**state, "messages": [others.get(each.id, each) for each in state["messages"]]}
+    told = [others.get(each.id, each) for each in value_of(state, "messages")]
+    return with_messages(state, told)
 
 
 def _unreported(messages: Sequence[BaseMessage]) -> list[ToolMessage]:

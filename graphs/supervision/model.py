@@ -1,6 +1,6 @@
 """Owns the supervisor's model: one call with the history, and the structured answer at the end."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -21,11 +21,10 @@ from bailiwick.graphs.agent_name import AgentNameMode, name_forms
 from bailiwick.graphs.supervision.binding import Model, chat_model
 from bailiwick.graphs.supervision.history import check_answered
 from bailiwick.graphs.supervision.prompts import PromptInput
-from bailiwick.graphs.supervision.states import fields
+from bailiwick.graphs.supervision.states import State, fields, value_of
 
 StructuredResponseSchema = dict[str, Any] | type[BaseModel]
 ResponseFormat = StructuredResponseSchema | tuple[str, StructuredResponseSchema]
-State = Mapping[str, Any]
 
 MORE_STEPS = "Sorry, need more steps to process this request."
 STEPS_OF_A_CALL = 3
@@ -89,7 +88,7 @@ class SupervisorModel:
                 f"the model of {self.name!r} returned {type(message)}, not an AIMessage"
             )
         sign(message, self.name)
-        remaining = state.get("remaining_steps")
+        remaining = value_of(state, "remaining_steps")
         is_late = remaining is not None and remaining < STEPS_OF_A_CALL
         if is_late and self._goes_on(message):
             return AIMessage(content=MORE_STEPS, id=message.id, name=self.name)
@@ -113,17 +112,17 @@ class StructuredAnswer:
     model: Runnable[LanguageModelInput, Any]
     system: SystemMessage | None
 
-    def run(self, state: Any, config: RunnableConfig) -> dict[str, Any]:  # noqa: ANN401 - a graph's state
+    def run(self, state: State, config: RunnableConfig) -> dict[str, Any]:
         """Return the state update that holds the structured answer."""
-        return {"structured_response": self.model.invoke(self._input(fields(state)), config)}
+        return {"structured_response": self.model.invoke(self._input(state), config)}
 
-    async def arun(self, state: Any, config: RunnableConfig) -> dict[str, Any]:  # noqa: ANN401 - a graph's state
+    async def arun(self, state: State, config: RunnableConfig) -> dict[str, Any]:
         """Return the state update that holds the structured answer, asynchronously."""
-        given = self._input(fields(state))
+        given = self._input(state)
         return {"structured_response": await self.model.ainvoke(given, config)}
 
     def _input(self, state: State) -> list[BaseMessage]:
-        return [*([self.system] if self.system else []), *state["messages"]]
+        return [*([self.system] if self.system else []), *value_of(state, "messages")]
 
 
 def structured_answer(
@@ -143,11 +142,11 @@ def structured_answer(
 
 
 def _conversation(state: State) -> Sequence[BaseMessage]:
-    messages = state.get("llm_input_messages") or state.get("messages")
+    messages = value_of(state, "messages")
     if messages is None:
         raise ValueError(
             "the supervisor found no messages: give `messages` as input, or return `messages` or"
-            f" `llm_input_messages` from the pre-model hook (state has {sorted(state)})"
+            f" `llm_input_messages` from the pre-model hook (state has {sorted(fields(state))})"
         )
     check_answered(messages)
     return cast("Sequence[BaseMessage]", messages)

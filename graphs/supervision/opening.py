@@ -16,8 +16,14 @@ from pydantic import BaseModel
 
 from bailiwick.graphs.supervision.governance import anote_request, note_request
 from bailiwick.graphs.supervision.history import as_messages
-from bailiwick.graphs.supervision.interrupted import ainterrupted, interrupted, with_messages
-from bailiwick.graphs.supervision.states import fields
+from bailiwick.graphs.supervision.interrupted import ainterrupted, interrupted, with_interrupted
+from bailiwick.graphs.supervision.states import (
+    State,
+    fields,
+    value_of,
+    with_messages,
+    with_values,
+)
 from bailiwick.tools.guard import Guard
 
 Hook = Callable[..., Any] | Runnable[Any, Any]
@@ -29,15 +35,22 @@ MODEL_INPUT = "llm_input_messages"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """Hold the state that the model speaks on.
+    """Hold the state that a turn goes on with.
 
     Attributes:
         state: The state, with what this step has written by now.
         update: What this step has written by now.
+        model_input: What the model reads in the place of the history, if the hook has given that.
     """
 
-    state: dict[str, Any]
+    state: State
     update: dict[str, Any] = field(default_factory=dict)
+    model_input: list[BaseMessage] | None = None
+
+    @property
+    def spoken(self) -> State:
+        """The state as the model reads it."""
+        return with_messages(self.state, self.model_input) if self.model_input else self.state
 
     def before(self, update: Mapping[str, Any] | None) -> dict[str, Any]:
         """Return an update that writes this one first, and then the other."""
@@ -53,8 +66,10 @@ class Opened:
         """Return it with messages written in the place of those that have their ids."""
         if not answers:
             return self
-        return Opened(
-            state=with_messages(self.state, answers), update=self.before({"messages": answers})
+        return replace(
+            self,
+            state=with_interrupted(self.state, answers),
+            update=self.before({"messages": answers}),
         )
 
 
@@ -100,16 +115,19 @@ class PreModelHook:
         if isinstance(output, Command) and output.graph:
             raise ParentCommand(output)
         update = _update(output.update if isinstance(output, Command) else output)
-        values = dict(fields(state))
+        values, written = fields(state), {}
         for key in update.keys() & self.channels.keys():
             tried = self.channels[key].copy()
             if key in values:
                 tried.update([Overwrite(values[key])])
             tried.update([update[key]])
-            values[key] = tried.get()
-        # Messages of an earlier turn must not stand in for those of this one.
-        values[MODEL_INPUT] = update.get(MODEL_INPUT)
-        return Opened(state=values, update=update)
+            written[key] = tried.get()
+        given = update.get(MODEL_INPUT)
+        return Opened(
+            state=with_values(state, written),
+            update=update,
+            model_input=as_messages(given) if given else None,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,21 +148,23 @@ class Opening:
         Who asked is written down before the hook, which may wait for somebody else, and once more
         on what the hook leaves.
         """
-        opened = Opened(state=fields(state))
-        note_request(self.guard, opened.state["messages"], config)
+        opened = Opened(state=state)
+        note_request(self.guard, value_of(opened.state, "messages"), config)
         if self.hook:
             opened = self.hook.run(state, config)
-            note_request(self.guard, opened.state["messages"], config)
-        return opened.with_answers(interrupted(self.guard, opened.state["messages"], config))
+            note_request(self.guard, value_of(opened.state, "messages"), config)
+        return opened.with_answers(
+            interrupted(self.guard, value_of(opened.state, "messages"), config)
+        )
 
     async def arun(self, state: Any, config: RunnableConfig) -> Opened:  # noqa: ANN401 - as above
         """Do what `run` does, on an event loop."""
-        opened = Opened(state=fields(state))
-        await anote_request(self.guard, opened.state["messages"], config)
+        opened = Opened(state=state)
+        await anote_request(self.guard, value_of(opened.state, "messages"), config)
         if self.hook:
             opened = await self.hook.arun(state, config)
-            await anote_request(self.guard, opened.state["messages"], config)
-        answers = await ainterrupted(self.guard, opened.state["messages"], config)
+            await anote_request(self.guard, value_of(opened.state, "messages"), config)
+        answers = await ainterrupted(self.guard, value_of(opened.state, "messages"), config)
         return opened.with_answers(answers)
 
 

@@ -17,7 +17,7 @@ from bailiwick.graphs.supervision.foreign import (
     transferred,
     written_by,
 )
-from bailiwick.graphs.supervision.states import StateForm, call_in, value_of
+from bailiwick.graphs.supervision.states import State, StateForm, call_in, value_of
 
 
 class CallOrder(TypedDict):
@@ -64,7 +64,7 @@ class OwnTools(Node):
         output = await self.tool_node.ainvoke(call_in(state, order["call"]), config)
         return self._commands(output, order, state)
 
-    def _commands(self, output: object, order: CallOrder, state: Any) -> list[Command[str]]:  # noqa: ANN401 - a graph's state
+    def _commands(self, output: object, order: CallOrder, state: State) -> list[Command[str]]:
         outputs = cast("Sequence[Any]", output if isinstance(output, list) else [output])
         commands = [self._command(output) for output in outputs]
         if not any(command.goto for command in commands):
@@ -83,7 +83,7 @@ class OwnTools(Node):
         return replace(output, graph=graph, update=update)
 
 
-def _closing(call: ToolCall, outputs: Sequence[Any], state: Any) -> Sequence[BaseMessage]:  # noqa: ANN401 - as above
+def _closing(call: ToolCall, outputs: Sequence[Any], state: State) -> Sequence[BaseMessage]:
     """Return what leaves no call open in the history of a tool that went on without an answer."""
     if answer_in(written_by(outputs), call):
         return []

@@ -9,6 +9,8 @@ from langchain_core.messages import BaseMessage, SystemMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.runtime import Runtime, get_runtime
 
+from bailiwick.graphs.supervision.states import State, with_messages
+
 Prompt = (
     SystemMessage
     | str
@@ -18,7 +20,6 @@ Prompt = (
 )
 """A system message, or what makes the model's input from the state."""
 
-State = Mapping[str, Any]
 Inject = Callable[[Runtime[Any], RunnableConfig], Any]
 
 INJECTED: Mapping[str, Inject] = {
@@ -47,7 +48,10 @@ class PromptInput:
         self._wanted = _wanted(prompt) if _is_function(prompt) else ()
 
     def of(
-        self, state: State, messages: Sequence[BaseMessage], config: RunnableConfig
+        self,
+        state: State,
+        messages: Sequence[BaseMessage],
+        config: RunnableConfig,
     ) -> LanguageModelInput:
         """Return the input, from a state whose history is `messages`.
 
@@ -59,7 +63,7 @@ class PromptInput:
             return messages
         if isinstance(prompt, SystemMessage):
             return [prompt, *messages]
-        given = {**state, "messages": messages}
+        given = with_messages(state, messages)
         if isinstance(prompt, Runnable):
             return prompt.invoke(given, config)
         if inspect.iscoroutinefunction(prompt):
@@ -67,14 +71,17 @@ class PromptInput:
         return cast("LanguageModelInput", prompt(given, **self._extras(config)))
 
     async def aof(
-        self, state: State, messages: Sequence[BaseMessage], config: RunnableConfig
+        self,
+        state: State,
+        messages: Sequence[BaseMessage],
+        config: RunnableConfig,
     ) -> LanguageModelInput:
         """Return the input without blocking on an asynchronous prompt."""
         prompt = self._prompt
-        given = {**state, "messages": messages}
         if isinstance(prompt, Runnable):
-            return await prompt.ainvoke(given, config)
+            return await prompt.ainvoke(with_messages(state, messages), config)
         if inspect.iscoroutinefunction(prompt):
+            given = with_messages(state, messages)
             return cast("LanguageModelInput", await prompt(given, **self._extras(config)))
         return self.of(state, messages, config)
 

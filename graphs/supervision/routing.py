@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, RemoveMessage, ToolCall, ToolMessage
 from langchain_core.runnables import RunnableConfig
@@ -16,9 +15,8 @@ from bailiwick.graphs.supervision.foreign import ForeignHandoffs, Reading, trans
 from bailiwick.graphs.supervision.governance import refuse_hand_off
 from bailiwick.graphs.supervision.history import call_view, narrow, task_of
 from bailiwick.graphs.supervision.own_tools import OwnTools
+from bailiwick.graphs.supervision.states import State, fields, with_messages
 from bailiwick.tools.guard import Guard
-
-State = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +214,7 @@ class Router:
     def _send(self, turn: Turn, state: State, one: Handled) -> Send:
         answer = one.answer if one.is_kept else None
         view = call_view(turn.history, turn.said, one.call, answer)
-        return Send(str(one.agent), {**state, "messages": view})
+        return Send(str(one.agent), {**fields(state), "messages": view})
 
     def _needs_view(self, one: Handled, agents: Counter[str], *, is_beside_tools: bool) -> bool:
         """Tell whether the agent cannot make its view from the state by itself.
@@ -237,8 +235,8 @@ def _error(call: ToolCall, text: str) -> ToolMessage:
     return ToolMessage(text, name=call["name"], tool_call_id=str(call["id"]), status="error")
 
 
-def _before(turn: Turn, state: State) -> dict[str, Any]:
-    return {**state, "messages": list(turn.history)}
+def _before(turn: Turn, state: State) -> State:
+    return with_messages(state, list(turn.history))
 
 
 def _messages(turn: Turn, handled: Sequence[Handled]) -> list[BaseMessage]:

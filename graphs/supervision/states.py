@@ -1,6 +1,6 @@
 """Owns a graph's state as a value: a dictionary, a pydantic model or a dataclass."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from dataclasses import fields as declared
 from inspect import isclass
@@ -10,6 +10,9 @@ from langchain_core.messages import BaseMessage, ToolCall
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from pydantic import BaseModel
+
+State = Any
+"""A graph's state: a dictionary, a pydantic model or a dataclass."""
 
 _READ = "__pregel_read"
 """LangGraph's own key of a config: what a task reads its graph's state with."""
@@ -35,7 +38,7 @@ class StateForm:
         schema = graph.state_schema
         return cls(schema=schema, keys=list(graph.schemas[schema]), managed=graph.managed)
 
-    def read(self, config: RunnableConfig) -> Any:  # noqa: ANN401 - a graph's state
+    def read(self, config: RunnableConfig) -> State:
         """Return the state as a node is given it, in a task that was sent something else."""
         values = config.get("configurable", {})[_READ](self.keys)
         is_typed = isclass(self.schema) and (
@@ -55,20 +58,25 @@ def fields(state: Any) -> dict[str, Any]:  # noqa: ANN401 - a graph's state, or 
     return {}
 
 
-def value_of(state: Any, key: str) -> Any:  # noqa: ANN401 - as above, and what it holds
+def value_of(state: State, key: str) -> Any:  # noqa: ANN401 - whatever it holds
     """Return what a state holds under a key, if anything."""
     return state.get(key) if isinstance(state, dict) else getattr(state, key, None)
 
 
-def with_messages(state: Any, messages: Sequence[BaseMessage]) -> Any:  # noqa: ANN401 - as above
+def with_messages(state: State, messages: Sequence[BaseMessage]) -> State:
     """Return the state with other messages, as the type that it is."""
+    return with_values(state, {"messages": messages})
+
+
+def with_values(state: State, values: Mapping[str, Any]) -> State:
+    """Return the state with other values, as the type that it is."""
     if isinstance(state, dict):
-        return {**state, "messages": messages}
+        return {**state, **values}
     if isinstance(state, BaseModel):
-        return state.model_copy(update={"messages": messages})
-    return replace(state, messages=messages)
+        return state.model_copy(update=values)
+    return replace(state, **values)
 
 
-def call_in(state: Any, call: ToolCall) -> dict[str, Any]:  # noqa: ANN401 - as above
+def call_in(state: State, call: ToolCall) -> dict[str, Any]:
     """Return one call as a tool node takes it, with the state that injected arguments see."""
     return {"__type": "tool_call_with_context", "tool_call": call, "state": state}
