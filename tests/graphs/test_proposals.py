@@ -1,7 +1,7 @@
 """What is proposed because of a call is made as it stands in the database, and as nothing else."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -91,14 +91,14 @@ def test_what_undid_a_call_is_undone_and_so_on(guard: Guard) -> None:
         taken.pop()
         return "paid again"
 
-    @scoped_tool(effect="write", compensate=(look, lambda *_: {}))
+    @scoped_tool(effect="write", compensate=(look, to_nobody))
     def cancel_return(order_id: str) -> str:
         """Cancel what was paid to somebody."""
         taken.append(order_id)
         return order_id
 
-    look.compensation = Compensation(cancel_return, lambda *_: {"order_id": "a"})
-    bank.pay.compensation = Compensation(cancel_return, lambda *_: {"order_id": "a"})
+    look.compensation = Compensation(cancel_return, to_a)
+    bank.pay.compensation = Compensation(cancel_return, to_a)
     paid(guard, bank, "a")
     desk, app = opened(guard, bank)
     thread = "t"
@@ -106,6 +106,16 @@ def test_what_undid_a_call_is_undone_and_so_on(guard: Guard) -> None:
         (made,) = desk.undo(app, thread, requester=CLERK).made
         assert taken == expected
         thread = made.thread
+
+
+def to_nobody(_args: Mapping[str, Any], _result: str) -> dict[str, Any]:
+    """Build no arguments, where none are taken."""
+    return {}
+
+
+def to_a(_args: Mapping[str, Any], _result: str) -> dict[str, Any]:
+    """Cancel what was paid to `a`."""
+    return {"order_id": "a"}
 
 
 def test_what_breaks_off_stops_what_comes_after_it(guard: Guard) -> None:
