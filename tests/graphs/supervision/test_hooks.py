@@ -52,6 +52,45 @@ def test_what_a_hook_gives_lasts_for_one_turn(run: Run) -> None:
     assert [len(seen) for seen in model.seen] == [1, 3]
 
 
+class Shortened(MessagesState):
+    """Keep what the model is to read, as a state of one's own may."""
+
+    llm_input_messages: list[Any]
+
+
+@pytest.mark.parametrize("schema", [None, Shortened], ids=["default", "own"])
+@pytest.mark.parametrize(
+    "read", [HumanMessage("x"), ("user", "x"), {"role": "user", "content": "x"}]
+)
+def test_what_a_hook_has_the_model_read(
+    run: Run,
+    schema: type[Any] | None,
+    read: Any,  # noqa: ANN401 - a message in any form
+) -> None:
+    """In any form that a model takes, also where the state declares the key itself."""
+    model = scripted("done")
+    app = create_supervisor(
+        [],
+        model=model,
+        state_schema=schema,
+        pre_model_hook=lambda _: {"llm_input_messages": [read]},
+    ).compile()
+
+    run(app, "hi")
+
+    assert told(model.seen[0]) == [("human", None, "x")]
+
+
+def test_without_a_hook_the_model_reads_the_history(run: Run) -> None:
+    """A key of one's own state is one's own."""
+    model = scripted("done")
+    app = create_supervisor([], model=model, state_schema=Shortened).compile()
+
+    run(app, {"messages": [HumanMessage("hi")], "llm_input_messages": [HumanMessage("x")]})
+
+    assert told(model.seen[0]) == [("human", None, "hi")]
+
+
 def test_a_hook_may_rewrite_the_history(office: Office, run: Run) -> None:
     """It runs before each turn of the supervisor, also after an agent's."""
 
