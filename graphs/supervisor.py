@@ -131,6 +131,7 @@ def create_supervisor(  # noqa: PLR0913 - the signature that callers know
     terms = Terms(
         supervisor=supervisor_name,
         agents=toolbox.agents,
+        tasking=toolbox.handoffs,
         output_mode=output_mode,
         add_handoff_back_messages=back,
         channels=graph.channels,

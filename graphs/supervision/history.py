@@ -106,7 +106,12 @@ def task_of(call: ToolCall) -> str:
 
 
 def handoff_view(
-    messages: Sequence[BaseMessage], *, supervisor: str, agent: str, agents: Mapping[str, str]
+    messages: Sequence[BaseMessage],
+    *,
+    supervisor: str,
+    agent: str,
+    agents: Mapping[str, str],
+    tasking: Collection[str],
 ) -> list[BaseMessage]:
     """Return the history as the agent that was handed over to is to see it.
 
@@ -119,6 +124,8 @@ def handoff_view(
         supervisor: The supervisor's name.
         agent: The agent's name.
         agents: Agent names by the names of the hand-off tools.
+        tasking: The names of those whose calls carry a task; with others an argument of that name
+            may be anything.
     """
     at = _last_said(messages)
     said = messages[at] if at >= 0 else None
@@ -129,17 +136,20 @@ def handoff_view(
     call = next((c for c in said.tool_calls if _hands_over(c, agent, agents, answers)), None)
     if call is not None:
         others = [message for message in after if not isinstance(message, ToolMessage)]
-        return call_view(messages[:at], said, call, answers[str(call["id"])], others)
+        task = task_of(call) if call["name"] in tasking else ""
+        return call_view(messages[:at], said, call, answers[str(call["id"])], others, task=task)
     is_open = any(c["id"] not in answers for c in said.tool_calls)
     return list(messages[:at] if is_open else messages)
 
 
-def call_view(
+def call_view(  # noqa: PLR0913 - what a view is put together of
     history: Sequence[BaseMessage],
     said: AIMessage,
     call: ToolCall,
     answer: ToolMessage | None,
     after: Sequence[BaseMessage] = (),
+    *,
+    task: str,
 ) -> list[BaseMessage]:
     """Return the history as one hand-off call's agent is to see it.
 
@@ -149,11 +159,12 @@ def call_view(
         call: The hand-off call.
         answer: Its answer; `None` if neither call nor answer is to be seen.
         after: What came after, without answers.
+        task: What the call asks for, if it does.
     """
     key = str(call["id"])
     shown = [] if answer is None else [_only(said, key), answer]
     view = [*history, *shown, *after]
-    return with_task(view, task_of(call), name=said.name, key=key)
+    return with_task(view, task, name=said.name, key=key)
 
 
 def _only(said: AIMessage, call_id: str) -> AIMessage:

@@ -213,7 +213,7 @@ class Router:
 
     def _send(self, turn: Turn, state: State, one: Handled) -> Send:
         answer = one.answer if one.is_kept else None
-        view = call_view(turn.history, turn.said, one.call, answer)
+        view = call_view(turn.history, turn.said, one.call, answer, task=task_of(one.call))
         return Send(str(one.agent), {**fields(state), "messages": view})
 
     def _needs_view(self, one: Handled, agents: Counter[str], *, is_beside_tools: bool) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
@@ -50,6 +50,7 @@ class Terms:
     Attributes:
         supervisor: The supervisor's name.
         agents: The agents' names, by the names of the tools that hand over to them.
+        tasking: The names of those of the tools whose calls carry a task.
         output_mode: What of an agent's work joins the history.
         add_handoff_back_messages: Whether the history says where an agent is done.
         channels: The state's channels by key.
@@ -58,6 +59,7 @@ class Terms:
 
     supervisor: str
     agents: Mapping[str, str]
+    tasking: Collection[str]
     output_mode: OutputMode
     add_handoff_back_messages: bool
     channels: Mapping[str, BaseChannel[Any, Any, Any]]
@@ -133,6 +135,7 @@ class Worker(Node):
             supervisor=self.terms.supervisor,
             agent=self.agent_name,
             agents=self.terms.agents,
+            tasking=self.terms.tasking,
         )
         asked = _asked(messages, values or state) if is_sent else messages
         return Handed(state=state, values=values, view=view, request=request_of(asked, config))

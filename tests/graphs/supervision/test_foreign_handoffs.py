@@ -99,6 +99,25 @@ def test_a_custom_tool_may_write_other_keys(office: Office, run: Run) -> None:
     check_valid(result["messages"])
 
 
+def test_a_custom_tools_argument_named_task_is_its_own(office: Office, run: Run) -> None:
+    """The agent is told what the tool tells it, and nothing a second time."""
+
+    @tool
+    def assign(task: str, tool_call_id: Annotated[str, InjectedToolCallId]) -> Command[str]:
+        """Assign work."""
+        done = ToolMessage("assigned", tool_call_id=tool_call_id)
+        told = HumanMessage(f"{task}, in French")
+        return Command(goto="a", graph=Command.PARENT, update={"messages": [done, told]})
+
+    assign.metadata = {METADATA_KEY_HANDOFF_DESTINATION: "a"}
+    model = scripted(ask(("assign", {"task": "add"})), "x")
+    app = create_supervisor([office.agent("a")], model=model, tools=[assign]).compile()
+
+    run(app, "help")
+
+    assert [message.text for message in office.views["a"][0]][2:] == ["assigned", "add, in French"]
+
+
 def test_a_custom_tool_stands_beside_one_of_ours(office: Office, run: Run) -> None:
     """Both agents run in one step."""
     wanted = ask(("brief_a", {"briefing": "x"}), ("transfer_to_b", {"task": "only b"}))
