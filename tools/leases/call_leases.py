@@ -25,11 +25,13 @@ class _Shared:
     """Hold a lease that calls share.
 
     Attributes:
+        authority: Which calls may join.
         lease: The lease, with a credential that no tool gets.
         until: From when on nobody may join, in monotonic seconds.
         users: How many calls hold it now.
     """
 
+    authority: Authority
     lease: Lease
     until: float
     users: int = 1
@@ -67,7 +69,8 @@ class CallLeases:
         self._pools = pools
         self._clock = clock
         self._lock = threading.Lock()
-        self._shared: dict[Authority, _Shared] = {}
+        # By the lease: two calls that came at once have one each, for the same authority.
+        self._shared: dict[str, _Shared] = {}
 
     def take(
         self, call: ToolCall, scope: Scope, *, approvers: tuple[str, ...], policy_version: str
@@ -100,20 +103,21 @@ class CallLeases:
         lease = self.take_alone(call, scope, approvers)
         with self._lock:
             until = self._clock() + lease.ttl / 2
-            self._shared[authority] = _Shared(lease=lease, until=until)
+            shared = _Shared(authority=authority, lease=lease, until=until)
+            self._shared[lease.accessor] = shared
         return _for_one_call(lease)
 
     def give_back(self, lease: Lease) -> None:
         """End a call's credential now, and its lease soon, or when nobody shares it any more."""
         lease.credential.end()
         with self._lock:
-            found = [s for s in self._shared.values() if s.lease.accessor == lease.accessor]
-            for shared in found:
-                shared.users -= 1
-                if not shared.users:
-                    self._revocations.release(shared.lease, after=shared.until - self._clock())
-        if not found:
-            self._revocations.release(lease)
+            shared = self._shared.get(lease.accessor)
+            if shared is None:
+                self._revocations.release(lease)
+                return
+            shared.users -= 1
+            if not shared.users:
+                self._revocations.release(shared.lease, after=shared.until - self._clock())
 
     def take_alone(self, call: ToolCall, scope: Scope, approvers: tuple[str, ...] = ()) -> Lease:
         """Do what `take` does, with a lease that nobody shares and that was not made ahead."""
@@ -152,14 +156,14 @@ class CallLeases:
         with self._lock:
             now = self._clock()
             self._shared = {k: s for k, s in self._shared.items() if s.users or s.until > now}
-            shared = self._shared.get(authority)
-            if shared is None or shared.until <= now:
-                return None
-            if not self._revocations.retain(shared.lease):
-                del self._shared[authority]
-                return None
-            shared.users += 1
-            return _for_one_call(shared.lease)
+            for shared in list(self._shared.values()):
+                if shared.authority != authority or shared.until <= now:
+                    continue
+                if self._revocations.retain(shared.lease):
+                    shared.users += 1
+                    return _for_one_call(shared.lease)
+                del self._shared[shared.lease.accessor]
+            return None
 
     def _recorded(self, call: ToolCall, lease: Lease) -> Lease:
         try:

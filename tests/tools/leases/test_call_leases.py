@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from tests.tools.leases.one_tool import call_of
+from tests.waiting import wait_for
 
 from bailiwick.policies.errors import LedgerError, ScopeError
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.declared.scoped import scoped_tool
-from bailiwick.tools.devvault import DevelopmentVault
+from bailiwick.tools.devvault import DevelopmentVault, Fault
 from bailiwick.tools.leases.call_leases import CallLeases
 from bailiwick.tools.leases.revocations import Revocations
 from bailiwick.tools.locations import UNTHREADED
@@ -181,6 +182,45 @@ def test_a_shared_lease_that_is_in_use_is_not_ended(
     assert any(token.role for token in devvault.live_tokens())
     assert second.credential.reveal() == "k-51c0ffee"
     leases.give_back(second)
+
+
+def test_a_lease_that_another_call_took_at_once_is_not_ended_under_those_that_share_it(
+    leases: CallLeases, revocations: Revocations, devvault: DevelopmentVault
+) -> None:
+    """Neither call found the other's lease; each lease ends with the last call that holds it."""
+    leases.give_back(take(leases, thread="warm"))
+    devvault.faults.add(delay := Fault(path="auth/token/create/*", delay=2))
+    with ThreadPoolExecutor(1) as pool:
+        slower = pool.submit(take, leases)
+        wait_for(lambda: not delay.times)
+        first, second = take(leases, id="call-2"), take(leases, id="call-3")
+        other = slower.result()
+    assert first.accessor == second.accessor != other.accessor
+
+    leases.give_back(first)
+    leases.give_back(other)
+    assert revocations.drain()
+    alive = devvault.live_tokens(accessor=first.accessor)
+    leases.give_back(second)
+    assert alive
+    assert revocations.drain()
+    assert not devvault.live_tokens(accessor=first.accessor)
+
+
+def test_a_younger_lease_of_the_run_does_not_end_an_older_one_under_its_call(
+    leases: CallLeases, revocations: Revocations, clock: Hours, devvault: DevelopmentVault
+) -> None:
+    """Of two calls that hold it, the first to end leaves it to the other."""
+    first, second = take(leases), take(leases)
+    clock.now += 30
+    younger = take(leases)
+    assert younger.accessor != first.accessor
+
+    leases.give_back(first)
+    assert revocations.drain()
+    assert devvault.live_tokens(accessor=second.accessor)
+    leases.give_back(second)
+    leases.give_back(younger)
 
 
 def test_a_reuse_that_cannot_be_recorded_is_given_back(
