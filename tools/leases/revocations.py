@@ -1,7 +1,6 @@
 """Owns the end of every lease: asked for behind the call's back, until Vault has confirmed it."""
 
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,18 +11,13 @@ from bailiwick.policies.errors import LedgerError, VaultError
 from bailiwick.tools.leases import lease_records
 from bailiwick.tools.leases import revocation_rows as rows
 from bailiwick.tools.leases.lease_records import AHEAD, End
+from bailiwick.tools.leases.ownership import HOLD, Ownership
 from bailiwick.tools.leases.pending_ends import PendingEnd
 from bailiwick.tools.records.ledger import Entry, Ledger
 from bailiwick.tools.secrets.leases import Basis, Lease
 from bailiwick.tools.vault import Vault
 
 logger = logging.getLogger(__name__)
-
-HOLD = 20.0
-"""Seconds for which a lease is its own process's to end; then any other may take it for dead."""
-
-BEAT = HOLD / 4
-"""Seconds after which a process says that its calls are still under way."""
 
 FIRST, LONGEST = 0.25, 60.0
 """Seconds before the next try: from the first, doubled each time, to the longest."""
@@ -34,7 +28,6 @@ IDLE = 2.0
 DRAIN = 5.0
 """Seconds that closing waits for what is still to be revoked."""
 
-_BATCH = 50
 _MOMENT = 1.0
 
 
@@ -62,7 +55,7 @@ class Revocations:
         self._held: dict[str, PendingEnd] = {}
         self._worker: threading.Thread | None = None
         self._is_closed = False
-        self._beaten = self._swept = -math.inf
+        self._ownership = Ownership(ledger, held=self._own, sweep=self.sweep, clock=clock)
         vault.before_closing(self)
 
     def grant(self, call: ToolCall, lease: Lease, approvers: tuple[str, ...] = ()) -> None:
@@ -139,20 +132,16 @@ class Revocations:
     def sweep(self) -> int:
         """Take over what processes that are gone have left behind, if it may be ended from here.
 
+        Where this process found the database away just now, it takes over nothing for a while:
+        nobody could say there that they are alive.
+
         Returns:
             How many leases that are; there may be more where it is not 0.
 
         Raises:
             LedgerError: If the ledger's database fails.
         """
-        self._swept = self._clock()
-        if not self._vault.can_sweep:
-            return 0
-        with self._ledger.reading() as connection:
-            if not rows.is_any_due(connection):
-                return 0
-        with self._ledger.transaction(flushes=False) as connection:
-            claimed = rows.claim(connection, limit=_BATCH, seconds=HOLD)
+        claimed = self._ownership.claim() if self._vault.can_sweep else []
         for left in claimed:
             self._hold(PendingEnd.left(left, now=self._clock()))
         return len(claimed)
@@ -160,6 +149,7 @@ class Revocations:
     def close(self, seconds: float = DRAIN) -> None:
         """Wait a while for what is still to end, and leave the rest to the next process."""
         self.drain(seconds)
+        self._ownership.close()
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
@@ -198,6 +188,7 @@ class Revocations:
             # What this process holds already, it need not take over.
             self._held.setdefault(held.accessor, held)
             self._wake()
+        self._ownership.begin()
 
     def _wake(self) -> None:
         self._changed.notify_all()
@@ -209,9 +200,6 @@ class Revocations:
     def _work(self) -> None:
         while self._wait():
             try:
-                self._keep()
-                if self._clock() >= self._swept + HOLD:
-                    self.sweep()
                 for held in self._due():
                     self._end(held)
             except LedgerError as error:
@@ -229,8 +217,8 @@ class Revocations:
                 self._worker = None
                 return False
             dues = [held.due for held in self._held.values() if held.due is not None]
-            pause = min([*dues, self._beaten + BEAT]) - self._clock()
-            if pause > 0:
+            pause = min(dues) - self._clock() if dues else None
+            if pause is None or pause > 0:
                 self._changed.wait(pause)
             return not self._is_closed
 
@@ -242,15 +230,12 @@ class Revocations:
                 held.is_ending = True
             return due
 
-    def _keep(self) -> None:
-        if self._clock() < self._beaten + BEAT:
-            return
-        self._beaten = self._clock()
+    def _own(self) -> list[str] | None:
+        # What could not be ended yet stands there for as long as the next try takes.
         with self._changed:
-            under_way = [accessor for accessor, held in self._held.items() if held.due is None]
-        if under_way:
-            with self._ledger.transaction(flushes=False) as connection:
-                rows.keep(connection, under_way, HOLD)
+            if not self._held:
+                return None
+            return [accessor for accessor, held in self._held.items() if not held.tries]
 
     def _end(self, held: PendingEnd) -> None:
         is_over = self._clock() > held.ends

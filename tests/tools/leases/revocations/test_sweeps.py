@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from tests.tools.leases.revocations.leased import (
+    REVOKE,
     Connect,
     ends,
     grant,
@@ -17,8 +19,10 @@ from tests.tools.leases.revocations.leased import (
 )
 from tests.waiting import wait_for
 
-from bailiwick.tools.devvault import DevelopmentVault
+from bailiwick.policies.errors import LedgerError
+from bailiwick.tools.devvault import DevelopmentVault, Fault
 from bailiwick.tools.leases import revocation_rows
+from bailiwick.tools.leases.ownership import HOLD
 from bailiwick.tools.leases.revocations import Revocations
 from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.secrets.leases import SWEEPER, Lease
@@ -63,6 +67,56 @@ def test_a_lease_under_way_elsewhere_is_left_alone(
         (after,) = revocation_rows.standing(connection)
     assert after.due_at > before.due_at + 30
     busy.release(lease)
+
+
+def test_a_lease_under_way_is_kept_however_slow_the_ends_of_others_are(
+    connect: Connect, ledger: Ledger, devvault: DevelopmentVault
+) -> None:
+    """What says that its process lives waits for no revocation."""
+    vault, revocations = connect()
+    lease, *others = [grant(vault, revocations) for _ in range(20)]
+    devvault.faults.add(Fault(path=REVOKE, delay=3, times=len(others)))
+    let_lapse(ledger)
+    for other in others:
+        revocations.release(other)
+
+    def due() -> float:
+        return next(row.due_at for row in standing(ledger) if row.accessor == lease.accessor)
+
+    wait_for(lambda: due() > 1)
+    assert len(standing(ledger)) > 1
+    devvault.faults.clear()
+    revocations.release(lease)
+
+
+def test_who_finds_the_database_again_takes_nothing_over_before_others_could_keep_it(
+    connect: Connect, ledger: Ledger, devvault: DevelopmentVault
+) -> None:
+    """While it was away nobody could say there that they live."""
+    busy_vault, busy = connect()
+    lease = grant(busy_vault, busy)
+    vault, _ = connect()
+    now = 1000.0
+    sweeper = Revocations(ledger, vault, clock=lambda: now)
+    with ledger.transaction() as connection:
+        connection.execute(text("ALTER TABLE revocations RENAME TO away"))
+    try:
+        with pytest.raises(LedgerError):
+            sweeper.sweep()
+    finally:
+        with ledger.transaction() as connection:
+            connection.execute(text("ALTER TABLE away RENAME TO revocations"))
+    let_lapse(ledger)
+
+    assert sweeper.sweep() == 0
+    wait_for(lambda: standing(ledger)[0].due_at > 1)
+    now += HOLD
+    assert sweeper.sweep() == 0
+    busy.close(0)
+    let_lapse(ledger)
+    assert sweeper.sweep() == 1
+    assert sweeper.drain()
+    assert not devvault.live_tokens(accessor=lease.accessor)
 
 
 def test_of_many_who_sweep_one_records_the_end(connect: Connect, ledger: Ledger) -> None:
