@@ -23,6 +23,7 @@ class PendingEnd:
         due: When to ask for its end next; None while its call is under way.
         tries: How often its end was asked for.
         is_ending: Whether its end has been begun: no call can have it any more.
+        is_asked: Whether its end is asked for just now.
     """
 
     accessor: str
@@ -34,6 +35,7 @@ class PendingEnd:
     due: float | None = None
     tries: int = 0
     is_ending: bool = False
+    is_asked: bool = False
 
     @classmethod
     def of(cls, lease: Lease, body: Mapping[str, Json], *, thread: str, now: float) -> Self:

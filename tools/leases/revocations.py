@@ -1,7 +1,6 @@
 """Owns the end of every lease: asked for behind the call's back, until Vault has confirmed it."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -10,6 +9,7 @@ from bailiwick.policies.canonical import Json
 from bailiwick.policies.errors import LedgerError, VaultError
 from bailiwick.tools.leases import lease_records
 from bailiwick.tools.leases import revocation_rows as rows
+from bailiwick.tools.leases.ends import Ends
 from bailiwick.tools.leases.lease_records import AHEAD, End
 from bailiwick.tools.leases.ownership import HOLD, Ownership
 from bailiwick.tools.leases.pending_ends import PendingEnd
@@ -22,20 +22,15 @@ logger = logging.getLogger(__name__)
 FIRST, LONGEST = 0.25, 60.0
 """Seconds before the next try: from the first, doubled each time, to the longest."""
 
-IDLE = 2.0
-"""Seconds for which the worker waits for another lease before it ends."""
-
 DRAIN = 5.0
 """Seconds that closing waits for what is still to be revoked."""
-
-_MOMENT = 1.0
 
 
 class Revocations:
     """End leases when their calls are over, without the calls waiting for it.
 
     Each lease stands in the ledger's database from the transaction that records it until Vault has
-    confirmed its end: by its handles, without any secret. A worker ends those of its own process
+    confirmed its end: by its handles, without any secret. Threads end those of its own process
     with their own tokens, again and again until Vault confirms; what a process leaves behind, the
     next one ends by the handles, as `revocations.service`.
 
@@ -51,11 +46,8 @@ class Revocations:
         self._ledger = ledger
         self._vault = vault
         self._clock = clock
-        self._changed = threading.Condition()
-        self._held: dict[str, PendingEnd] = {}
-        self._worker: threading.Thread | None = None
-        self._is_closed = False
-        self._ownership = Ownership(ledger, held=self._own, sweep=self.sweep, clock=clock)
+        self._ends = Ends(self._end, clock)
+        self._ownership = Ownership(ledger, held=self._ends.untried, sweep=self.sweep, clock=clock)
         vault.before_closing(self)
 
     def grant(self, call: ToolCall, lease: Lease, approvers: tuple[str, ...] = ()) -> None:
@@ -96,19 +88,11 @@ class Revocations:
         """
         if after <= 0:
             lease.credential.end()
-        with self._changed:
-            if lease.accessor in self._held:
-                self._held[lease.accessor].due = self._clock() + max(after, 0)
-                self._wake()
+        self._ends.release(lease.accessor, max(after, 0))
 
     def retain(self, lease: Lease) -> bool:
         """Keep a lease that was to end later; tell whether that came in time."""
-        with self._changed:
-            held = self._held.get(lease.accessor)
-            if held is None or held.is_ending:
-                return False
-            held.due = None
-            return True
+        return self._ends.retain(lease.accessor)
 
     def take_back(self, call: ToolCall, lease: Lease) -> None:
         """See to the end of a lease that no call could use; it is told of as any other."""
@@ -120,14 +104,7 @@ class Revocations:
 
     def drain(self, seconds: float = DRAIN) -> bool:
         """Wait until every lease that was given back has ended; tell whether they all have."""
-        with self._changed:
-            now = self._clock()
-            for held in self._held.values():
-                held.due = None if held.due is None else min(held.due, now)
-            self._changed.notify_all()
-            return self._changed.wait_for(
-                lambda: all(held.due is None for held in self._held.values()), seconds
-            )
+        return self._ends.drain(seconds)
 
     def sweep(self) -> int:
         """Take over what processes that are gone have left behind, if it may be ended from here.
@@ -150,12 +127,7 @@ class Revocations:
         """Wait a while for what is still to end, and leave the rest to the next process."""
         self.drain(seconds)
         self._ownership.close()
-        with self._changed:
-            self._is_closed = True
-            self._changed.notify_all()
-            worker = self._worker
-        if worker is not None:
-            worker.join(max(seconds, _MOMENT))
+        self._ends.close(seconds)
 
     def _write(
         self,
@@ -176,66 +148,11 @@ class Revocations:
                 rows.settle(connection, lease.accessor)
             self._ledger.append(connection, thread, *entries)
         if lease.is_spent and lease.is_ahead:
-            self._forget(lease.accessor)
-
-    def _forget(self, accessor: str) -> None:
-        with self._changed:
-            self._held.pop(accessor, None)
-            self._changed.notify_all()
+            self._ends.forget(lease.accessor)
 
     def _hold(self, held: PendingEnd) -> None:
-        with self._changed:
-            # What this process holds already, it need not take over.
-            self._held.setdefault(held.accessor, held)
-            self._wake()
+        self._ends.hold(held)
         self._ownership.begin()
-
-    def _wake(self) -> None:
-        self._changed.notify_all()
-        if self._worker is None and not self._is_closed:
-            # A daemon: what it does not get to stands in the database.
-            self._worker = threading.Thread(target=self._work, name="revocations", daemon=True)
-            self._worker.start()
-
-    def _work(self) -> None:
-        while self._wait():
-            try:
-                for held in self._due():
-                    self._end(held)
-            except LedgerError as error:
-                logger.warning("the ends of leases cannot be recorded yet: %s", error)
-                time.sleep(FIRST)
-            except Exception as error:  # noqa: BLE001 - one lease's trouble must not keep the others
-                logger.error("the end of a lease failed (%s)", type(error).__name__)  # noqa: TRY400 - its words may hold a token
-                time.sleep(FIRST)
-
-    def _wait(self) -> bool:
-        with self._changed:
-            if not self._held:
-                self._changed.wait(IDLE)
-            if self._is_closed or not self._held:
-                self._worker = None
-                return False
-            dues = [held.due for held in self._held.values() if held.due is not None]
-            pause = min(dues) - self._clock() if dues else None
-            if pause is None or pause > 0:
-                self._changed.wait(pause)
-            return not self._is_closed
-
-    def _due(self) -> list[PendingEnd]:
-        now = self._clock()
-        with self._changed:
-            due = [h for h in self._held.values() if h.due is not None and h.due <= now]
-            for held in due:
-                held.is_ending = True
-            return due
-
-    def _own(self) -> list[str] | None:
-        # What could not be ended yet stands there for as long as the next try takes.
-        with self._changed:
-            if not self._held:
-                return None
-            return [accessor for accessor, held in self._held.items() if not held.tries]
 
     def _end(self, held: PendingEnd) -> None:
         is_over = self._clock() > held.ends
@@ -273,7 +190,7 @@ class Revocations:
             if rows.settle(connection, held.accessor):
                 entry = lease_records.ended(held.body, end, tries=held.tries, failure=failure)
                 self._ledger.append(connection, held.thread, entry)
-        self._forget(held.accessor)
+        self._ends.forget(held.accessor)
 
     def _postpone(self, held: PendingEnd, failure: str) -> None:
         if held.tries == 1:

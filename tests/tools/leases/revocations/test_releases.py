@@ -93,6 +93,18 @@ def test_giving_back_does_not_wait_for_vault(connect: Connect, devvault: Develop
     assert not is_alive(devvault)
 
 
+def test_ends_do_not_wait_for_each_other(connect: Connect, devvault: DevelopmentVault) -> None:
+    """One after the other they would take sixteen seconds, and never keep up with the calls."""
+    vault, revocations = connect()
+    leases = [grant(vault, revocations) for _ in range(8)]
+    devvault.faults.add(Fault(path=REVOKE, delay=2, times=len(leases)))
+    for lease in leases:
+        revocations.release(lease)
+
+    assert revocations.drain(10)
+    assert not is_alive(devvault)
+
+
 @pytest.mark.parametrize("times", [1, 3])
 def test_an_end_that_fails_is_asked_for_again(
     connect: Connect, ledger: Ledger, devvault: DevelopmentVault, times: int
