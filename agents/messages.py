@@ -79,7 +79,9 @@ class MessageChannel(DeltaChannel[list[AnyMessage]]):
         return super().__eq__(other)
 
     def update(self, values: Sequence[Any]) -> bool:
-        """Fold a step's writes into the history."""
+        """Fold a step's writes into the history; one that writes nothing leaves it as it is."""
+        if all(value == [] for value in values):
+            return False
         is_changed = super().update(values)
         self.snapshot_frequency = max(LEAST_SPACING, len(self.get()) // SHARE)
         return is_changed

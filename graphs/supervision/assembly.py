@@ -1,11 +1,11 @@
 """Owns how a supervisor's nodes stand together: hooks, the supervisor, its agents, its tools."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_type_hints
 
 from langchain_core.messages import AIMessage, ToolMessage
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.channels import DeltaChannel
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command
@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 from bailiwick.agents.node import Node
 from bailiwick.graphs.state import merge_messages
 from bailiwick.graphs.supervision.model import StructuredAnswer, SupervisorModel
-from bailiwick.graphs.supervision.opening import Hook, Opening, PreModelHook
+from bailiwick.graphs.supervision.opening import Hook, Opening, PreModelHook, as_node
 from bailiwick.graphs.supervision.routing import Router, Turn
 from bailiwick.graphs.supervision.states import State, value_of
 from bailiwick.graphs.supervision.toolbox import Toolbox
@@ -96,6 +96,30 @@ class ReviewedSpeaker:
     async def aroute(self, state: Any, config: RunnableConfig) -> Command[str]:  # noqa: ANN401 - as above
         """Return the next nodes for the message that the hook has left, asynchronously."""
         return await self.router.aroute(_stored_turn(state), state, config)
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Run the hook after the model.
+
+    It may write no messages; whoever reads the stream of updates looks for them all the same.
+    """
+
+    hook: Runnable[Any, Any]
+
+    def run(self, state: Any, config: RunnableConfig) -> Any:  # noqa: ANN401 - a graph's state
+        """Return the hook's update."""
+        return _with_messages(self.hook.invoke(state, config))
+
+    async def arun(self, state: Any, config: RunnableConfig) -> Any:  # noqa: ANN401 - as above
+        """Return the hook's update, asynchronously."""
+        return _with_messages(await self.hook.ainvoke(state, config))
+
+
+def _with_messages(output: Any) -> Any:  # noqa: ANN401 - of any schema
+    if isinstance(output, Command):
+        return replace(output, update=_with_messages(output.update))
+    return {"messages": [], **(output or {})} if isinstance(output, dict | None) else output
 
 
 def _stored_turn(state: State) -> Turn:
@@ -187,7 +211,10 @@ def _add_review(
     name = speaker.model.name
     router = f"{name}_route"
     if hook:
-        graph.add_node(POST_MODEL_HOOK, hook)
+        runnable, schema = as_node(hook, graph)
+        review = Review(runnable)
+        node = Node(review.run, review.arun, name=POST_MODEL_HOOK, subgraphs=[runnable])
+        graph.add_node(POST_MODEL_HOOK, node, input_schema=schema)
         graph.add_edge(name, POST_MODEL_HOOK)
     graph.add_edge(POST_MODEL_HOOK if hook else name, router)
     node = Node(speaker.route, speaker.aroute, name=router)

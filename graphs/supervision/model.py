@@ -114,12 +114,11 @@ class StructuredAnswer:
 
     def run(self, state: State, config: RunnableConfig) -> dict[str, Any]:
         """Return the state update that holds the structured answer."""
-        return {"structured_response": self.model.invoke(self._input(state), config)}
+        return _answered(self.model.invoke(self._input(state), config))
 
     async def arun(self, state: State, config: RunnableConfig) -> dict[str, Any]:
         """Return the state update that holds the structured answer, asynchronously."""
-        given = self._input(state)
-        return {"structured_response": await self.model.ainvoke(given, config)}
+        return _answered(await self.model.ainvoke(self._input(state), config))
 
     def _input(self, state: State) -> list[BaseMessage]:
         return [*([self.system] if self.system else []), *value_of(state, "messages")]
@@ -139,6 +138,10 @@ def structured_answer(
         system = SystemMessage(content=text)
     shaped = chat_model(model).with_structured_output(response_format)
     return StructuredAnswer(shaped, system)
+
+
+def _answered(response: object) -> dict[str, Any]:
+    return {"structured_response": response, "messages": []}
 
 
 def _conversation(state: State) -> Sequence[BaseMessage]:

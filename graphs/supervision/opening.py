@@ -28,9 +28,16 @@ from bailiwick.tools.guard import Guard
 
 Hook = Callable[..., Any] | Runnable[Any, Any]
 
-PRE_MODEL_HOOK = "pre_model_hook"
 MODEL_INPUT = "llm_input_messages"
 """The key by which a hook gives the model other messages than the history."""
+
+
+def as_node(
+    hook: Hook, graph: StateGraph[Any, Any, Any, Any]
+) -> tuple[Runnable[Any, Any], type[Any]]:
+    """Return how LangGraph would run a hook as a node of a graph, and the schema of its input."""
+    node = StateGraph(graph.state_schema).add_node("hook", hook).nodes["hook"]
+    return cast("Runnable[Any, Any]", node.runnable), node.input_schema
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +97,8 @@ class PreModelHook:
     @classmethod
     def of(cls, hook: Hook, graph: StateGraph[Any, Any, Any, Any]) -> "PreModelHook":
         """Return a hook for the supervisor of a graph."""
-        # LangGraph says how it would run the hook as a node, and on what.
-        node = StateGraph(graph.state_schema).add_node(PRE_MODEL_HOOK, hook).nodes[PRE_MODEL_HOOK]
-        own = None if node.input_schema is graph.state_schema else node.input_schema
-        # LangGraph has made it one, if it was none.
-        runnable = cast("Runnable[Any, Any]", node.runnable)
+        runnable, schema = as_node(hook, graph)
+        own = None if schema is graph.state_schema else schema
         return cls(runnable=runnable, schema=own, channels=graph.channels)
 
     def run(self, state: Any, config: RunnableConfig) -> Opened:  # noqa: ANN401 - a graph's state

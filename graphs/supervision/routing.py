@@ -118,9 +118,9 @@ class Router:
 
     def _end(self, turn: Turn) -> Command[str]:
         if turn.answered:
-            return Command(goto=self.supervisor)
-        update = {} if turn.is_stored else {"messages": [turn.said]}
-        return Command(update=update, goto=self.finish)
+            return Command(update={"messages": []}, goto=self.supervisor)
+        said = [] if turn.is_stored else [turn.said]
+        return Command(update={"messages": said}, goto=self.finish)
 
     def _refusals(self, turn: Turn, config: RunnableConfig) -> dict[int, str]:
         """Ask the guard about each hand-off; return the refusals by the places of their calls.
@@ -156,9 +156,9 @@ class Router:
         ]
         goto = self._goto(turn, state, handled)
         values = {k: v for one in handled if one.reading for k, v in one.reading.values.items()}
-        # An empty write would be stored as well.
-        said = {"messages": written} if (written := _messages(turn, handled)) else {}
-        return Command(update={**values, **said}, goto=goto or [self.supervisor])
+        # Also where there are none: whoever reads the stream of updates looks for them.
+        update = {**values, "messages": _messages(turn, handled)}
+        return Command(update=update, goto=goto or [self.supervisor])
 
     def _forward(self, tool: ForwardTool, turn: Turn) -> Command[str]:
         call = turn.calls[0]

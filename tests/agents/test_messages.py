@@ -189,6 +189,16 @@ def test_a_thread_grows_by_what_is_new() -> None:
     assert stored < 40 * 200
 
 
+def test_a_step_that_writes_no_messages_is_none() -> None:
+    """LangGraph is told that nothing has changed, so no full copy comes sooner for it."""
+    channel = MessageChannel(merge_messages)
+
+    assert channel.update([[human("1", "hi")]])
+    assert not channel.update([[], []])
+    assert channel.update([[], ""])
+    assert [message.content for message in channel.get()] == ["hi", ""]
+
+
 def test_it_passes_for_langgraphs_own_channel() -> None:
     """A node whose state is `MessagesState` fits into a graph with this channel."""
     channel = MessageChannel(merge_messages)
