@@ -3,19 +3,25 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from copy import deepcopy
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from json import JSONEncoder
 from math import isfinite
+from pathlib import PurePath
 from typing import Any, TypeAlias
 from uuid import UUID
 
 import rfc8785
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel, Secret, SecretBytes, SecretStr
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from bailiwick.policies.field_names import named_parts
 
 # Integers beyond this are not exact in every JSON reader (RFC 7493, section 2.2).
 MAX_SAFE_INTEGER = 2**53 - 1
@@ -41,8 +47,9 @@ def plain(value: object) -> Json:  # noqa: C901, PLR0911, PLR0912 - one case a k
 
     Decimals and integers over 53 bits become strings in their shortest spelling, so that `40`,
     `40.0` and `4E+1` given as money are one value; a float stays a number, and is an integer where
-    it is whole: `1` and `1.0` are one to JSON. Text is put into Unicode's form NFC; models, enums,
-    dates, sets and tuples become their plain counterparts.
+    it is whole: `1` and `1.0` are one to JSON. Text is put into Unicode's form NFC; enums, dates,
+    sets and tuples become their plain counterparts, models by the names that they are read by, and
+    whatever else pydantic knows (paths, durations, addresses) what it writes.
 
     Raises:
         TypeError: If the value has no plain form.
@@ -61,8 +68,10 @@ def plain(value: object) -> Json:  # noqa: C901, PLR0911, PLR0912 - one case a k
             return _number(value)
         case Decimal():
             return _shortest(value)
+        case RootModel():
+            return plain(value.root)
         case BaseModel():
-            return plain_record(dict(value))
+            return plain_record(named_parts(value))
         case Mapping():
             return plain_record(value)
         case AbstractSet():
@@ -73,10 +82,10 @@ def plain(value: object) -> Json:  # noqa: C901, PLR0911, PLR0912 - one case a k
             return [plain(item) for item in value]
         case datetime() | date() | time():
             return value.isoformat()
-        case UUID():
+        case UUID() | PurePath():
             return str(value)
         case _:
-            raise TypeError(f"{type(value).__name__!r} has no canonical form: use JSON values")
+            return _written(value)
 
 
 def plain_record(record: Mapping[Any, object]) -> dict[str, Json]:
@@ -87,12 +96,10 @@ def plain_record(record: Mapping[Any, object]) -> dict[str, Json]:
         ValueError: If two keys have the same plain form, so that one value would be lost; or a
             float is not finite.
     """
-    fields = {
-        unicodedata.normalize("NFC", str(name)): plain(value) for name, value in record.items()
-    }
-    if len(fields) != len(record):
+    named = {_name(key): plain(value) for key, value in record.items()}
+    if len(named) != len(record):
         raise ValueError("two keys of one mapping differ only in type or Unicode form: rename one")
-    return fields
+    return named
 
 
 def composed(value: Any) -> Any:  # noqa: ANN401 - JSON values, of the same types
@@ -125,6 +132,21 @@ def canonical(value: Json) -> bytes:
 def digest(value: Json) -> str:
     """Return the SHA-256 of a plain value's canonical JSON, as 64 hex digits."""
     return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def _name(key: object) -> str:
+    name = plain(key)
+    return name if isinstance(name, str) else str(name)
+
+
+def _written(value: object) -> Json:
+    """Return what pydantic writes, of what it writes as a whole: no mask, and nothing used up."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain_record({field.name: getattr(value, field.name) for field in fields(value)})
+    if not isinstance(value, SecretStr | SecretBytes | Secret | Iterator):
+        with suppress(PydanticSerializationError):
+            return plain(to_jsonable_python(value))
+    raise TypeError(f"{type(value).__name__!r} has no canonical form: use JSON values")
 
 
 def _number(value: float) -> Json:

@@ -20,6 +20,19 @@ def read_names(model: type[BaseModel]) -> dict[str, tuple[str, ...]]:
     return names
 
 
+def named_parts(model: BaseModel) -> dict[str, object]:
+    """Return what a model holds, by the names to write.
+
+    Raises:
+        ValueError: If something that it does not know has the name of one of its fields.
+    """
+    known = {keys[0]: getattr(model, name) for name, keys in read_names(type(model)).items()}
+    extra = model.model_extra or {}
+    if both := known.keys() & extra.keys():
+        raise ValueError(f"a model holds {min(both)!r} twice: rename one")
+    return {**known, **extra}
+
+
 def _aliases(field: FieldInfo) -> Iterator[str]:
     alias = field.validation_alias
     choices = alias.choices if isinstance(alias, AliasChoices) else [alias]

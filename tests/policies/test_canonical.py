@@ -4,16 +4,28 @@ import json
 import unicodedata
 from collections import UserDict
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from ipaddress import IPv4Address
+from pathlib import PurePosixPath
 from uuid import UUID
 
 import pytest
 import rfc8785
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    RootModel,
+    Secret,
+    SecretBytes,
+    SecretStr,
+)
 
 from bailiwick.policies.canonical import MAX_SAFE_INTEGER, Json, canonical, digest, plain
 
@@ -32,6 +44,20 @@ class Line(BaseModel):
     """Hold an amount."""
 
     amount: Decimal
+
+
+class Named(BaseModel):
+    """Hold a number by another name."""
+
+    quantity: int = Field(alias="qty")
+
+
+@dataclass
+class Point:
+    """Lie somewhere."""
+
+    x: Decimal
+    at: float
 
 
 def test_the_empty_object_is_two_bytes() -> None:
@@ -69,6 +95,14 @@ def test_the_empty_object_is_two_bytes() -> None:
         (date(2026, 1, 2), "2026-01-02"),
         (datetime(2026, 1, 2, 3, 4, tzinfo=UTC), "2026-01-02T03:04:00+00:00"),
         (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        ({Colour.RED: 1, 2.0: 2}, {"red": 1, "2": 2}),
+        (Named(qty=3), {"qty": 3}),
+        pytest.param(RootModel[list[Decimal]]([Decimal("1.50")]), ["1.5"], id="a root model"),
+        (Point(x=Decimal("1.50"), at=0.5), {"x": "1.5", "at": 0.5}),
+        (PurePosixPath("/tmp"), "/tmp"),  # noqa: S108 - nothing is written there
+        (timedelta(minutes=5), "PT5M"),
+        (IPv4Address("10.0.0.1"), "10.0.0.1"),
+        (HttpUrl("https://a.b"), "https://a.b/"),
     ],
     ids=repr,
 )
@@ -81,6 +115,30 @@ def test_a_value_without_plain_form_is_refused() -> None:
     """What cannot be written down cannot be approved."""
     with pytest.raises(TypeError, match="'object' has no canonical form"):
         plain({"a": [object()]})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [SecretStr("s3cret"), SecretBytes(b"s3cret"), Secret(7), iter([1])],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_pydantic_writes_in_part_is_refused(value: object) -> None:
+    """Stars stand for every secret, and an iterator would be used up."""
+    with pytest.raises(TypeError, match="has no canonical form"):
+        plain({"a": [value]})
+
+
+def test_what_hides_behind_a_field_is_refused() -> None:
+    """An unknown key with the name that a field is read by could stand for either."""
+
+    class Open(Named):
+        model_config = ConfigDict(extra="allow")
+
+    model = Open(qty=3)
+    assert model.model_extra is not None
+    model.model_extra["qty"] = 9
+    with pytest.raises(ValueError, match="holds 'qty' twice"):
+        plain(model)
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")], ids=str)

@@ -173,7 +173,7 @@ def test_arguments_that_read_otherwise_each_time(desk: Desk, *, is_wrapped: bool
 
     assert thread.waiting() == []
     assert paid == []
-    assert "otherwise each time they are read" in thread.said()
+    assert "otherwise each time it is read" in thread.said()
 
 
 @pytest.mark.parametrize("effect", ["read", "write", "destructive"])

@@ -8,13 +8,19 @@ from typing import Any
 from langgraph.errors import GraphBubbleUp
 from pydantic import BaseModel, ValidationError
 
-from bailiwick.policies.canonical import Json, canonical, composed, plain, plain_record
+from bailiwick.policies.canonical import Json, canonical, composed, plain
+from bailiwick.tools.declared.kinds import kinds
 
 logger = logging.getLogger(__name__)
 
 _UNSETTLED = (
-    "they come out otherwise each time they are read, so nobody could approve them: a default must "
-    "not be made anew, and a validator must leave alone what it has made"
+    "the argument {!r} comes out otherwise each time it is read, so nobody could approve it: "
+    "a default must not be made anew, and a validator must leave alone what it has made"
+)
+_UNKEPT = (
+    "the argument {!r} is not read back from what it is written down as, so nobody could edit, "
+    "undo or retry the call: who wrote the tool must annotate it with a type that is (`str | None` "
+    "for one that may be missing, `dict` for `Json`, one type in the place of several alike)"
 )
 
 
@@ -67,11 +73,12 @@ def _settled(
 ) -> dict[str, Any]:
     checked = _read(schema, args)
     written = {name: _written(name, value) for name, value in checked.items()}
-    for again in [args, checked] if is_wrapped else [args]:
-        if plain_record(_read(schema, again)) != written:
-            raise ValueError(_UNSETTLED)
-    if not _is_kept(schema, written):
-        raise ValueError(_UNSETTLED)
+    for given in [args, checked] if is_wrapped else [args]:
+        again = _read(schema, given)
+        for name, value in written.items():
+            if plain(again[name]) != value:
+                raise ValueError(_UNSETTLED.format(name))
+    _check_kept(schema, checked, written)
     return checked
 
 
@@ -85,13 +92,19 @@ def _written(name: str, value: object) -> Json:
     return written
 
 
-def _is_kept(schema: type[BaseModel], written: dict[str, Any]) -> bool:
-    """Tell whether what is shown to people, and kept, stands for the same arguments."""
+def _check_kept(schema: type[BaseModel], checked: dict[str, Any], written: dict[str, Json]) -> None:
+    """Refuse arguments of which what is shown to people, and kept, stands for something else."""
     try:
-        return plain_record(_read(schema, written)) == written
-    except ValidationError:
-        # A strict schema takes no text for a number: it reads this as nothing else, either.
-        return True
+        kept = _read(schema, written)
+    except ValidationError as error:
+        place = error.errors()[0]["loc"]
+        raise ValueError(_UNKEPT.format(place[0] if place else schema.__name__)) from None
+    for name, value in checked.items():
+        if plain(kept[name]) != written[name]:
+            raise ValueError(_UNSETTLED.format(name))
+        # Two kinds of value can be written alike: a large integer, and its text.
+        if kept[name] != value and kinds(kept[name]) != kinds(value):
+            raise ValueError(_UNKEPT.format(name))
 
 
 def _read(schema: type[BaseModel], args: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 
 from bailiwick.policies.errors import ScopeError
+from bailiwick.tools.declared.unkept_types import unkept_types
 from bailiwick.tools.secrets.credentials import Credential
 
 _ODD = "a {} cannot be scoped: write a function around it, and scope that"
@@ -125,7 +126,7 @@ def arguments(
     }
     try:
         model: type[BaseModel] = create_model(name, __config__=_STRICT, **fields)
-        model.model_json_schema()
+        _refuse_unkept(model.model_json_schema(), name)
     except (PydanticUserError, NameError) as error:
         raise ScopeError(_NOT_FILLED.format(name)) from error
     _refuse_aliases(model, name)
@@ -162,7 +163,7 @@ def arguments_of_tool(tool: BaseTool) -> type[BaseModel] | dict[str, Any]:
         )
     _refuse_aliases(given, tool.name)
     try:
-        shown.model_json_schema()
+        _refuse_unkept(shown.model_json_schema(), tool.name)
     except PydanticUserError as error:
         raise ScopeError(_NOT_FILLED.format(tool.name)) from error
     # What is shown has lost the validators of the class.
@@ -188,6 +189,11 @@ def _refuse_aliases(model: type[BaseModel], name: str) -> None:
                 f"{name!r} takes {field!r} by another name: call the parameter as the model is to "
                 "call it"
             )
+
+
+def _refuse_unkept(schema: Mapping[str, Any], name: str) -> None:
+    for argument, why in unkept_types(schema):
+        raise ScopeError(f"{name!r} takes {argument!r}, which {why}")
 
 
 def _has_validators(model: type[BaseModel]) -> bool:

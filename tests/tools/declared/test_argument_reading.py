@@ -76,7 +76,7 @@ def test_what_a_second_reading_changes_is_refused(
     wrapped: Any = taking(kind)
     scoped = scoped_tool(wrapped if is_wrapped else wrapped.func, effect="destructive")
 
-    with pytest.raises(ValueError, match="otherwise each time they are read"):
+    with pytest.raises(ValueError, match="otherwise each time it is read"):
         scoped.validate_args(given)
 
 
@@ -161,7 +161,7 @@ def test_validators_beside_what_is_injected_are_refused() -> None:
 
 
 def test_a_strict_schema_is_no_hindrance() -> None:
-    """Written down, a number is a text; what cannot be read again is read as nothing else."""
+    """Written down, a number stays one."""
     assert read_args(Strict, {"share": 0.5}, is_wrapped=True) == {"share": 0.5}
 
 
