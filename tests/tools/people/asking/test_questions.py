@@ -135,17 +135,16 @@ def test_a_tool_describes_its_calls_itself(guard: Guard) -> None:
 
 
 @pytest.mark.parametrize(
-    "describe",
-    [lambda args: args["nothing"], lambda _: None, lambda _: b"Pay.", lambda _: "\ud800"],
+    "described",
+    [{}, {"said": None}, {"said": b"Pay."}, {"said": "\ud800"}],
     ids=["an error", "nothing", "bytes", "half a character"],
 )
 def test_a_tool_that_cannot_describe_its_call_is_asked_about_all_the_same(
-    guard: Guard,
-    describe: Any,  # noqa: ANN401 - what its author should not have written
+    guard: Guard, described: dict[str, Any]
 ) -> None:
     """By its arguments."""
 
-    @scoped_tool(effect="destructive", describe=describe)
+    @scoped_tool(effect="destructive", describe=lambda _: described["said"])
     def pay(to: str, amount: Decimal) -> str:
         """Pay."""
         return f"{to}{amount}"
