@@ -3,13 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Literal, TypeAlias
 
+from bailiwick.graphs.outbox.aside import Aside
 from bailiwick.graphs.outbox.claims import Renewal, agiven_back, given_back
+from bailiwick.graphs.outbox.reports import Outcome, Report
+from bailiwick.graphs.outbox.search import Search
 from bailiwick.graphs.outbox.threads import (
-    App,
     AsyncThreads,
     GraphThreads,
     Threads,
@@ -17,7 +17,7 @@ from bailiwick.graphs.outbox.threads import (
     Watch,
 )
 from bailiwick.graphs.outbox.waiting import Move, next_move
-from bailiwick.policies.approvals import Approval
+from bailiwick.graphs.outbox.whereabouts import App
 from bailiwick.policies.errors import BailiwickError
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.keys.checkpoint_keys import Forgotten
@@ -25,35 +25,14 @@ from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.people.deliveries import FIRST, LAPSE, LONGEST, Claim, Deliveries, backoff
 from bailiwick.tools.threads import to_its_end
 
-__all__ = ["App", "Report", "adeliver", "adeliver_to", "deliver", "keep_delivering"]
+__all__ = ["App", "Aside", "Report", "adeliver", "adeliver_to", "deliver", "keep_delivering"]
 
 PAUSE = 1.0
 """Seconds between two looks at the outbox."""
 
 _FORGOTTEN = "it was forgotten"
 
-Outcome: TypeAlias = Literal["resumed", "passed", "postponed", "failed"]
-
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """Tell what came of one look at a thread.
-
-    Attributes:
-        thread: The thread.
-        approvals: The requests that had ended.
-        outcome: `resumed` (it went on, and ended or waits for something else), `passed` (it had
-            gone on already, or never can), `postponed` (to be looked at again) or `failed` (its run
-            broke off; to be tried again).
-        reason: Why it was postponed, failed, or can never go on.
-    """
-
-    thread: str
-    approvals: tuple[Approval, ...]
-    outcome: Outcome
-    reason: str = ""
 
 
 def deliver(  # noqa: PLR0913 - which threads and how, each optional
@@ -64,20 +43,24 @@ def deliver(  # noqa: PLR0913 - which threads and how, each optional
     limit: int | None = None,
     watch: Watch | None = None,
     lapse: float = LAPSE,
+    aside: Aside | None = None,
 ) -> list[Report]:
     """Carry on every thread that waits for a request which has ended: answered, expired, cancelled.
 
     However many do this at once, in threads or processes, each thread is resumed by one of them.
     If that one dies, another takes over when its claim has lapsed. A thread goes on as whoever
-    asked, never as whoever answered.
+    asked, never as whoever answered. What the graph cannot carry is left as it is to the deliverer
+    that can.
 
     Args:
         app: The compiled graph, with the checkpointer that knows the threads.
         guard: The guard of its tools.
         thread: Only this thread; left out, every thread of the guard's ledger and place.
-        limit: At most so many threads.
+        limit: At most so many threads, without those that are left to others.
         watch: Gets each step's update as it comes, those of agents included.
         lapse: Seconds after which others take over from a deliverer that died.
+        aside: What was left before. Who delivers again and again keeps one: it is looked at less
+            and less often then, and reported once.
 
     Returns:
         What came of each thread, in order.
@@ -86,11 +69,13 @@ def deliver(  # noqa: PLR0913 - which threads and how, each optional
         LedgerError: If the ledger's database fails.
     """
     _sweep(guard.approvals, thread)
-    threads, outbox = GraphThreads(app, watch), guard.approvals.outbox(lapse=lapse)
-    reports = list[Report]()
-    while len(reports) != limit and (claim := outbox.claim(thread)):
-        with given_back(outbox, claim):
-            reports.append(_carry(threads, outbox, claim))
+    threads, reports, carried = GraphThreads(app, watch), list[Report](), 0
+    search = _search(guard.approvals, lapse, aside, reports.append)
+    dues = search.outbox.due(thread)
+    while carried != limit and (claim := search.claim(threads, dues)):
+        carried += 1
+        with given_back(search.outbox, claim):
+            reports.append(_carry(threads, search.outbox, claim))
     return reports
 
 
@@ -102,19 +87,27 @@ async def adeliver(  # noqa: PLR0913 - as above
     limit: int | None = None,
     watch: Watch | None = None,
     lapse: float = LAPSE,
+    aside: Aside | None = None,
 ) -> list[Report]:
     """Do what `deliver` does, on an event loop and with an asynchronous checkpointer."""
-    threads = GraphThreads(app, watch)
-    return await adeliver_to(threads, guard.approvals, thread=thread, limit=limit, lapse=lapse)
+    return await adeliver_to(
+        GraphThreads(app, watch),
+        guard.approvals,
+        thread=thread,
+        limit=limit,
+        lapse=lapse,
+        aside=aside,
+    )
 
 
-async def adeliver_to(
+async def adeliver_to(  # noqa: PLR0913 - as above
     threads: AsyncThreads,
     approvals: Approvals,
     *,
     thread: str | None = None,
     limit: int | None = None,
     lapse: float = LAPSE,
+    aside: Aside | None = None,
 ) -> list[Report]:
     """Do what `deliver` does for threads that are kept elsewhere, such as at a server.
 
@@ -124,11 +117,15 @@ async def adeliver_to(
         thread: As there.
         limit: As there.
         lapse: As there.
+        aside: As there.
     """
     await to_its_end(lambda: _sweep(approvals, thread))
-    outbox, reports = approvals.outbox(lapse=lapse), list[Report]()
-    while len(reports) != limit and (claim := await to_its_end(lambda: outbox.claim(thread))):
-        reports.append(await _acarry(threads, outbox, claim))
+    reports, carried = list[Report](), 0
+    search = _search(approvals, lapse, aside, reports.append)
+    dues = search.outbox.due(thread)
+    while carried != limit and (claim := await search.aclaim(threads, dues)):
+        carried += 1
+        reports.append(await _acarry(threads, search.outbox, claim))
     return reports
 
 
@@ -149,11 +146,11 @@ async def keep_delivering(
         lapse: Seconds after which others take over from a deliverer that died.
         tell: Gets what came of each thread.
     """
-    outbox, slots = approvals.outbox(lapse=lapse), asyncio.Semaphore(at_once)
+    search, slots = _search(approvals, lapse, None, tell), asyncio.Semaphore(at_once)
 
     async def carry(claim: Claim) -> None:
         try:
-            tell(await _acarry(threads, outbox, claim))
+            tell(await _acarry(threads, search.outbox, claim))
         except Exception as error:  # noqa: BLE001 - one thread's trouble must not end the others'
             logger.warning("thread %s: %s", claim.thread, type(error).__name__)
         finally:
@@ -162,15 +159,15 @@ async def keep_delivering(
     async with asyncio.TaskGroup() as runs:
         while True:
             await slots.acquire()
-            runs.create_task(carry(await _due(outbox, approvals)))
+            runs.create_task(carry(await _next(search, threads)))
 
 
-async def _due(outbox: Deliveries, approvals: Approvals) -> Claim:
+async def _next(search: Search, threads: AsyncThreads) -> Claim:
     told = ""
     while True:
         try:
-            await to_its_end(lambda: _sweep(approvals, None))
-            if claim := await to_its_end(outbox.claim):
+            await to_its_end(lambda: _sweep(search.approvals, None))
+            if claim := await search.aclaim(threads, search.outbox.due()):
                 return claim
             hindrance = ""
         except Exception as error:  # noqa: BLE001 - whatever hinders one look, the next may succeed
@@ -179,6 +176,13 @@ async def _due(outbox: Deliveries, approvals: Approvals) -> Claim:
             logger.warning("the outbox cannot be read: %s; it is tried again and again", hindrance)
         told = hindrance
         await asyncio.sleep(PAUSE)
+
+
+def _search(
+    approvals: Approvals, lapse: float, aside: Aside | None, tell: Callable[[Report], object]
+) -> Search:
+    outbox = approvals.outbox(lapse=lapse)
+    return Search(approvals=approvals, outbox=outbox, aside=aside or Aside(), tell=tell)
 
 
 def _sweep(approvals: Approvals, thread: str | None) -> None:

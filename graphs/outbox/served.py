@@ -18,10 +18,11 @@ from langgraph_sdk.errors import (
 )
 
 from bailiwick.graphs.outbox.threads import Given, UnderWay
+from bailiwick.graphs.outbox.whereabouts import Whereabouts
 from bailiwick.graphs.server.tokens import issue_delivery_token
 from bailiwick.graphs.settings import Settings
 from bailiwick.policies.errors import BailiwickError
-from bailiwick.tools.people.deliveries import SERVER, Claim
+from bailiwick.tools.people.deliveries import SERVER, Claim, Due
 
 Sign = Callable[[str], str]
 Headers = dict[str, str]
@@ -47,6 +48,16 @@ class ServerThreads:
         self._client = client
         self._sign = sign
 
+    async def alocate(self, due: Due) -> Whereabouts:
+        """Tell whether the server has a thread; it keeps each to the graph that it began with."""
+        try:
+            async with _plainly():
+                await self._client.threads.get(due.thread, headers=self._as(due))
+        except (NotFoundError, UnprocessableEntityError):
+            # The server's ids are UUIDs: it does not look for others.
+            return "nowhere"
+        return "here"
+
     async def alook(self, claim: Claim) -> StateSnapshot:
         """Return a thread's state with those of its agents; an empty one if it is unknown."""
         try:
@@ -55,7 +66,6 @@ class ServerThreads:
                     claim.thread, subgraphs=True, headers=self._as(claim)
                 )
         except (NotFoundError, UnprocessableEntityError):
-            # The server's ids are UUIDs: it does not look for others.
             return _UNKNOWN
         return _snapshot(cast("Mapping[str, Any]", state))
 
@@ -92,8 +102,8 @@ class ServerThreads:
         ended = await runs.get(thread, begun["run_id"], headers=self._as(claim))
         return ended["status"]
 
-    def _as(self, claim: Claim) -> Headers:
-        return {"Authorization": f"Bearer {self._sign(claim.requester)}"}
+    def _as(self, carried: Claim | Due) -> Headers:
+        return {"Authorization": f"Bearer {self._sign(carried.requester)}"}
 
 
 @asynccontextmanager

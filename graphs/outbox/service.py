@@ -12,7 +12,8 @@ from bailiwick.graphs.checkpoints.checkpointers import open_async_checkpointer
 from bailiwick.graphs.checkpoints.sealing import SealingSerializer
 from bailiwick.graphs.outbox.deliveries import Report, keep_delivering
 from bailiwick.graphs.outbox.served import open_threads
-from bailiwick.graphs.outbox.threads import App, GraphThreads
+from bailiwick.graphs.outbox.threads import GraphThreads
+from bailiwick.graphs.outbox.whereabouts import App
 from bailiwick.graphs.proposals import ProposalDesk
 from bailiwick.graphs.server.tokens import SECRET
 from bailiwick.graphs.settings import Settings
@@ -90,6 +91,8 @@ async def _carry_proposals(
 def _log(report: Report) -> None:
     if report.outcome == "failed":
         logger.warning("thread %s: %s", report.thread, report.reason)
+    if report.outcome == "left":
+        logger.warning("thread %s is another graph's: %s", report.thread, report.reason)
 
 
 async def _keep_beginning(app: App, proposals: ProposalDesk) -> None:

@@ -1,18 +1,17 @@
-"""Owns the two things that the outbox does with a thread: look at it, run it on."""
+"""Owns what the outbox does with a thread: find it, look at it, run it on."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeAlias, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import is_invalid_resume
-from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, StateSnapshot
 
+from bailiwick.graphs.outbox.whereabouts import App, Whereabouts, afind, find
 from bailiwick.policies.principals import Principal
-from bailiwick.tools.people.deliveries import Claim
+from bailiwick.tools.people.deliveries import Claim, Due
 from bailiwick.tools.people.principals import acting_as
 
-App: TypeAlias = CompiledStateGraph[Any, Any, Any, Any]
 Watch: TypeAlias = Callable[[Mapping[str, Any]], None]
 Given: TypeAlias = Command[Any] | None
 
@@ -23,6 +22,10 @@ class UnderWay(Exception):  # noqa: N818 - it is no error: somebody else runs th
 
 class Threads(Protocol):
     """Give access to the threads that wait, wherever they are kept."""
+
+    def locate(self, due: Due) -> Whereabouts:
+        """Tell whether a thread can be carried on here, before anybody is kept from it."""
+        ...
 
     def look(self, claim: Claim) -> StateSnapshot:
         """Return a thread's state with those of its agents; an empty one if it is unknown."""
@@ -41,6 +44,10 @@ class Threads(Protocol):
 
 class AsyncThreads(Protocol):
     """Give access to the threads that wait, on an event loop; see `Threads`."""
+
+    async def alocate(self, due: Due) -> Whereabouts:
+        """Do what `Threads.locate` does."""
+        ...
 
     async def alook(self, claim: Claim) -> StateSnapshot:
         """Do what `Threads.look` does."""
@@ -62,6 +69,14 @@ class GraphThreads:
     def __init__(self, app: App, watch: Watch | None = None) -> None:
         self._app = app
         self._watch = watch
+
+    def locate(self, due: Due) -> Whereabouts:
+        """Tell whether a thread can be carried on by this graph."""
+        return find(self._app, due.thread)
+
+    async def alocate(self, due: Due) -> Whereabouts:
+        """Do what `locate` does, on an event loop."""
+        return await afind(self._app, due.thread)
 
     def look(self, claim: Claim) -> StateSnapshot:
         """Return a thread's state with those of its agents; an empty one if it is unknown."""

@@ -16,6 +16,8 @@ from bailiwick.tools.people.deliveries import FIRST, GRACE, Claim
 FORGOTTEN = 86_400.0
 """Seconds after which a thread that the checkpoints do not know is taken for deleted."""
 
+UNKNOWN = "the checkpoints do not know the thread"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
@@ -58,8 +60,7 @@ def next_move(state: StateSnapshot, claim: Claim) -> Move:
         # Where a deliverer died in the run, or the run broke off, it goes on.
         return Move(kind="run", given=Command(resume=given) if given else None)
     if state.created_at is None and claim.age < FORGOTTEN:
-        reason = "the checkpoints do not know the thread"
-        return Move(kind="look", reason=reason, after=later)
+        return Move(kind="look", reason=UNKNOWN, after=later)
     if claim.age < GRACE:
         # A request is written before its interrupt is.
         reason = "the thread does not wait for it, or not yet"

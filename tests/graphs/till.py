@@ -160,23 +160,31 @@ def config(thread: str) -> RunnableConfig:
 
 
 def open_till(
-    guard: Guard, book: Book, checkpointer: BaseCheckpointSaver[Any] | None, model: Teller
+    guard: Guard,
+    book: Book,
+    checkpointer: BaseCheckpointSaver[Any] | None,
+    model: Teller,
+    node: str = "billing",
 ) -> App:
     """Return the graph: an agent below another graph, as under a supervisor."""
     agent = create_specialist("billing", model=model, tools=[book.tool()], guard=guard)
-    graph = StateGraph(AgentState).add_node("billing", agent).add_edge(START, "billing")
+    graph = StateGraph(AgentState).add_node(node, agent).add_edge(START, node)
     return graph.compile(checkpointer=checkpointer)
 
 
 @contextmanager
 def opened_till(
-    ledger_url: str, checkpointer: BaseCheckpointSaver[Any], book: Book, policy: Policy
+    ledger_url: str,
+    checkpointer: BaseCheckpointSaver[Any],
+    book: Book,
+    policy: Policy,
+    node: str = "billing",
 ) -> Generator[Till]:
     """Open a till on a ledger and a checkpointer."""
     ledger = Ledger(ledger_url)
     with closing(ledger):
         guard, model = Guard(policy=policy, ledger=ledger), Teller()
-        app = open_till(guard, book, checkpointer, model)
+        app = open_till(guard, book, checkpointer, model, node)
         yield Till(app=app, guard=guard, book=book, model=model)
 
 

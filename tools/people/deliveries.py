@@ -1,20 +1,21 @@
 """Owns the outbox: answers that were given elsewhere, until the threads that wait have heard."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, exists, select, update
+from sqlalchemy import Connection, Executable, Row, update
 
 from bailiwick.policies.approvals import Approval, ApprovalRequest
 from bailiwick.tools.effects import call_rows
 from bailiwick.tools.people import approval_rows
+from bailiwick.tools.people import delivery_rows as rows
 from bailiwick.tools.people.holding import Hold, hold_on
 from bailiwick.tools.records import tables
 from bailiwick.tools.records.database import now
 from bailiwick.tools.records.ledger import Ledger
-from bailiwick.tools.records.statements import Statement, insert_once
+from bailiwick.tools.records.statements import insert_once
 
 SERVER = "server"
 """The place of threads that LangGraph Server keeps; those of other graphs need no name."""
@@ -63,6 +64,23 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """Name what is due for one thread, which nobody has claimed.
+
+    Attributes:
+        thread: The thread.
+        requester: Who asked in it.
+        approvals: The ids of the requests.
+        age: Seconds since when it is due.
+    """
+
+    thread: str
+    requester: str
+    approvals: tuple[str, ...]
+    age: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """Hold what one deliverer alone may carry to one thread, while it renews the claim.
 
@@ -104,8 +122,8 @@ class Deliveries:
         self.lapse = lapse
         self._place = place
 
-    def claim(self, thread: str | None = None) -> Claim | None:
-        """Take everything that is due for one thread, or return `None` where nothing is.
+    def due(self, thread: str | None = None) -> Iterator[Due]:
+        """Yield what is due, longest first, without keeping it from anybody.
 
         Args:
             thread: Only for this thread.
@@ -113,11 +131,46 @@ class Deliveries:
         Raises:
             LedgerError: If the database fails.
         """
-        while candidates := self._candidates(thread):
-            for found, requester in candidates:
-                if claim := self._take(found, requester):
-                    return claim
-        return None
+        query = rows.DUE if thread is None else rows.DUE.where(_d.thread == thread)
+        since, last = 0.0, ""
+        while page := self._page(query, since, last):
+            since, last = page[-1].due_at, page[-1].approval
+            threads = dict[tuple[str, str], list[Row[Any]]]()
+            for row in page:
+                threads.setdefault((row.thread, row.requester), []).append(row)
+            for (of, by), some in threads.items():
+                ids, age = tuple(row.approval for row in some), max(row.age for row in some)
+                yield Due(thread=of, requester=by, approvals=ids, age=age)
+
+    def claim(self, due: Due) -> Claim | None:
+        """Take everything that is due for one thread; `None` where somebody was faster.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        token, thread = uuid.uuid4().hex, due.thread
+        place = {"of": thread, "by": due.requester, "here": self._place}
+        values = {"token": token, "lapse": self.lapse, **place}
+        with self._ledger.transaction() as connection:
+            # Two requests of one thread are two rows: only this lets one claim see the other.
+            self._ledger.lock(connection, thread)
+            if rows.BUSY.all(connection, values) or not rows.TAKE.change(connection, values):
+                return None
+            taken = rows.TAKEN.all(connection, values)
+            found = approval_rows.read(
+                connection, tables.approvals.c.id.in_([row["approval"] for row in taken])
+            )
+            running = rows.RUNNING.all(connection, values)
+            return Claim(
+                token=token,
+                thread=thread,
+                requester=due.requester,
+                approvals=tuple(found),
+                attempts=max(row["attempts"] for row in taken),
+                age=now(connection) - max(each.request.created_at for each in found),
+                is_calling=call_rows.is_calling(connection, thread),
+                running=frozenset(row["approval"] for row in running),
+            )
 
     def begin(self, claim: Claim) -> bool:
         """Write that a run is about to begin; false if the claim has lapsed to somebody else.
@@ -162,7 +215,7 @@ class Deliveries:
         Raises:
             LedgerError: If the database fails.
         """
-        query = _OPEN if thread is None else _OPEN.where(_d.thread == thread)
+        query = rows.OPEN if thread is None else rows.OPEN.where(_d.thread == thread)
         with self._ledger.reading() as connection:
             return tuple(Delivery(**row) for row in connection.execute(query).mappings())
 
@@ -173,36 +226,10 @@ class Deliveries:
         claim = Claim(token=token, thread=thread, requester="", approvals=(), attempts=1, age=0.0)
         return hold, claim
 
-    def _candidates(self, thread: str | None) -> Sequence[tuple[str, str]]:
-        query = _CANDIDATES if thread is None else _CANDIDATES.where(_d.thread == thread)
+    def _page(self, query: Executable, since: float, last: str) -> Sequence[Row[Any]]:
+        after = {"here": self._place, "since": since, "last": last}
         with self._ledger.reading() as connection:
-            rows = connection.execute(query, {"here": self._place})
-            found = [(row.thread, row.requester) for row in rows]
-        return list(dict.fromkeys(found))
-
-    def _take(self, thread: str, requester: str) -> Claim | None:
-        token = uuid.uuid4().hex
-        place = {"of": thread, "by": requester, "here": self._place}
-        taken = {"token": token, "lapse": self.lapse, **place}
-        with self._ledger.transaction() as connection:
-            # Two requests of one thread are two rows: only this lets one claim see the other.
-            self._ledger.lock(connection, thread)
-            if _BUSY.all(connection, taken) or not _TAKE.change(connection, taken):
-                return None
-            rows = _TAKEN.all(connection, taken)
-            found = approval_rows.read(
-                connection, tables.approvals.c.id.in_([row["approval"] for row in rows])
-            )
-            return Claim(
-                token=token,
-                thread=thread,
-                requester=requester,
-                approvals=tuple(found),
-                attempts=max(row["attempts"] for row in rows),
-                age=now(connection) - max(each.request.created_at for each in found),
-                is_calling=call_rows.is_calling(connection, thread),
-                running=frozenset(row["approval"] for row in _RUNNING.all(connection, taken)),
-            )
+            return connection.execute(query, after).all()
 
     def _change(self, held: Claim, **values: Any) -> bool:  # noqa: ANN401 - values and SQL expressions
         change = update(tables.deliveries).where(
@@ -237,61 +264,3 @@ def add(connection: Connection, request: ApprovalRequest, *, due_at: float) -> N
 def backoff(attempts: int) -> float:
     """Return how many seconds to wait after so many runs that broke off."""
     return min(LONGEST, FIRST * 2.0 ** min(attempts, 20))
-
-
-_is_open = _d.delivered_at.is_(None)
-_is_due = _d.due_at <= _CLOCK
-_other = tables.deliveries.alias("other")
-_is_claimed = exists().where(
-    _other.c.thread == _d.thread,
-    _other.c.claim.is_not(None),
-    _other.c.delivered_at.is_(None),
-    _other.c.due_at > _CLOCK,
-)
-_CANDIDATES = (
-    select(_d.thread, _d.requester)
-    .where(_is_open, _d.place == bindparam("here"), _is_due, ~_is_claimed)
-    .order_by(_d.due_at)
-    .limit(20)
-)
-_BUSY = Statement(
-    select(_d.approval)
-    .where(_d.thread == bindparam("of"), _is_open, _d.claim.is_not(None), ~_is_due)
-    .limit(1)
-)
-_RUNNING = Statement(
-    select(_d.approval)
-    .where(_d.thread == bindparam("of"), _is_open, _d.claim.is_(None))
-    .where(_d.attempts == 0, _d.error.is_(None), ~_is_due)
-)
-_TAKE = Statement(
-    update(tables.deliveries)
-    .where(
-        _d.thread == bindparam("of"),
-        _d.requester == bindparam("by"),
-        _d.place == bindparam("here"),
-        _is_open,
-        _is_due,
-    )
-    .values(claim=bindparam("token"), due_at=_CLOCK + bindparam("lapse"))
-)
-_TAKEN = Statement(
-    select(_d.approval, _d.attempts).where(
-        _d.thread == bindparam("of"), _d.claim == bindparam("token"), _is_open
-    )
-)
-_OPEN = (
-    select(
-        _d.approval,
-        _d.thread,
-        _d.requester,
-        _d.place,
-        _d.attempts,
-        _d.error,
-        _d.due_at,
-        and_(_d.claim.is_not(None), ~_is_due).label("is_claimed"),
-        _d.delivered_at,
-    )
-    .where(_is_open)
-    .order_by(_d.due_at, _d.approval)
-)

@@ -1,6 +1,6 @@
 """Owns `bailiwick approvals deliver`: the outbox of the refund desk, carried to its threads."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from threading import Event
 
 from rich.console import Console
@@ -10,7 +10,8 @@ from bailiwick.graphs.cli.approvals.reports import check_all_went_on, report_lin
 from bailiwick.graphs.cli.failures import explain
 from bailiwick.graphs.cli.ledgers import check_ledger
 from bailiwick.graphs.cli.terminal.console import quoted, terminal
-from bailiwick.graphs.outbox.deliveries import App, Report, deliver
+from bailiwick.graphs.outbox.deliveries import App, Aside, Report, deliver
+from bailiwick.graphs.proposals import place_of
 from bailiwick.graphs.refund_desk import open_refund_desk
 from bailiwick.graphs.session import Session
 from bailiwick.graphs.settings import read_settings
@@ -45,7 +46,7 @@ def deliver_due(*, watch: bool) -> None:
         proposed = proposals.compile(checkpointer)
         if watch:
             console.print("Looking for answers; it stops with Ctrl-C.")
-        parts = ((app, desk.guard), (proposed, proposals.guard))
+        parts = ((app, desk.guard, Aside()), (proposed, proposals.guard, Aside()))
 
         def look() -> list[Report]:
             proposals.carry_on_all(proposed)
@@ -57,7 +58,7 @@ def deliver_due(*, watch: bool) -> None:
             reports = list[Report]()
             while (more := look()) and not stopped.is_set():
                 reports += more
-            _tell_left(console, desk.guard.ledger, reports)
+            _tell_left(console, desk.guard.ledger, reports, here={"", place_of(settings)})
             check_all_went_on(reports)
 
 
@@ -76,23 +77,30 @@ def _keep_looking(console: Console, look: Callable[[], list[Report]], stopped: E
             stopped.wait(PAUSE)
 
 
-def _deliver_one(console: Console, app: App, guard: Guard) -> list[Report]:
-    reports = deliver(app, guard, limit=1)
+def _deliver_one(console: Console, app: App, guard: Guard, aside: Aside) -> list[Report]:
+    reports = deliver(app, guard, limit=1, aside=aside)
     for report in reports:
         _tell(console, app, report)
     return reports
 
 
-def _tell_left(console: Console, ledger: Ledger, reports: Sequence[Report]) -> None:
+def _tell_left(
+    console: Console, ledger: Ledger, reports: Sequence[Report], *, here: Collection[str]
+) -> None:
     left = Deliveries(ledger).list()
-    waiting = {each.thread for each in left if each.place == SERVER}
-    later = [each for each in left if each.place != SERVER]
-    if later or not waiting:
+    later = [each for each in left if each.place in here]
+    served = {each.thread for each in left if each.place == SERVER}
+    others = {each.thread for each in left if each.place not in {SERVER, *here}}
+    if later or not (served or others):
         tell_later(console, later, reports)
-    if waiting:
+    if served:
         console.print(
-            f"LangGraph Server keeps {len(waiting)} of the threads that may go on: they do when it "
+            f"LangGraph Server keeps {len(served)} of the threads that may go on: they do when it "
             "runs, or with --url."
+        )
+    if others:
+        console.print(
+            f"Other programs keep {len(others)} of the threads that may go on: they deliver them."
         )
 
 

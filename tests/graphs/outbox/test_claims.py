@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.graphs.till import Book, Till, delivered, let_pass, opened_till
 from tests.tools.governed import load_policy
+from tests.tools.people.due import claim_next
 
 from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
 from bailiwick.graphs.outbox.claims import Renewal, carrying
@@ -51,7 +52,7 @@ async def test_slow_tools_hold_up_no_end_of_a_delivery(till: Till) -> None:
     await asyncio.to_thread(till.ask)
     await asyncio.to_thread(till.approve, *till.guard.approvals.pending())
     outbox, go_on = Deliveries(till.guard.ledger), threading.Event()
-    claim = outbox.claim()
+    claim = claim_next(outbox)
     assert claim is not None
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
     slow = asyncio.create_task(asyncio.to_thread(go_on.wait))

@@ -16,6 +16,7 @@ from tests.graphs.till import (
     open_till,
 )
 from tests.tools.governed import RULES, load_policy
+from tests.tools.people.due import claim_next
 
 from bailiwick.graphs.outbox.deliveries import App, deliver
 from bailiwick.graphs.outbox.waiting import FORGOTTEN, next_move
@@ -207,7 +208,7 @@ def test_a_step_that_was_written_and_did_not_end_is_gone_on_with(till: Till) -> 
     """A task that has written is no longer shown as next, though its step has not ended."""
     (approval,) = till.ask()
     till.approve(approval)
-    (claim,) = [Deliveries(till.guard.ledger).claim()]
+    (claim,) = [claim_next(Deliveries(till.guard.ledger))]
     assert claim is not None
     task = PregelTask(id="1", name="approval", path=(), result={})
     broken_off = StateSnapshot({}, (), {}, None, "2026-01-01", None, (task,), ())

@@ -6,6 +6,7 @@ from langchain_core.messages import HumanMessage
 from langchain_core.tools import BaseTool
 from tests.driven import Drive
 from tests.tools.bound.foreign import agent_graph
+from tests.tools.people.due import claim_next
 
 from bailiwick.tools.guard import Guard
 
@@ -25,7 +26,7 @@ def test_no_statement_of_a_call_looks_through_a_table(
     drive.start(graph)
     (question,) = drive(graph, {"messages": [HumanMessage("pay, please")]})["__interrupt__"]
     drive.answer(graph, question, type="approve")
-    assert guard.approvals.outbox().claim()
+    assert claim_next(guard.approvals.outbox())
     driver.set_trace_callback(None)
 
     statements = [each for each in seen if each.startswith(("SELECT", "INSERT", "UPDATE"))]

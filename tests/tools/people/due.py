@@ -49,9 +49,15 @@ def let_expire(ledger: Ledger, request: ApprovalRequest) -> None:
         )
 
 
+def claim_next(outbox: Deliveries, thread: str | None = None) -> Claim | None:
+    """Claim the first of what is due, if anything is."""
+    claims = (outbox.claim(due) for due in outbox.due(thread))
+    return next((claim for claim in claims if claim), None)
+
+
 def claimed(outbox: Deliveries, thread: str | None = None) -> Claim:
     """Claim something that must be there."""
-    claim = outbox.claim(thread)
+    claim = claim_next(outbox, thread)
     assert claim is not None
     return claim
 

@@ -4,7 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import func, select
-from tests.tools.people.due import approve, ask, claimed, ids, let_pass
+from tests.tools.people.due import approve, ask, claim_next, claimed, ids, let_pass
 
 from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.people.deliveries import FIRST, LONGEST, Claim, Deliveries, backoff
@@ -17,13 +17,13 @@ def test_what_is_claimed_is_nobody_else_s(approvals: Approvals, outbox: Deliveri
     request = ask(approvals)
     approve(approvals, request)
     claim = claimed(outbox)
-    assert outbox.claim() is None
+    assert claim_next(outbox) is None
     assert outbox.begin(claim)
     assert outbox.renew(claim)
-    assert outbox.claim() is None
+    assert claim_next(outbox) is None
     assert [(each.approval, each.attempts) for each in outbox.list()] == [(request.id, 1)]
     assert outbox.end(claim)
-    assert outbox.claim() is None
+    assert claim_next(outbox) is None
     assert outbox.list() == outbox.list("thread-1") == ()
     assert not outbox.end(claim)
 
@@ -36,8 +36,8 @@ def test_a_thread_has_one_deliverer(approvals: Approvals, outbox: Deliveries) ->
     claim = claimed(outbox)
     assert sorted(ids(claim)) == sorted([first.id, second.id])
     approve(approvals, third)
-    assert outbox.claim() is None
-    assert outbox.claim("thread-1") is None
+    assert claim_next(outbox) is None
+    assert claim_next(outbox, "thread-1") is None
     outbox.end(claim)
     assert ids(claimed(outbox)) == [third.id]
 
@@ -50,7 +50,7 @@ def test_each_thread_goes_on_as_whoever_asked(approvals: Approvals, outbox: Deli
     approve(approvals, other)
     claim = claimed(outbox)
     assert (claim.requester, ids(claim)) == ("customer", [mine.id])
-    assert outbox.claim() is None
+    assert claim_next(outbox) is None
     outbox.end(claim)
     claim = claimed(outbox)
     assert (claim.requester, ids(claim)) == ("clerk", [other.id])
@@ -62,7 +62,7 @@ def test_threads_do_not_wait_for_each_other(approvals: Approvals, outbox: Delive
         approve(approvals, ask(approvals, thread=thread))
     assert claimed(outbox, "b").thread == "b"
     assert [claimed(outbox).thread, claimed(outbox).thread] == ["a", "c"]
-    assert outbox.claim() is None
+    assert claim_next(outbox) is None
 
 
 def test_a_claim_lapses(ledger: Ledger, approvals: Approvals) -> None:
@@ -71,10 +71,10 @@ def test_a_claim_lapses(ledger: Ledger, approvals: Approvals) -> None:
     approve(approvals, ask(approvals))
     lost = claimed(outbox)
     let_pass(ledger, 900)
-    assert outbox.claim() is None
+    assert claim_next(outbox) is None
     assert outbox.renew(lost)
     let_pass(ledger, 900)
-    assert outbox.claim() is None
+    assert claim_next(outbox) is None
     let_pass(ledger, 200)
     claim = claimed(outbox)
     assert not outbox.begin(lost)
@@ -93,7 +93,7 @@ def test_what_failed_is_tried_again_later(
     claim = claimed(outbox)
     assert outbox.begin(claim)
     assert outbox.postpone(claim, "the run broke off", after=backoff(1))
-    assert outbox.claim() is None
+    assert claim_next(outbox) is None
     (delivery,) = outbox.list()
     assert (delivery.attempts, delivery.error) == (1, "the run broke off")
     let_pass(ledger, backoff(1))
@@ -119,7 +119,7 @@ def test_of_many_deliverers_each_thread_has_one(
 
     def work() -> None:
         ready.wait()
-        while claim := outbox.claim():
+        while claim := claim_next(outbox):
             held.append(claim)
 
     with ThreadPoolExecutor(8) as pool:
@@ -140,4 +140,4 @@ def test_only_threads_of_its_own_place_are_claimed(ledger: Ledger) -> None:
     for place, approvals in places.items():
         held = claimed(approvals.outbox())
         assert held.thread == f"thread-{place}"
-        assert approvals.outbox().claim() is None
+        assert claim_next(approvals.outbox()) is None

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text
 from tests.tools.asked import DEPUTY, MANAGER
-from tests.tools.people.due import approve, ask, claimed, ids, let_expire, let_pass
+from tests.tools.people.due import approve, ask, claim_next, claimed, ids, let_expire, let_pass
 
 from bailiwick.policies.approvals import (
     Answer,
@@ -24,16 +24,16 @@ from bailiwick.tools.records.ledger import Ledger
 
 def test_nothing_is_due_at_first(outbox: Deliveries) -> None:
     """No request, nothing to deliver."""
-    assert outbox.claim() is None
+    assert claim_next(outbox) is None
     assert outbox.list() == ()
 
 
 def test_a_request_that_is_open_is_not_due(approvals: Approvals, outbox: Deliveries) -> None:
     """Nor is one that lacks an approval."""
     request = ask(approvals, quorum=2)
-    assert outbox.claim() is None
+    assert claim_next(outbox) is None
     approve(approvals, request)
-    assert outbox.claim() is None
+    assert claim_next(outbox) is None
     approve(approvals, request, by=DEPUTY)
     assert ids(claimed(outbox)) == [request.id]
 
@@ -132,6 +132,6 @@ def test_a_run_that_took_the_answer_itself_gets_time(
     request = ask(approvals)
     answer = Approve(action_digest=request.digest)
     approvals.take(approvals.get(request.id), answer, by=MANAGER)
-    assert outbox.claim() is None
+    assert claim_next(outbox) is None
     let_pass(ledger, GRACE)
     assert ids(claimed(outbox)) == [request.id]

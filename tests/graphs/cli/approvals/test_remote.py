@@ -1,16 +1,22 @@
 """A process of its own carries answers to the threads of a server, with nothing but the secret."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from tests.graphs.cli.outcomes import Command, flat
 from tests.graphs.cli.terminals import Terminal
 from tests.graphs.clients import ask, has_ended, said
 from tests.graphs.served import Server, environment, serve
+from tests.tools.people.due import approve, claimed
+from tests.tools.people.due import ask as ask_for
 from tests.waiting import wait_for
 
 from bailiwick.graphs.surroundings import start_surroundings
+from bailiwick.tools.people.approvals import Approvals
+from bailiwick.tools.people.deliveries import SERVER
 from bailiwick.tools.records.ledger import Ledger
 
 HERE = ("approvals", "deliver")
@@ -41,6 +47,20 @@ def test_what_was_answered_is_carried_to_a_server(server: Server) -> None:
         assert has_ended(clerk, waiting)
         assert server.bailiwick(*deliver).stdout == "Nothing waits to go on.\n"
     assert len(server.shop.refunds("A-1001")) == 1
+
+
+def test_another_server_s_thread_is_not_put_off(server: Server) -> None:
+    """Several servers may share a ledger: whoever does not know a thread leaves it as it is."""
+    with closing(Ledger(server.settings["BAILIWICK_DATABASE_URL"])) as ledger:
+        approvals = Approvals(ledger, place=SERVER)
+        request = ask_for(approvals, thread=str(uuid4()))
+        approve(approvals, request)
+        before = approvals.outbox().list(request.thread)
+        told = server.bailiwick(*HERE, "--url", server.address)
+        assert "the checkpoints do not know the thread" in flat(told.stdout)
+        assert approvals.outbox().list(request.thread) == before
+        # The tests after this one find an empty outbox.
+        approvals.outbox().end(claimed(approvals.outbox(), request.thread))
 
 
 def test_it_can_be_left_to_itself(server: Server) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from tests.graphs.cli.outcomes import flat
 from tests.graphs.till import CUSTOMER, MANAGER, REQUEST, Book, Till, opened_till
 from tests.tools.governed import RULES, load_policy
+from tests.tools.people.due import claim_next
 
 from bailiwick.graphs.checkpoints.checkpointers import open_checkpointer
 from bailiwick.graphs.cli.run.carrying import Carrier
@@ -178,7 +179,7 @@ def test_what_is_tried_again_later_goes_on_at_once(desk: Desk) -> None:
     desk.carrier.request(REQUEST, CUSTOMER)
     desk.till.approve(*desk.till.guard.approvals.pending())
     outbox = desk.till.guard.approvals.outbox()
-    claim = outbox.claim()
+    claim = claim_next(outbox)
     assert claim is not None
     assert outbox.postpone(claim, "the server does not answer", after=600)
     assert desk.carrier.next_question() is None
