@@ -5,10 +5,10 @@ from typing import Any, cast
 
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
-from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, Interrupt, StateSnapshot
 
 from bailiwick.graphs.outbox.waiting import interrupts
+from bailiwick.graphs.outbox.whereabouts import App, find
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.people.principals import acting_as
 
@@ -24,9 +24,7 @@ class Session:
         watch: Gets each step's update as it comes, those of agents included.
     """
 
-    def __init__(
-        self, app: CompiledStateGraph[Any, Any, Any, Any], thread: str, watch: Watch
-    ) -> None:
+    def __init__(self, app: App, thread: str, watch: Watch) -> None:
         self.app = app
         self.thread = thread
         self._watch = watch
@@ -52,6 +50,10 @@ class Session:
     def exists(self) -> bool:
         """Tell whether anything was ever asked in this thread."""
         return self.app.get_state(self._config).created_at is not None
+
+    def is_foreign(self) -> bool:
+        """Tell whether the thread is another graph's, which must not be run by this one."""
+        return find(self.app, self.thread) == "elsewhere"
 
     def is_broken_off(self) -> bool:
         """Tell whether a run of this thread ended before its end, and waits for nobody."""

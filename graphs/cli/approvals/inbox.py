@@ -165,11 +165,15 @@ def _what_next(after: Approval) -> str:
     if after.request.place == SERVER:
         return f"The server goes on with thread {thread} at once, if it is running."
     carried = "`bailiwick approvals deliver --watch`"
-    if after.request.place == PROPOSALS:
+    if after.request.place.startswith(PROPOSALS):
         carried = f"the server or {carried}"
+    elif after.request.place:
+        return f"Thread {thread} goes on with the program that holds its graph."
+    # The record does not say whose graph it is.
     return (
-        f"Thread {thread} goes on at once where {carried} runs; "
-        f"otherwise with `bailiwick approvals deliver` or `bailiwick run --thread {thread}`."
+        f"If thread {thread} is the refund desk's, it goes on at once where {carried} runs; "
+        f"otherwise with `bailiwick approvals deliver` or `bailiwick run --thread {thread}`. "
+        "If it is another graph's, it goes on with the program that holds that."
     )
 
 

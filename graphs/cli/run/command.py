@@ -24,6 +24,7 @@ from bailiwick.graphs.settings import Settings, read_settings
 from bailiwick.policies.errors import BailiwickError
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.guard import Guard
+from bailiwick.tools.people.deliveries import PROPOSALS, SERVER
 
 EXAMPLE = 'bailiwick run "Please refund order A-1001"'
 
@@ -77,8 +78,14 @@ def _check_text(text: str | None) -> None:
 
 
 def _check_thread(session: Session, request: str | None, part: RefundDesk | ProposalDesk) -> None:
+    places = {each.request.place for each in part.guard.approvals.list(thread=session.thread)}
+    if session.is_foreign() or any(map(_is_foreign, places)):
+        raise BailiwickError(
+            f"thread {session.thread!r} is another graph's: go on with it in the program that "
+            "holds it, or leave --thread out for a new one"
+        )
     if not session.exists():
-        if any(each.request.place for each in part.guard.approvals.list(thread=session.thread)):
+        if SERVER in places:
             raise BailiwickError(
                 f"LangGraph Server keeps thread {session.thread!r}: answer with `bailiwick "
                 "approvals`, and it goes on there"
@@ -96,6 +103,10 @@ def _check_thread(session: Session, request: str | None, part: RefundDesk | Prop
         )
     if why := hindrance(session, part.guard):
         raise BailiwickError(why)
+
+
+def _is_foreign(place: str) -> bool:
+    return place not in {"", SERVER} and not place.startswith(PROPOSALS)
 
 
 def _introduce(console: Console, settings: Settings, session: Session) -> None:
