@@ -19,8 +19,8 @@ _UNSETTLED = (
 )
 _UNKEPT = (
     "the argument {!r} is not read back from what it is written down as, so nobody could edit, "
-    "undo or retry the call: who wrote the tool must annotate it with a type that is (`str | None` "
-    "for one that may be missing, `dict` for `Json`, one type in the place of several alike)"
+    "undo or retry the call: who wrote the tool must annotate it with a type that is (`dict` for "
+    "`Json`, one type in the place of several alike), and give it a default of that type"
 )
 
 
@@ -108,5 +108,18 @@ def _check_kept(schema: type[BaseModel], checked: dict[str, Any], written: dict[
 
 
 def _read(schema: type[BaseModel], args: Mapping[str, Any]) -> dict[str, Any]:
-    checked = schema.model_validate(args)
+    try:
+        checked = schema.model_validate(args)
+    except ValidationError:
+        # `to: str = None` is often written, and pydantic checks no default: written down as it is,
+        # such a None could not be read again.
+        given = {name: value for name, value in args.items() if not _is_none(schema, name, value)}
+        if len(given) == len(args):
+            raise
+        checked = schema.model_validate(given)
     return {name: getattr(checked, name) for name in schema.model_fields}
+
+
+def _is_none(schema: type[BaseModel], name: str, value: object) -> bool:
+    field = schema.model_fields.get(name)
+    return value is None and field is not None and field.default is None
