@@ -23,9 +23,6 @@ Place: TypeAlias = tuple[str, str]
 LOOK = 1.0
 """Seconds after which those that wait are looked at again."""
 
-EXIT = 2.0
-"""Seconds that the end of the process waits for the children that are left."""
-
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Pool:
@@ -161,8 +158,9 @@ class Pools:
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="lease-pools", daemon=True)
             self._thread.start()
-            # A process that ends without closing anything leaves no child behind either.
-            atexit.register(self._exit)
+            # A process that ends without closing anything leaves no child behind either. This comes
+            # before what waits for the ends of leases, which was registered earlier.
+            atexit.register(self.close)
 
     def _work(self) -> None:
         try:
@@ -172,7 +170,7 @@ class Pools:
             with self._changed:
                 if self._thread in {None, threading.current_thread()}:
                     self._thread = None
-                    atexit.unregister(self._exit)
+                    atexit.unregister(self.close)
 
     def _next(self) -> _Pool | None:
         """Return a pool that is short of children, or nothing where none waits or is needed."""
@@ -213,10 +211,6 @@ class Pools:
             pool.is_short = False
         if child is not None:
             self._revocations.release(child)
-
-    def _exit(self) -> None:
-        self.close()
-        self._revocations.drain(EXIT)
 
 
 def _place(basis: Basis) -> Place:

@@ -1,8 +1,10 @@
 """Owns the end of every lease: asked for behind the call's back, until Vault has confirmed it."""
 
+import atexit
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from weakref import WeakSet
 
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.canonical import Json
@@ -24,6 +26,9 @@ FIRST, LONGEST = 0.25, 60.0
 
 DRAIN = 5.0
 """Seconds that closing waits for what is still to be revoked."""
+
+EXIT = 2.0
+"""Seconds that the end of a process that closes nothing waits for that, all in all."""
 
 
 class Revocations:
@@ -49,6 +54,7 @@ class Revocations:
         self._ends = Ends(self._end, clock)
         self._ownership = Ownership(ledger, held=self._ends.untried, sweep=self.sweep, clock=clock)
         vault.before_closing(self)
+        _open.add(self)
 
     def grant(self, call: ToolCall, lease: Lease, approvers: tuple[str, ...] = ()) -> None:
         """Record a lease, and that its end is still to come, in one transaction.
@@ -128,6 +134,7 @@ class Revocations:
         self.drain(seconds)
         self._ownership.close()
         self._ends.close(seconds)
+        _open.discard(self)
 
     def _write(
         self,
@@ -198,3 +205,13 @@ class Revocations:
         pause = (held.due or self._clock()) - self._clock()
         with self._ledger.transaction(flushes=False) as connection:
             rows.postpone(connection, held.accessor, failure, pause + HOLD)
+
+
+def _exit() -> None:
+    deadline = time.monotonic() + EXIT
+    for revocations in list(_open):
+        revocations.drain(max(deadline - time.monotonic(), 0))
+
+
+_open = WeakSet[Revocations]()
+atexit.register(_exit)

@@ -1,7 +1,11 @@
 """A lease that is given back: asked for until Vault confirms it, and nobody waits."""
 
 import json
+import subprocess
+import sys
 import time
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -21,6 +25,7 @@ from tests.waiting import wait_for
 from bailiwick.policies.errors import LedgerError
 from bailiwick.tools.devvault import DevelopmentVault, Fault
 from bailiwick.tools.records.ledger import Ledger
+from bailiwick.tools.vault.methods import AppRole
 
 
 def test_where_nothing_was_leased_there_is_nothing_to_end(connect: Connect, ledger: Ledger) -> None:
@@ -171,3 +176,52 @@ def test_a_vault_that_closes_waits_for_its_leases(
 
     assert [end.body["end"] for end in ends(ledger)] == ["revoked"]
     assert devvault.live_tokens() == []
+
+
+PROGRAM = """
+import sys
+from tests.tools.leases.revocations.leased import grant
+from bailiwick.tools.leases.revocations import Revocations
+from bailiwick.tools.records.ledger import Ledger
+from bailiwick.tools.vault import Vault
+from bailiwick.tools.vault.methods import AppRole
+
+ledger, address, role_id, secret_id = sys.argv[1:]
+vault = Vault(address, logins={"billing": AppRole(role_id=role_id, secret_id=secret_id)})
+revocations = Revocations(Ledger(ledger), vault)
+revocations.release(grant(vault, revocations))
+print("released", flush=True)
+"""
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["Vault answers", "Vault is sealed"])
+def test_a_program_that_closes_nothing_waits_for_the_ends_and_not_for_ever(
+    database_url: str,
+    approles: Mapping[str, AppRole],
+    ledger: Ledger,
+    devvault: DevelopmentVault,
+    *,
+    fails: bool,
+) -> None:
+    """What does not end in two seconds stands there for the next process."""
+    sealed, slow = Fault(path=REVOKE, status=503, times=50), Fault(path=REVOKE, delay=0.5)
+    devvault.faults.add(sealed if fails else slow)
+    login = approles["billing"]
+    given = [database_url, devvault.address, login.role_id, login.secret_id]
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *given],
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[4],
+        text=True,
+    ) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "released\n"
+        begun = time.monotonic()
+        assert program.wait(60) == 0
+        took = time.monotonic() - begun
+    devvault.faults.clear()
+
+    assert took < 10
+    assert is_alive(devvault) is fails
+    assert len(standing(ledger)) == fails
+    assert len(ends(ledger)) == 1 - fails
