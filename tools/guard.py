@@ -25,7 +25,7 @@ from bailiwick.tools.people.principals import current_principal
 from bailiwick.tools.people.requests import Requests
 from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.results import ToolResult
-from bailiwick.tools.threads import among_tools, ended, tell_failure, to_its_end
+from bailiwick.tools.threads import Kind, among_tools, tell_failure, to_its_end, unless_cancelled
 from bailiwick.tools.vault import Vault
 
 
@@ -91,7 +91,11 @@ class Guard:
     async def arun(self, call: ToolCall, tool: ScopedTool, branch: Branch = ANY) -> ToolResult:
         """Do what `run` does without blocking the event loop; cancelled, it still revokes."""
         execution = Execution(self, call, tool, branch)
-        return await (_in_a_thread if tool.blocks else _on_the_loop)(execution)
+        if tool.blocks:
+            return await _in_a_thread(execution)
+        # Before the tool begins Vault may be asked, or its own `reconcile`.
+        waits = tool.scope is not None or tool.reconciler is not None
+        return await _on_the_loop(execution, "leases" if waits else "short")
 
     def decide(self, call: ToolCall) -> Decision:
         """Say whether a call may run, given no approval."""
@@ -181,9 +185,9 @@ def _in_order(execution: Execution) -> ToolResult:
         execution.revoke()
 
 
-async def _on_the_loop(execution: Execution) -> ToolResult:
+async def _on_the_loop(execution: Execution, kind: Kind) -> ToolResult:
     try:
-        if (stand_in := await to_its_end(execution.start)) is not None:
+        if (stand_in := await unless_cancelled(execution.start, kind)) is not None:
             return stand_in
         attempt = await execution.arun()
         return await to_its_end(lambda: execution.finish(attempt))
@@ -199,12 +203,12 @@ async def _on_the_loop(execution: Execution) -> ToolResult:
 async def _in_a_thread(execution: Execution) -> ToolResult:
     work = among_tools(lambda: _in_order(execution))
     try:
-        return await asyncio.shield(work)
+        return await asyncio.shield(work.future)
     except asyncio.CancelledError:
         if execution.prevent():
-            await ended(work)
+            await work.drop()
         else:
             # The tool goes on without its credential, and what comes of it is written down.
-            work.add_done_callback(tell_failure)
+            work.future.add_done_callback(tell_failure)
             await to_its_end(execution.revoke)
         raise

@@ -8,20 +8,56 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from functools import cache
-from typing import TypeVar
+from typing import Generic, Literal, TypeAlias, TypeVar
 
 from langgraph.errors import GraphBubbleUp
 
+from bailiwick.tools.beginnings import Beginning
+
 MOST = 15
-"""Threads at most, made when they are needed: as many as a ledger has connections to PostgreSQL."""
+"""Threads of each kind, made when needed: as many as a ledger has connections to PostgreSQL."""
+
+Kind: TypeAlias = Literal["short", "leases", "keys"]
+"""What threads are for: work that is short, or that waits for Vault, for a lease or for a key."""
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
+class Work(Generic[T]):
+    """Hold work in a thread: it begins and is done to its end, or is dropped before.
+
+    Args:
+        threads: Whose threads; asyncio's where it is left out.
+        work: The work.
+
+    Attributes:
+        future: What comes of it. Shield it, or a cancelled caller does not learn how it ended.
+    """
+
+    def __init__(self, threads: Executor | None, work: Callable[[], T]) -> None:
+        self._work = work
+        self._beginning = Beginning()
+        # A future of an executor: `asyncio.run` cancels every task on its way out, but no future.
+        self.future: asyncio.Future[T] = asyncio.get_running_loop().run_in_executor(
+            threads, copy_context().run, self._run
+        )
+
+    async def drop(self) -> None:
+        """Keep it from beginning at once, or wait for its end as `ended` does."""
+        if self._beginning.prevent():
+            self.future.cancel()
+        else:
+            await ended(self.future)
+
+    def _run(self) -> T:
+        self._beginning.come()
+        return self._work()
+
+
 async def to_its_end(work: Callable[[], T]) -> T:
     """Do short work in a thread of our own, and wait for it even when cancelled."""
-    future = _begun(_own(), work)
+    future = Work(_own("short"), work).future
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
@@ -29,9 +65,24 @@ async def to_its_end(work: Callable[[], T]) -> T:
         raise
 
 
-def among_tools(work: Callable[[], T]) -> asyncio.Future[T]:
-    """Begin work that may take long in a thread of asyncio's, as LangGraph does with tools."""
-    return _begun(None, work)
+async def unless_cancelled(work: Callable[[], T], kind: Kind = "short") -> T:
+    """Do what `to_its_end` does, but for work that has not begun when one is cancelled.
+
+    Args:
+        work: The work, which nobody misses then.
+        kind: Of which of our own threads it takes one.
+    """
+    begun = Work(_own(kind), work)
+    try:
+        return await asyncio.shield(begun.future)
+    except asyncio.CancelledError:
+        await begun.drop()
+        raise
+
+
+def among_tools(work: Callable[[], T]) -> Work[T]:
+    """Give work that may take long to a thread of asyncio's, as LangGraph does with tools."""
+    return Work(None, work)
 
 
 async def ended(future: asyncio.Future[T]) -> None:
@@ -52,14 +103,10 @@ def tell_failure(future: asyncio.Future[T]) -> None:
 
 
 @cache
-def _own() -> Executor:
+def _own(kind: Kind) -> Executor:
     # asyncio's threads are few, and slow tools hold all of them: no question would be asked then.
-    return ThreadPoolExecutor(MOST, thread_name_prefix="bailiwick")
-
-
-def _begun(threads: Executor | None, work: Callable[[], T]) -> asyncio.Future[T]:
-    # A future of an executor: `asyncio.run` cancels every task on its way out, but no future.
-    return asyncio.get_running_loop().run_in_executor(threads, copy_context().run, work)
+    # Nor would one while Vault is slow, if those who wait for it held the threads of the rest.
+    return ThreadPoolExecutor(MOST, thread_name_prefix=f"bailiwick-{kind}")
 
 
 if hasattr(os, "register_at_fork"):

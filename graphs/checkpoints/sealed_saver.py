@@ -20,7 +20,7 @@ from bailiwick.graphs.checkpoints.saver_around import SaverAround
 from bailiwick.graphs.checkpoints.sealing import Place, SealingSerializer
 from bailiwick.policies.errors import CheckpointError
 from bailiwick.tools.keys.checkpoint_keys import Forgotten
-from bailiwick.tools.threads import to_its_end
+from bailiwick.tools.threads import unless_cancelled
 
 
 class SealedSaver(SaverAround):
@@ -256,7 +256,7 @@ class SealedSaver(SaverAround):
     async def _prepare(self, place: Place, *, sealing: bool) -> None:
         keys = self._serde.keys
         if not keys.is_ready(place.thread, sealing=sealing):
-            await to_its_end(lambda: keys.prepare(place.thread, sealing=sealing))
+            await unless_cancelled(lambda: keys.prepare(place.thread, sealing=sealing), "keys")
 
     def _each(self, places: Iterable[RunnableConfig]) -> Iterator[CheckpointTuple]:
         for config in places:

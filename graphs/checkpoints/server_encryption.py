@@ -9,7 +9,7 @@ from langgraph_sdk import Encryption, EncryptionContext
 
 from bailiwick.policies.errors import CheckpointError
 from bailiwick.tools.keys.keyring import Keyring, Unopened
-from bailiwick.tools.threads import to_its_end
+from bailiwick.tools.threads import unless_cancelled
 
 OWNER = "langgraph server"
 """Whose key it is: the server does not say which thread a value belongs to. No thread of its own is
@@ -70,7 +70,7 @@ class _Seal:
 
     async def _prepare(self) -> None:
         if not self._keys.is_ready(OWNER, sealing=True):
-            await to_its_end(lambda: self._keys.prepare(OWNER, sealing=True))
+            await unless_cancelled(lambda: self._keys.prepare(OWNER, sealing=True), "keys")
 
     def _sealed(self, name: str, value: object) -> object:
         if value is None:

@@ -14,7 +14,7 @@ import pytest
 from langgraph.errors import GraphInterrupt
 
 from bailiwick.policies.errors import LedgerError
-from bailiwick.tools.threads import among_tools, to_its_end
+from bailiwick.tools.threads import MOST, among_tools, to_its_end, unless_cancelled
 
 
 def fails(error: BaseException) -> NoReturn:
@@ -92,13 +92,45 @@ async def test_slow_tools_hold_up_nothing_else() -> None:
     """However many threads of asyncio's they take."""
     loop, go_on = asyncio.get_running_loop(), threading.Event()
     loop.set_default_executor(ThreadPoolExecutor(1))
-    slow = among_tools(go_on.wait)
+    slow = among_tools(go_on.wait).future
     try:
         assert await asyncio.wait_for(to_its_end(lambda: "done"), 5) == "done"
         assert not slow.done()
     finally:
         go_on.set()
         await slow
+
+
+async def test_what_waits_for_vault_holds_up_nothing_else() -> None:
+    """However much of it there is: leases, keys and what is short have threads of their own."""
+    go_on = threading.Event()
+    slow = asyncio.gather(*(unless_cancelled(go_on.wait, "leases") for _ in range(2 * MOST)))
+    try:
+        assert await asyncio.wait_for(to_its_end(lambda: "done"), 5) == "done"
+        assert await asyncio.wait_for(unless_cancelled(lambda: "done", "keys"), 5) == "done"
+        assert not slow.done()
+    finally:
+        go_on.set()
+        await slow
+
+
+async def test_what_is_cancelled_before_it_begins_is_dropped() -> None:
+    """At once, and for good; what has begun is waited for, and what must be done is done."""
+    go_on, done = threading.Event(), list[str]()
+    slow = [asyncio.create_task(unless_cancelled(go_on.wait)) for _ in range(MOST)]
+    await asyncio.sleep(0)
+    queued = asyncio.create_task(unless_cancelled(lambda: done.append("queued")))
+    needed = asyncio.create_task(to_its_end(lambda: done.append("needed")))
+    await asyncio.sleep(0)
+    tasks = [*slow, queued, needed]
+    for task in tasks:
+        task.cancel()
+    over, _ = await asyncio.wait(tasks, timeout=1, return_when=asyncio.FIRST_COMPLETED)
+    go_on.set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert over == {queued}
+    assert done == ["needed"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks on this system")
