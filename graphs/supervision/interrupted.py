@@ -51,13 +51,13 @@ async def ainterrupted(
     return await guard.ledger.off_loop(lambda: interrupted(guard, messages, config))
 
 
-def with_interrupted(state: State, messages: Sequence[BaseMessage]) -> State:
+def with_interrupted(state: State, answers: Sequence[BaseMessage]) -> State:
     """Return a supervisor's state with other messages in the place of those that have their ids."""
-    others = {message.id: message for message in messages}
+    others = {message.id: message for message in answers}
     if not others:
         return state
-    told = [others.get(each.id, each) for each in value_of(state, "messages")]
-    return with_messages(state, told)
+    messages: Sequence[BaseMessage] = value_of(state, "messages")
+    return with_messages(state, [others.get(each.id, each) for each in messages])
 
 
 def _unreported(messages: Sequence[BaseMessage]) -> list[ToolMessage]:

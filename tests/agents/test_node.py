@@ -112,8 +112,8 @@ async def test_a_command_is_read_as_its_update(update: State | None) -> None:
     graph.add_node("work", Node(work, awork, name="work"))
     graph.add_edge(START, "route")
 
-    ends = {
-        event["name"]: event["data"]["output"]
+    ends: dict[str, Any] = {
+        event["name"]: event["data"].get("output", {})
         async for event in graph.compile().astream_events({}, version="v2")
         if event["event"] == "on_chain_end"
     }

@@ -116,9 +116,12 @@ async def test_what_waits_for_vault_holds_up_nothing_else() -> None:
 
 async def test_what_is_cancelled_before_it_begins_is_dropped() -> None:
     """At once, and for good; what has begun is waited for, and what must be done is done."""
-    go_on, done = threading.Event(), list[str]()
-    slow = [asyncio.create_task(unless_cancelled(go_on.wait)) for _ in range(MOST)]
-    await asyncio.sleep(0)
+    go_on, done, begun = threading.Event(), list[str](), threading.Barrier(MOST + 1, timeout=5)
+    slow = [
+        asyncio.create_task(unless_cancelled(lambda: (begun.wait(), go_on.wait())))
+        for _ in range(MOST)
+    ]
+    await asyncio.to_thread(begun.wait)
     queued = asyncio.create_task(unless_cancelled(lambda: done.append("queued")))
     needed = asyncio.create_task(to_its_end(lambda: done.append("needed")))
     await asyncio.sleep(0)

@@ -49,11 +49,16 @@ def test_an_agents_way_back_by_name_goes_through_the_hook(run: Run) -> None:
     assert messages[-1].text == "done"
 
 
+def person(state: MessagesState) -> dict[str, Any]:
+    """Say as much as has been said, as a person."""
+    return {"messages": [HumanMessage("secret") for _ in state["messages"]]}
+
+
 def test_an_edge_to_the_supervisor_goes_through_the_hook(run: Run) -> None:
     """Also where the graph's owner has added it."""
     model = scripted("x", "y")
     graph = create_supervisor([], model=model, pre_model_hook=hide)
-    graph.add_node("person", lambda _: {"messages": [HumanMessage("secret")]})
+    graph.add_node("person", person)
     graph.add_edge(START, "person")
     graph.add_edge("person", "supervisor")
 
@@ -116,16 +121,32 @@ def _mapping(state: MessagesState) -> dict[str, Any]:
     return {"messages": [HumanMessage(f"{len(state['messages'])} read")]}
 
 
+def _nothing(_: object) -> None:
+    return None
+
+
+def _one(_: object) -> dict[str, Any]:
+    return {"messages": ("user", "x")}
+
+
+def _command(_: object) -> Command[str]:
+    return Command(update={"messages": ["x"]})
+
+
+def _state(_: object) -> Typed:
+    return Typed(messages=[HumanMessage("x")])
+
+
 @pytest.mark.parametrize(
     ("hook", "added"),
     [
         pytest.param(_typed, ["bob"], id="the state's class"),
         pytest.param(_own, ["1 read"], id="a dataclass"),
         pytest.param(_mapping, ["1 read"], id="a dictionary"),
-        pytest.param(lambda _: None, [], id="nothing"),
-        pytest.param(lambda _: {"messages": ("user", "x")}, ["x"], id="one message"),
-        pytest.param(lambda _: Command(update={"messages": ["x"]}), ["x"], id="a command"),
-        pytest.param(lambda _: Typed(messages=[HumanMessage("x")]), ["x"], id="a state"),
+        pytest.param(_nothing, [], id="nothing"),
+        pytest.param(_one, ["x"], id="one message"),
+        pytest.param(_command, ["x"], id="a command"),
+        pytest.param(_state, ["x"], id="a state"),
     ],
 )
 def test_a_hook_is_run_as_langgraph_runs_a_node(

@@ -78,6 +78,11 @@ def last(state: Any) -> dict[str, Any]:  # noqa: ANN401 - the state, whatever it
     return {"llm_input_messages": state.messages[-1:]}
 
 
+def greet(state: Any) -> list[AnyMessage]:  # noqa: ANN401 - the state, whatever its class
+    """Have the model read the person's name first."""
+    return [SystemMessage(state.user), *state.messages]
+
+
 @SCHEMAS
 @pytest.mark.parametrize("hook", [None, leave, last])
 def test_a_prompt_function_is_given_the_state_as_it_is(
@@ -88,7 +93,7 @@ def test_a_prompt_function_is_given_the_state_as_it_is(
     app = create_supervisor(
         [],
         model=model,
-        prompt=lambda state: [SystemMessage(state.user), *state.messages],
+        prompt=greet,
         state_schema=schema,
         pre_model_hook=hook,
     ).compile()
