@@ -16,15 +16,17 @@ from langgraph.types import StateSnapshot
 from bailiwick.graphs.outbox.deliveries import App
 from bailiwick.graphs.proposal_graph import create_proposal_graph
 from bailiwick.graphs.settings import Settings
-from bailiwick.policies.errors import LedgerError
+from bailiwick.policies.errors import CallError, LedgerError
 from bailiwick.policies.principals import Principal
+from bailiwick.tools.effects.call_rows import CallRecord
 from bailiwick.tools.effects.called_tools import Holdings
 from bailiwick.tools.effects.proposals import Proposal, Proposals
+from bailiwick.tools.effects.reconciliations import reconcile
 from bailiwick.tools.effects.undoings import Undoing
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.people.deliveries import PROPOSALS
 from bailiwick.tools.people.principals import acting_as
-from bailiwick.tools.threads import to_its_end
+from bailiwick.tools.threads import to_its_end, unless_cancelled
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +108,8 @@ class ProposalDesk:
     ) -> Proposal:
         """Propose a call in doubt anew, and run its thread until it waits; see `Proposals.retry`.
 
+        The system is asked first, where the call's tool says how: what took effect is not proposed.
+
         Args:
             app: The compiled graph.
             key: The call's key or its beginning.
@@ -114,12 +118,27 @@ class ProposalDesk:
             reason: Why.
 
         Raises:
-            CallError: As there.
+            CallError: As there, and if the system knows what came of the call.
             LedgerError: If the database fails.
         """
-        proposal = self.proposals.retry(key, by=by, requester=requester, reason=reason)
+        proposal = self._proposed_anew(key, by, requester, reason)
         self.carry_on(app, proposal.thread)
         return proposal
+
+    def reconcile(self, key: str) -> CallRecord:
+        """Ask the system of a call in doubt what came of it; return where the call stands then.
+
+        Args:
+            key: The call's key or its beginning.
+
+        Raises:
+            CallError: If there is no such call, or its tool is not held here.
+            LedgerError: If the database fails.
+        """
+        call = self.guard.calls.find(key)
+        if not call.is_unknown:
+            return call
+        return reconcile(self.guard, call, self.proposals.tool(call))
 
     def undo(self, app: App, thread: str, *, requester: Principal) -> Undoing:
         """Propose to undo what succeeded in a thread, and run until it waits.
@@ -152,11 +171,22 @@ class ProposalDesk:
         reason: str = "",
     ) -> Proposal:
         """Do what `retry` does, on an event loop and with an asynchronous checkpointer."""
-        proposal = await to_its_end(
-            lambda: self.proposals.retry(key, by=by, requester=requester, reason=reason)
+        proposal = await unless_cancelled(
+            lambda: self._proposed_anew(key, by, requester, reason), "leases"
         )
         await self.acarry_on(app, proposal.thread)
         return proposal
+
+    def _proposed_anew(
+        self, key: str, by: Principal, requester: Principal | None, reason: str
+    ) -> Proposal:
+        call = self.reconcile(key)
+        if call.reason == "reconcile":
+            raise CallError(
+                f"the system was asked and knows what came of it: {call.content} Should it be done "
+                "all the same, have the agent ask for it anew"
+            )
+        return self.proposals.retry(key, by=by, requester=requester, reason=reason)
 
     async def aundo(self, app: App, thread: str, *, requester: Principal) -> Undoing:
         """Do what `undo` does, on an event loop and with an asynchronous checkpointer."""

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from langgraph.errors import GraphInterrupt
@@ -125,7 +125,7 @@ async def test_what_is_cancelled_before_it_begins_is_dropped() -> None:
     queued = asyncio.create_task(unless_cancelled(lambda: done.append("queued")))
     needed = asyncio.create_task(to_its_end(lambda: done.append("needed")))
     await asyncio.sleep(0)
-    tasks = [*slow, queued, needed]
+    tasks: list[asyncio.Task[Any]] = [*slow, queued, needed]
     for task in tasks:
         task.cancel()
     over, _ = await asyncio.wait(tasks, timeout=1, return_when=asyncio.FIRST_COMPLETED)

@@ -98,7 +98,7 @@ class Question:
         if not has_bare_answer():
             return nullcontext()
         refusals = self._guard.ledger.records(self._call.thread, "approval.refused")
-        givers = {each.body["by"] for each in refusals if each.body["id"] == self._request.id}
+        givers = {str(each.body["by"]) for each in refusals if each.body["id"] == self._request.id}
         givers |= {each.principal for each in self._approval.grants if not each.in_thread}
         return without_bare_answers() if givers - {self._principal.id} else nullcontext()
 

@@ -157,7 +157,8 @@ class Registry:
 
 def _refuse_loose(declared: object) -> None:
     # Who writes a registry may have no type checker.
-    if not isinstance(declared, ToolScope) or not isinstance(declared.scope, Scope):
+    scope: object = getattr(declared, "scope", None)
+    if not isinstance(declared, ToolScope) or not isinstance(scope, Scope):
         raise ScopeError(
             f"{declared!r} does not say what a tool may lease: write ToolScope(tool=..., "
             "scope=Scope(path=...)), and leave out tools without a credential"

@@ -20,7 +20,6 @@ from bailiwick.policies.errors import BailiwickError, CallError
 from bailiwick.policies.questions import spelled
 from bailiwick.policies.written import rfc3339, shortened
 from bailiwick.tools.effects.call_rows import CallRecord
-from bailiwick.tools.effects.reconciliations import reconcile
 from bailiwick.tools.effects.undoings import Undoing
 
 
@@ -34,15 +33,10 @@ def retry_call(beginning: str, reason: str) -> None:
     """
     settings, console = read_settings(), terminal()
     with _opened(settings) as (desk, app):
-        call, _ = _reconciled(desk, desk.guard.calls.find(beginning))
-        if call.reason == "reconcile":
-            raise CallError(
-                f"the system was asked and knows what came of it: {call.content} Should it be done "
-                "all the same, have the agent ask for it anew"
-            )
         proposal = desk.proposals.retry(
-            app, call.key, by=approver(settings), requester=requester(settings), reason=reason
+            app, beginning, by=approver(settings), requester=requester(settings), reason=reason
         )
+        call = desk.guard.calls.find(beginning)
         console.print(quoted(f"{named(call)} is proposed anew."))
         _tell_thread(console, app, proposal.thread)
 
@@ -154,13 +148,10 @@ def _check_nothing_left(console: Console, thread: str, undoing: Undoing) -> None
 
 def _reconciled(desk: RefundDesk, call: CallRecord) -> tuple[CallRecord, str]:
     """Return where a call stands once its system was asked; where that was not, also why."""
-    if not call.is_unknown:
-        return call, ""
     try:
-        tool = desk.proposals.proposals.tool(call)
+        return desk.proposals.reconcile(call.key), ""
     except CallError as error:
         return call, str(error)
-    return reconcile(desk.guard, call, tool), ""
 
 
 def _finding(call: CallRecord, unasked: str = "") -> Iterable[Text]:

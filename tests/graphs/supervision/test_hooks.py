@@ -64,12 +64,16 @@ def test_what_a_hook_has_the_model_read(
     read: Any,  # noqa: ANN401 - a message in any form
 ) -> None:
     """In any form that a model takes, also where the state declares the key itself."""
+
+    def hook(_state: MessagesState) -> dict[str, Any]:
+        return {"llm_input_messages": [read]}
+
     model = scripted("done")
     app = create_supervisor(
         [],
         model=model,
         state_schema=schema,
-        pre_model_hook=lambda _: {"llm_input_messages": [read]},
+        pre_model_hook=hook,
     ).compile()
 
     run(app, "hi")
