@@ -75,13 +75,15 @@ def proposed(desk: Desk, thread: str) -> Thread:
 
 
 def retry(thread: Thread, by: Principal = MANAGER) -> Proposal:
-    """Have a thread's call tried again for the customer."""
+    """Have a thread's call tried again, though the shop could tell what came of it."""
     desk, key = thread.desk, the_call(thread).key
     app = desk.proposals.compile(desk.engine.checkpointer)
+    proposal = desk.proposals.proposals.retry(key, by=by, requester=CUSTOMER)
     if isinstance(desk.engine, AsyncEngine):
-        proposing = desk.proposals.aretry(app, key, by=by, requester=CUSTOMER)
-        return desk.engine.loop.run(proposing)
-    return desk.proposals.retry(app, key, by=by, requester=CUSTOMER)
+        desk.engine.loop.run(desk.proposals.acarry_on(app, proposal.thread))
+    else:
+        desk.proposals.carry_on(app, proposal.thread)
+    return proposal
 
 
 def undo(thread: Thread, requester: Principal = CUSTOMER) -> list[Proposal]:
