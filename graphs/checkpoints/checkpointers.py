@@ -53,7 +53,7 @@ def open_checkpointer(
         from bailiwick.graphs.checkpoints import postgres_pools  # noqa: PLC0415 - as above
 
         postgres_pools.prepare(_plain(url))
-        pool = postgres_pools.open_pool(_plain(url))
+        pool = postgres_pools.Pool(_plain(url))
     with pool:
         postgres = PostgresSaver(pool, serde=CompactSerializer())
         postgres.lock = _EACH_ITS_OWN
@@ -82,7 +82,7 @@ async def open_async_checkpointer(
         from bailiwick.graphs.checkpoints import postgres_pools  # noqa: PLC0415 - as above
 
         await asyncio.to_thread(postgres_pools.prepare, _plain(url))
-        pool = postgres_pools.open_async_pool(_plain(url))
+        pool = postgres_pools.AsyncPool(_plain(url))
     async with pool:
         postgres = AsyncPostgresSaver(pool, serde=CompactSerializer())
         postgres.lock = _EACH_ITS_OWN

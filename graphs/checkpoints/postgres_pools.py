@@ -11,6 +11,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from bailiwick.policies.errors import SettingsError
+from bailiwick.tools.forks import Opening
 from bailiwick.tools.records.postgresql import connection_options
 
 POOL_SIZE = 10
@@ -22,6 +23,7 @@ PATIENCE = 60
 """Seconds to wait while another process makes the tables."""
 
 _GLANCE = 0.02
+_WHAT = "the checkpoints' database"
 _TURN = "SELECT pg_try_advisory_lock(%s) AS is_ours"
 _SEED = 0x6261696C69636B70
 """Keeps our advisory lock in PostgreSQL apart from others in the same database."""
@@ -43,45 +45,82 @@ def prepare(url: str) -> None:
         PostgresSaver(connection).setup()
 
 
-def open_pool(url: str) -> ConnectionPool[Connection[DictRow]]:
-    """Return a pool for `invoke`, to be opened as a context."""
+class Pool(ConnectionPool[Connection[DictRow]]):
+    """Pool connections for `invoke`; to be opened as a context.
 
-    def check(connection: Connection[DictRow]) -> None:
+    Args:
+        url: The database.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._opening = Opening(_WHAT, SettingsError)
+        super().__init__(
+            url,
+            kwargs=_connection_options(url),
+            connection_class=Connection[DictRow],
+            check=self._check,
+            **_SIZE,
+        )
+
+    def getconn(self, timeout: float | None = None) -> Connection[DictRow]:
+        """Obtain a connection.
+
+        Raises:
+            SettingsError: If this process is a fork of the one that opened the pool.
+        """
+        self._opening.check()
+        return super().getconn(timeout)
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Close every connection; a fork closes none of its parent's."""
+        if self._opening.is_here:
+            super().close(timeout)
+
+    def _check(self, connection: Connection[DictRow]) -> None:
         try:
             _look(connection)
         except OperationalError:
             # All are taken for cut: the pool would try them with longer and longer pauses.
-            pool.drain()
+            self.drain()
             raise
 
-    pool = ConnectionPool(
-        url,
-        kwargs=_connection_options(url),
-        connection_class=Connection[DictRow],
-        check=check,
-        **_SIZE,
-    )
-    return pool
 
+class AsyncPool(AsyncConnectionPool[AsyncConnection[DictRow]]):
+    """Pool connections for `ainvoke`; see `Pool`.
 
-def open_async_pool(url: str) -> AsyncConnectionPool[AsyncConnection[DictRow]]:
-    """Return a pool for `ainvoke`, to be opened as a context."""
+    Args:
+        url: The database.
+    """
 
-    async def check(connection: AsyncConnection[DictRow]) -> None:
+    def __init__(self, url: str) -> None:
+        self._opening = Opening(_WHAT, SettingsError)
+        super().__init__(
+            url,
+            kwargs=_connection_options(url),
+            connection_class=AsyncConnection[DictRow],
+            check=self._check,
+            **_SIZE,
+        )
+
+    async def getconn(
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109 - the interface's own
+    ) -> AsyncConnection[DictRow]:
+        """Obtain a connection; see `Pool.getconn`."""
+        self._opening.check()
+        return await super().getconn(timeout)
+
+    async def close(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - as above
+        """Close every connection; see `Pool.close`."""
+        if self._opening.is_here:
+            await super().close(timeout)
+
+    async def _check(self, connection: AsyncConnection[DictRow]) -> None:
         try:
             _look(connection)
         except OperationalError:
-            await pool.drain()
+            await self.drain()
             raise
-
-    pool = AsyncConnectionPool(
-        url,
-        kwargs=_connection_options(url),
-        connection_class=AsyncConnection[DictRow],
-        check=check,
-        **_SIZE,
-    )
-    return pool
 
 
 def _look(connection: Connection[Any] | AsyncConnection[Any]) -> None:

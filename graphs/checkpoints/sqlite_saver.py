@@ -2,8 +2,9 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
@@ -16,6 +17,9 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite import SqliteSaver
+
+from bailiwick.policies.errors import SettingsError
+from bailiwick.tools.forks import Opening
 
 _T = TypeVar("_T")
 
@@ -33,12 +37,26 @@ class DualSqliteSaver(SqliteSaver):
 
     def __init__(self, connection: sqlite3.Connection, serializer: SerializerProtocol) -> None:
         super().__init__(connection, serde=serializer)
+        self._opening = Opening("the checkpoints' database", SettingsError)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
 
     def close(self) -> None:
-        """Wait for what is being written, and close the database."""
+        """Wait for what is being written, and close the database; in a fork it is its parent's."""
+        if not self._opening.is_here:
+            return
         self._thread.shutdown()
         self.conn.close()
+
+    @contextmanager
+    def cursor(self, transaction: bool = True) -> Generator[sqlite3.Cursor]:  # noqa: FBT001, FBT002 - the interface's own
+        """Give a cursor to the methods of LangGraph's saver.
+
+        Raises:
+            SettingsError: If this process is a fork of the one that opened the database.
+        """
+        self._opening.check()
+        with super().cursor(transaction) as cursor:
+            yield cursor
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Do what `get_tuple` does, on an event loop."""
@@ -93,4 +111,6 @@ class DualSqliteSaver(SqliteSaver):
         )
 
     async def _there(self, call: Callable[[], _T]) -> _T:
+        # A fork has no such thread, and would wait for it.
+        self._opening.check()
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)

@@ -113,6 +113,8 @@ class Pools:
 
     def close(self) -> None:
         """End every child that waits, and make no more."""
+        if not self._vault.is_here:
+            return
         with self._changed:
             self._is_closed = True
             for place in list(self._pools):

@@ -109,8 +109,11 @@ class Revocations:
         self.release(lease)
 
     def drain(self, seconds: float = DRAIN) -> bool:
-        """Wait until every lease that was given back has ended; tell whether they all have."""
-        return self._ends.drain(seconds)
+        """Wait until every lease that was given back has ended; tell whether they all have.
+
+        In a fork there are none: those of its parent are the parent's to end.
+        """
+        return not self._vault.is_here or self._ends.drain(seconds)
 
     def sweep(self) -> int:
         """Take over what processes that are gone have left behind, if it may be ended from here.

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
 from bailiwick.policies.errors import LedgerError
+from bailiwick.tools.forks import Opening
 from bailiwick.tools.records import database_errors, engines, tables
 from bailiwick.tools.records.statements import Statement
 
@@ -43,6 +44,7 @@ class Database:
         self.name = engines.name_of(address)
         self.is_sqlite = address.get_backend_name() == "sqlite"
         self.is_in_memory = engines.is_in_memory(address)
+        self._opening = Opening(f"the ledger {self.name}", LedgerError)
         self._turn = threading.Lock()
         self._engine = engines.connect(address, wait=WAIT)
         self._errors = (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error)
@@ -68,8 +70,10 @@ class Database:
                 moments before a power failure may be lost.
 
         Raises:
-            LedgerError: If the database fails; everything of the transaction is undone.
+            LedgerError: If the database fails; everything of the transaction is undone. Or if this
+                process is a fork of the one that opened it.
         """
+        self._opening.check()
         with self._in_turn(), self._plainly(), self._engine.connect() as connection:
             connection.execution_options(bailiwick_writes="FULL" if flushes else "NORMAL")
             connection.info["held"] = set()
@@ -83,8 +87,9 @@ class Database:
         """Hold one connection to read from, without waiting for writers.
 
         Raises:
-            LedgerError: If the database fails.
+            LedgerError: If the database fails, or this process is a fork of the one that opened it.
         """
+        self._opening.check()
         with self._plainly(), self._readers.connect() as connection:
             connection.info["now"] = None
             yield connection
@@ -102,8 +107,8 @@ class Database:
             held.add(thread)
 
     def close(self) -> None:
-        """Close every connection."""
-        self._engine.dispose()
+        """Close every connection; a fork closes none of its parent's."""
+        self._engine.dispose(close=self._opening.is_here)
 
     @contextmanager
     def _in_turn(self) -> Generator[None]:

@@ -207,8 +207,18 @@ class Vault:
         if answer.status not in (STANDBY, PERFORMANCE_STANDBY):
             answer.check({})
 
+    @property
+    def is_here(self) -> bool:
+        """Whether this is the process that made it, and no fork of that one."""
+        return self._wire.opening.is_here
+
     def close(self) -> None:
-        """Log every agent out, which ends what is still leased, and close the connections."""
+        """Log every agent out, which ends what is still leased, and close the connections.
+
+        A fork closes nothing: the logins are its parent's, who goes on with them.
+        """
+        if not self.is_here:
+            return
         for closable in reversed(list(self._closables)):
             closable.close()
         self._sessions.close()

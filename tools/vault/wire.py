@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from requests.adapters import HTTPAdapter
 
 from bailiwick.policies.errors import VaultError
+from bailiwick.tools.forks import Opening
 from bailiwick.tools.vault import refusals
 from bailiwick.tools.vault.answers import Answer, checked_address
 from bailiwick.tools.vault.breaker import Breaker
@@ -59,6 +60,7 @@ class Wire:
     ) -> None:
         self.address = checked_address(address, production=production)
         self.namespace = checked_namespace(namespace)
+        self.opening = Opening(f"the way to Vault at {self.address}", VaultError)
         self._timeout = timeout
         self._production = production
         self._is_vetted = not production and not self.namespace
@@ -97,8 +99,9 @@ class Wire:
         Raises:
             VaultError: If there was no answer, it came from a development Vault in production,
                 Vault has no namespaces where one is named, or it has failed so often that nothing
-                is sent to it for a while.
+                is sent to it for a while. Or if this process is a fork of the one that made this.
         """
+        self.opening.check()
         with self._vetting:
             if not self._is_vetted:
                 # Before anything secret is sent; a standby's 429 is no trouble.
@@ -111,8 +114,9 @@ class Wire:
 
         Raises:
             VaultError: If there was no answer, it came from a development Vault in production, or
-                Vault has no namespaces where one is named.
+                Vault has no namespaces where one is named. Or as for `request`, after a fork.
         """
+        self.opening.check()
         to = "tell its health"
         return self._vet(self._sound(self._attempt(lambda: self._send("GET", _HEALTH), to)))
 

@@ -11,7 +11,7 @@ from tests.conftest import Cluster
 from tests.graphs.checkpoints.opened import CONFIG, opening
 
 from bailiwick.graphs.checkpoints.checkpointers import open_async_checkpointer, open_checkpointer
-from bailiwick.graphs.checkpoints.postgres_pools import open_pool
+from bailiwick.graphs.checkpoints.postgres_pools import Pool
 from bailiwick.policies.errors import SettingsError
 
 
@@ -96,7 +96,7 @@ async def test_a_database_without_an_encoding(postgres_cluster: Cluster) -> None
 
 def test_a_network_that_is_gone_is_noticed_soon(postgres_url: str) -> None:
     """After seconds, not after hours; what the URL says counts more."""
-    with open_pool(f"{postgres_url}&keepalives_idle=40") as pool, pool.connection() as connection:
+    with Pool(f"{postgres_url}&keepalives_idle=40") as pool, pool.connection() as connection:
         told = connection.info.get_parameters()
 
     assert (told["tcp_user_timeout"], told["keepalives_idle"]) == ("30000", "40")
