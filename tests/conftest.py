@@ -44,6 +44,8 @@ def pytest_configure() -> None:
     gc.disable()
     # A shell has what it starts in the background ignore it, and tests press it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # So does `nohup`, and tests close terminals.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_finish() -> None:
