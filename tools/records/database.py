@@ -29,8 +29,8 @@ _SEED = 0x6261696C69776963
 class Database:
     """Hold one database and its tables, created where they are absent.
 
-    Safe to share between threads. SQLite has one writer at a time: threads of this process queue
-    for it in order, other processes by SQLite's own lock.
+    Safe to share between threads. SQLite has one writer at a time: threads of this process take
+    turns, and other processes wait for SQLite's own lock.
 
     Args:
         url: `sqlite:///path`, `sqlite://` (in memory) or `postgresql://...`.
