@@ -127,3 +127,19 @@ def test_help_imports_no_heavy_library() -> None:
         f"except SystemExit as end:\n    print(end.code, {heavy!r} & {{*sys.modules}})\n"
     )
     assert run_python(code).endswith("\n0 set()\n")
+
+
+@pytest.mark.parametrize("command", ["approvals ls", "calls ls", "audit show", "audit leases"])
+def test_reading_the_record_imports_no_graphs(command: str, tmp_path: Path) -> None:
+    """Who looks something up waits for half of what a run's imports take."""
+    heavy = {"langgraph", "langsmith", "hvac", "httpx", "openai"}
+    code = (
+        "import os, sys\n"
+        f"os.chdir({str(tmp_path)!r})\n"
+        "from bailiwick.graphs.cli import main\n"
+        "from bailiwick.tools.records.ledger import Ledger\n"
+        "Ledger('sqlite:///bailiwick.db').close()\n"
+        f"try:\n    main({command.split()!r})\n"
+        f"except SystemExit as end:\n    print(end.code, {heavy!r} & {{*sys.modules}})\n"
+    )
+    assert run_python(code).endswith("\n0 set()\n")

@@ -10,8 +10,6 @@ from contextvars import copy_context
 from functools import cache
 from typing import Generic, Literal, TypeAlias, TypeVar
 
-from langgraph.errors import GraphBubbleUp
-
 from bailiwick.tools.beginnings import Beginning
 
 MOST = 15
@@ -97,9 +95,16 @@ def tell_failure(future: asyncio.Future[T]) -> None:
     """Log why work failed that nobody awaits any more; to stop or to ask is no failure."""
     # asyncio tells of each error that nobody asked for, with its traceback.
     error = None if future.cancelled() else future.exception()
-    if error is not None and not isinstance(error, asyncio.CancelledError | GraphBubbleUp):
+    if error is not None and not _stops_or_asks(error):
         kind = type(error).__name__
         logger.warning("what a cancelled run had left to do failed (%s): %s", kind, error)
+
+
+def _stops_or_asks(error: BaseException) -> bool:
+    # LangGraph takes a second to import, and whoever only reads the ledger runs no graph.
+    from langgraph.errors import GraphBubbleUp  # noqa: PLC0415
+
+    return isinstance(error, asyncio.CancelledError | GraphBubbleUp)
 
 
 @cache

@@ -2,15 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.errors import CallError
-from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.effects.call_rows import CallRecord
 from bailiwick.tools.records.ledger import Ledger
 
-Holdings: TypeAlias = Mapping[str, Sequence[ScopedTool]]
+if TYPE_CHECKING:
+    from bailiwick.tools.declared.scoped import ScopedTool
+
+Holdings: TypeAlias = Mapping[str, Sequence["ScopedTool"]]
 """Which agent holds which tools."""
 
 
@@ -32,7 +34,7 @@ class CalledTools:
             agent: {tool.name: tool for tool in tools} for agent, tools in holdings.items()
         }
 
-    def tool(self, call: CallRecord, version: str | None) -> ScopedTool:
+    def tool(self, call: CallRecord, version: str | None) -> "ScopedTool":
         """Return the tool of a call.
 
         Args:

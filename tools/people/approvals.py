@@ -18,10 +18,10 @@ from bailiwick.policies.principals import Principal
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.people import approval_records, deliveries
 from bailiwick.tools.people import approval_rows as rows
+from bailiwick.tools.people.askers import askers
 from bailiwick.tools.people.forms import supersede
 from bailiwick.tools.people.inbox import Inbox
 from bailiwick.tools.people.refusals import Refusals
-from bailiwick.tools.people.requests import askers
 from bailiwick.tools.people.withdrawals import expire, withdraw
 from bailiwick.tools.records.database import now
 from bailiwick.tools.records.ledger import Ledger

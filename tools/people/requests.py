@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import bindparam, select
 
 from bailiwick.policies.canonical import Json, digest
-from bailiwick.policies.errors import LedgerError
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.locations import UNTHREADED
 from bailiwick.tools.people.withdrawals import WENT_ON, withdraw_all
@@ -87,22 +86,6 @@ class Requests:
         return principal.id
 
 
-def askers(connection: Connection, thread: str) -> tuple[str, ...]:
-    """Return the ids of all who have asked for something in a thread, in that order.
-
-    Raises:
-        LedgerError: If the database fails, or a record of it cannot be read.
-    """
-    try:
-        asked = [json.loads(row["body"]) for row in _ASKED.all(connection, {"in": thread})]
-        return tuple(dict.fromkeys(str(each["requester"]) for each in asked))
-    except (ValueError, TypeError, KeyError):
-        raise LedgerError(
-            f"a request on record in thread {thread!r} was changed: `bailiwick audit verify` says "
-            "which"
-        ) from None
-
-
 def request_key(messages: Sequence[BaseMessage]) -> str:
     """Return the key of what persons said last; empty where nothing was said.
 
@@ -136,10 +119,4 @@ def _key(said: tuple[tuple[str, str], ...]) -> str:
 
 _REQUESTER = Statement(
     select(tables.requests.c.requester).where(tables.requests.c.key == bindparam("asked"))
-)
-_records = tables.records.c
-_ASKED = Statement(
-    select(_records.body)
-    .where(_records.thread == bindparam("in"), _records.kind == "request")
-    .order_by(_records.seq)
 )
