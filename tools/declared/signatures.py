@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from types import FunctionType, MethodType
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, InjectedToolArg, InjectedToolCallId, Tool
@@ -18,7 +18,8 @@ from bailiwick.tools.secrets.credentials import Credential
 
 _ODD = "a {} cannot be scoped: write a function around it, and scope that"
 _NOT_INJECTED = (
-    "{!r} wants {!r} injected, which a guard does not do: write a function that does without"
+    "{!r} wants {!r} injected, which a guard does not do: write a function that asks LangGraph in "
+    "it (get_config, get_store, get_runtime) and takes as arguments what people should see"
 )
 _NOT_FILLED = (
     "{!r} has a parameter that no language model can fill: use types that JSON has, and pydantic's"
@@ -212,10 +213,15 @@ def _is_call_id(field: FieldInfo) -> bool:
 
 
 def _is_injected(hint: object) -> bool:
-    if any(each is RunnableConfig for each in (hint, *get_args(hint))):
+    if any(each is RunnableConfig or _is_runtime(each) for each in (hint, *get_args(hint))):
         return True
     marks = _kinds(getattr(hint, "__metadata__", ()))
     return any(issubclass(mark, InjectedToolArg) for mark in marks)
+
+
+def _is_runtime(hint: object) -> bool:
+    # By its name: it comes with LangGraph's graphs, which take long to import.
+    return getattr(get_origin(hint) or hint, "__name__", "") == "ToolRuntime"
 
 
 def _kinds(marks: Iterable[object]) -> list[type]:

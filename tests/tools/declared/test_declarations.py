@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import pytest
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import tool
-from langgraph.prebuilt import InjectedState
+from langgraph.prebuilt import InjectedState, ToolRuntime
 from tests.tools.declared.functions import credential, pay, ping
 
 from bailiwick.policies.calls import ToolUse
@@ -218,6 +218,23 @@ def perhaps_configured(times: int, config: RunnableConfig | None = None) -> str:
 def test_a_model_does_not_make_up_the_config(declared: Any) -> None:  # noqa: ANN401 - any function
     """LangChain's own tools get the run's; ours can ask LangGraph for it."""
     with pytest.raises(ScopeError, match="wants 'config' injected"):
+        scoped_tool(declared, effect="read")
+
+
+def running(times: int, runtime: ToolRuntime) -> str:
+    """Look into the run."""
+    return f"{times}{runtime}"
+
+
+def perhaps_running(times: int, runtime: ToolRuntime[Any, Any] | None = None) -> str:
+    """Look into the run, if there is one."""
+    return f"{times}{runtime}"
+
+
+@pytest.mark.parametrize("declared", [running, perhaps_running, tool(running)])
+def test_a_runtime_is_asked_for_inside(declared: Any) -> None:  # noqa: ANN401 - any function
+    """The error names what stands in its place."""
+    with pytest.raises(ScopeError, match=r"wants 'runtime' injected.*get_runtime"):
         scoped_tool(declared, effect="read")
 
 
