@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
 import pytest
 from langchain_core.messages import HumanMessage
@@ -12,9 +13,10 @@ from tests.stories.desk import Desk, Thread
 from tests.stories.ground import Ground
 from tests.stories.leasing import billing, connected, operators_log, over, refunds
 from tests.stories.outages import REFUND_SECRET, STEPS, TTL
-from tests.stories.people import CUSTOMER
+from tests.stories.people import CUSTOMER, ORDER
 from tests.stories.scripts import asks
 from tests.stories.ways import ONE_OF_EACH
+from tests.tools.leases.revocations.leased import let_lapse, standing
 from tests.waiting import wait_for
 
 from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
@@ -140,6 +142,37 @@ def test_a_tool_outlives_its_lease(desk: Desk, vault: Vault) -> None:
 
     assert thread.is_done()
     assert [each.body["failure"] for each in thread.ended()] == [None]
+    assert desk.live_children() == []
+
+
+@ONE_OF_EACH
+def test_a_refund_under_way_while_ends_are_slow(
+    desk: Desk, ground: Ground, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process that looks for what the dead have left takes it for alive."""
+    monkeypatch.setattr("bailiwick.tools.leases.ownership.BEAT", 0.05)
+    ledger, others = desk.guard.ledger, 24
+
+    def pay_late(credential: Credential) -> str:
+        let_lapse(ledger)
+        wait_for(lambda: all(row.due_at > 1 for row in standing(ledger)))
+        assert len(standing(ledger)) > 1
+        with connected(ground) as other:
+            over(desk, other).guard.sweep()
+        args = {"order_id": ORDER, "amount": Decimal(5)}
+        return str(desk.tools.issue_refund.call(args, credential, f"late {thread.id}"))
+
+    busy = over(desk, vault)
+    thread = billing(busy, refunds(pay_late))
+    interrupt = thread.ask()
+    desk.vault.faults.add(Fault(path=REVOKE, delay=2.0, times=others))
+    all_at_once(busy, looks_up(lambda _: "found"), times=others)
+    try:
+        thread.answer(interrupt)
+    finally:
+        desk.vault.faults.clear()
+
+    assert desk.refunded == [500]
     assert desk.live_children() == []
 
 

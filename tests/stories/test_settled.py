@@ -1,6 +1,7 @@
 """Promise 4: what came of a call in doubt is found out once, by the system or by a person."""
 
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from functools import partial
 
 import pytest
@@ -9,7 +10,7 @@ from tests.stories.desk import Desk
 from tests.stories.doubts import LOST, again, doubtful, elapse, the_call
 from tests.stories.leasing import UNKNOWN, refunds
 from tests.stories.outages import sealed
-from tests.stories.people import CLERK, CUSTOMER, MANAGER, REFUND, SECOND_MANAGER
+from tests.stories.people import CLERK, CUSTOMER, MANAGER, ORDER, REFUND, SECOND_MANAGER
 from tests.stories.scripts import asks
 
 from bailiwick.policies.errors import CallError
@@ -131,6 +132,29 @@ def test_who_may_not_settle_it(desk: Desk, who: Principal, why: str) -> None:
     with pytest.raises(CallError, match=why):
         desk.guard.calls.settle(the_call(thread).key, "failed", by=who)
     assert the_call(thread).state == "in_doubt"
+
+
+def test_the_call_of_another_application(desk: Desk, place: Place) -> None:
+    """Its tool has this one's agent and name, and the shop would say that nothing had happened."""
+
+    def pay_elsewhere(credential: Credential) -> str:
+        args = {"order_id": ORDER, "amount": Decimal(5)}
+        desk.tools.issue_refund.call(args, credential, f"elsewhere {thread.id}")
+        raise OSError(LOST)
+
+    thread = desk.thread(desk.specialist(asks(REFUND), refunds(pay_elsewhere)))
+    thread.answer(thread.ask())
+    elapse(place, thread)
+    key = the_call(thread).key
+
+    for settle in (desk.proposals.reconcile, partial(desk.proposals.proposals.retry, by=MANAGER)):
+        with pytest.raises(CallError, match="is another one than was called"):
+            settle(key)
+
+    assert the_call(thread).state == "in_doubt"
+    assert thread.records("call.reconciled") == []
+    assert len(thread.records("lease.granted")) == 1
+    assert desk.refunded == [500]
 
 
 def test_a_call_that_is_under_way(desk: Desk) -> None:
