@@ -10,7 +10,7 @@ from bailiwick.tools.devvault.lockout import Lockout
 from bailiwick.tools.devvault.login_tokens import Caller, check_token_settings, login_token
 from bailiwick.tools.devvault.mounts import Mount
 from bailiwick.tools.devvault.networks import is_within
-from bailiwick.tools.devvault.refusals import Refusal, denied, invalid, nothing_there
+from bailiwick.tools.devvault.refusals import Refusal, denied, existing, invalid
 from bailiwick.tools.devvault.routes import Route
 from bailiwick.tools.devvault.tokens import TokenStore
 
@@ -123,10 +123,7 @@ class AppRoleMethod:
         return spent
 
     def _named(self, request: Request) -> Role:
-        role = self._roles.get(request.params["name"].lower())
-        if role is None:
-            raise nothing_there()
-        return role
+        return existing(self._roles.get(request.params["name"].lower()))
 
     def _read(self, request: Request) -> Answer:
         return Answer(data=shown_settings(self._named(request).settings))

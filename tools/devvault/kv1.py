@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from bailiwick.tools.devvault.envelope import EMPTY, Answer, Request, keys
 from bailiwick.tools.devvault.fields import duration
 from bailiwick.tools.devvault.mounts import Mount
-from bailiwick.tools.devvault.refusals import invalid, nothing_there
+from bailiwick.tools.devvault.refusals import existing, invalid
 from bailiwick.tools.devvault.routes import Route
 from bailiwick.tools.devvault.tokens import SYSTEM_MAX_TTL, TokenStore
 
@@ -81,10 +81,7 @@ def level(paths: Iterable[str], prefix: str) -> list[str]:
 
 
 def _find(secrets: Secrets, request: Request) -> dict[str, object]:
-    fields = secrets.get(request.params["path"])
-    if fields is None:
-        raise nothing_there()
-    return fields
+    return existing(secrets.get(request.params["path"]))
 
 
 def _list(secrets: Secrets, request: Request) -> Answer:

@@ -6,7 +6,7 @@ from bailiwick.tools.devvault.envelope import EMPTY, Answer, Request, keys
 from bailiwick.tools.devvault.fields import Fields
 from bailiwick.tools.devvault.kv1 import level
 from bailiwick.tools.devvault.kv2_secrets import Secret, Settings, Version, merged, skeleton
-from bailiwick.tools.devvault.refusals import invalid, nothing_there
+from bailiwick.tools.devvault.refusals import existing, invalid, nothing_there
 from bailiwick.tools.devvault.routes import Route
 
 
@@ -58,9 +58,7 @@ class KvVersion2:
         self, request: Request, show: Callable[[dict[str, object] | None], dict[str, object]]
     ) -> Answer:
         secret = self._find(request)
-        version = secret.versions.get(_number(request, "version") or secret.current)
-        if version is None:
-            raise nothing_there()
+        version = existing(secret.versions.get(_number(request, "version") or secret.current))
         is_gone = version.is_gone(self._clock())
         metadata = {**version.shown, "custom_metadata": secret.custom_metadata}
         return Answer(
@@ -149,10 +147,7 @@ class KvVersion2:
         return EMPTY
 
     def _find(self, request: Request) -> Secret:
-        secret = self._secrets.get(request.params["path"])
-        if secret is None:
-            raise nothing_there()
-        return secret
+        return existing(self._secrets.get(request.params["path"]))
 
     def _chosen(self, request: Request) -> list[Version]:
         numbers = {int(number) for number in request.body.strings("versions") if number.isdecimal()}

@@ -10,7 +10,7 @@ from bailiwick.tools.devvault.mounts import Mount
 from bailiwick.tools.devvault.networks import is_within
 from bailiwick.tools.devvault.platform_kinds import Platform
 from bailiwick.tools.devvault.platform_tokens import check_driver
-from bailiwick.tools.devvault.refusals import denied, failed, invalid, nothing_there
+from bailiwick.tools.devvault.refusals import denied, existing, failed, invalid, nothing_there
 from bailiwick.tools.devvault.routes import Route
 from bailiwick.tools.devvault.tokens import TokenStore
 
@@ -59,10 +59,7 @@ class PlatformMethod:
         return Answer(data=dict(self._config))
 
     def _read(self, request: Request) -> Answer:
-        role = self._roles.get(_name(request))
-        if role is None:
-            raise nothing_there()
-        return Answer(data=dict(role))
+        return Answer(data=dict(existing(self._roles.get(_name(request)))))
 
     def _write(self, request: Request) -> Answer:
         before = self._roles.get(_name(request)) or Fields()

@@ -1,5 +1,9 @@
 """Owns the ways in which the development Vault says no, with Vault's status codes and texts."""
 
+from typing import TypeVar
+
+T = TypeVar("T")
+
 
 class Refusal(Exception):  # noqa: N818 - an answer of the protocol, not a fault of the program
     """End a request with an error status and Vault's error texts."""
@@ -33,6 +37,17 @@ def no_token() -> Refusal:
 def nothing_there() -> Refusal:
     """Return the answer to a read or a list that finds nothing."""
     return Refusal(404)
+
+
+def existing(found: T | None) -> T:
+    """Return what a read has found.
+
+    Raises:
+        Refusal: With status 404, if that is nothing.
+    """
+    if found is None:
+        raise nothing_there()
+    return found
 
 
 def no_mount(path: str) -> Refusal:

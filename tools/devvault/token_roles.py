@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bailiwick.tools.devvault.envelope import EMPTY, Answer, Request, keys
 from bailiwick.tools.devvault.fields import Fields
 from bailiwick.tools.devvault.networks import networks
-from bailiwick.tools.devvault.refusals import invalid, nothing_there
+from bailiwick.tools.devvault.refusals import existing, invalid
 from bailiwick.tools.devvault.routes import Route
 
 _KINDS = ("service", "batch", "default-service", "default-batch")
@@ -109,10 +109,7 @@ class TokenRoles:
         return keys(sorted(self._roles))
 
     def _read(self, request: Request) -> Answer:
-        role = self._roles.get(request.params["name"])
-        if role is None:
-            raise nothing_there()
-        return Answer(data=_shown(role))
+        return Answer(data=_shown(existing(self._roles.get(request.params["name"]))))
 
     def _write(self, request: Request) -> Answer:
         name = request.params["name"]

@@ -13,7 +13,7 @@ from bailiwick.tools.devvault.database.roles import (
 )
 from bailiwick.tools.devvault.database.usernames import username
 from bailiwick.tools.devvault.envelope import EMPTY, Answer, Grant, Request, keys
-from bailiwick.tools.devvault.refusals import failed, invalid, nothing_there
+from bailiwick.tools.devvault.refusals import existing, failed, invalid
 from bailiwick.tools.devvault.routes import Answerer, Route
 from bailiwick.tools.devvault.tokens import SYSTEM_MAX_TTL, iso
 
@@ -179,10 +179,7 @@ def _stored(
     kind: str, kept: dict[str, _T], write: Answerer, show: Callable[[_T], Mapping[str, object]]
 ) -> Sequence[Route]:
     def read(request: Request) -> Answer:
-        found = kept.get(request.params["name"])
-        if found is None:
-            raise nothing_there()
-        return Answer(data=show(found))
+        return Answer(data=show(existing(kept.get(request.params["name"]))))
 
     def delete(request: Request) -> Answer:
         kept.pop(request.params["name"], None)

@@ -6,7 +6,7 @@ from bailiwick.tools.devvault.envelope import EMPTY, Answer, Request, keys
 from bailiwick.tools.devvault.fields import Fields
 from bailiwick.tools.devvault.identity.people import Alias, Group
 from bailiwick.tools.devvault.identity.store import IdentityStore, find_alias
-from bailiwick.tools.devvault.refusals import invalid, nothing_there
+from bailiwick.tools.devvault.refusals import existing, invalid
 from bailiwick.tools.devvault.routes import Route
 
 
@@ -29,10 +29,7 @@ class AliasPaths:
         is_group = name.startswith("group")
 
         def read(request: Request) -> Answer:
-            alias = aliases.get(request.params["id"])
-            if alias is None:
-                raise nothing_there()
-            return Answer(data=self._store.shown(alias))
+            return Answer(data=self._store.shown(existing(aliases.get(request.params["id"]))))
 
         def delete(request: Request) -> Answer:
             aliases.pop(request.params["id"], None)

@@ -6,7 +6,7 @@ from bailiwick.tools.devvault.envelope import EMPTY, Answer, Request, keys
 from bailiwick.tools.devvault.fields import Fields
 from bailiwick.tools.devvault.identity.people import Group
 from bailiwick.tools.devvault.identity.store import IdentityStore
-from bailiwick.tools.devvault.refusals import invalid, nothing_there
+from bailiwick.tools.devvault.refusals import existing, invalid
 from bailiwick.tools.devvault.routes import Route
 from bailiwick.tools.devvault.tokens import iso
 
@@ -58,10 +58,7 @@ class GroupPaths:
         return self._store.groups.get(request.params["id"])
 
     def _read(self, request: Request) -> Answer:
-        group = self._find(request)
-        if group is None:
-            raise nothing_there()
-        return Answer(data=self.shown(group))
+        return Answer(data=self.shown(existing(self._find(request))))
 
     def _delete(self, request: Request) -> Answer:
         group = self._find(request)

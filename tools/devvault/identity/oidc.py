@@ -11,7 +11,7 @@ from bailiwick.tools.devvault.fields import Fields
 from bailiwick.tools.devvault.identity.jwt import key_id
 from bailiwick.tools.devvault.identity.oidc_keys import NamedKey, OidcKeys
 from bailiwick.tools.devvault.identity.store import IdentityStore
-from bailiwick.tools.devvault.refusals import invalid, nothing_there
+from bailiwick.tools.devvault.refusals import existing, invalid
 from bailiwick.tools.devvault.routes import Route
 from bailiwick.tools.devvault.templates import EntityFacts, UnresolvedError, fill
 from bailiwick.tools.devvault.tokens import random_text
@@ -179,10 +179,7 @@ class Oidc:
         return Answer(body={"keys": [key.jwk for key in self._keys.live()]})
 
     def _named(self, request: Request) -> Role:
-        role = self._roles.get(request.params["name"])
-        if role is None:
-            raise nothing_there()
-        return role
+        return existing(self._roles.get(request.params["name"]))
 
     @property
     def _base(self) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from bailiwick.tools.devvault.envelope import EMPTY, Answer, Request, keys
 from bailiwick.tools.devvault.identity.jwt import ALGORITHMS, SigningKey, new_key
 from bailiwick.tools.devvault.identity.store import IdentityStore
-from bailiwick.tools.devvault.refusals import invalid, nothing_there
+from bailiwick.tools.devvault.refusals import existing, invalid
 from bailiwick.tools.devvault.routes import Route
 
 _DAY = 24 * 3600
@@ -81,10 +81,7 @@ class OidcKeys:
         return [key for named in self._keys.values() for key in named.live(now)]
 
     def _named(self, request: Request) -> NamedKey:
-        named = self._keys.get(request.params["name"])
-        if named is None:
-            raise nothing_there()
-        return named
+        return existing(self._keys.get(request.params["name"]))
 
     def _read(self, request: Request) -> Answer:
         named = self._named(request)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from bailiwick.tools.devvault.envelope import EMPTY, Answer, Request
 from bailiwick.tools.devvault.fields import Fields
 from bailiwick.tools.devvault.mounts import Mount, MountTable
-from bailiwick.tools.devvault.refusals import invalid, nothing_there
+from bailiwick.tools.devvault.refusals import existing, invalid
 from bailiwick.tools.devvault.routes import Route
 
 _KEPT = (
@@ -115,9 +115,7 @@ class Mounting:
         return Answer(data={"migration_id": move_id}, hoisted=True)
 
     def _moved(self, request: Request) -> Answer:
-        move = self._moves.get(request.params["id"])
-        if move is None:
-            raise nothing_there()
+        move = existing(self._moves.get(request.params["id"]))
         return Answer(data={"migration_id": request.params["id"], "migration_info": move})
 
 

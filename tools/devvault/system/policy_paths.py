@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bailiwick.tools.devvault.authority import AclOf
 from bailiwick.tools.devvault.envelope import EMPTY, Answer, Request, keys
 from bailiwick.tools.devvault.policies import PolicyStore, decode
-from bailiwick.tools.devvault.refusals import invalid, nothing_there
+from bailiwick.tools.devvault.refusals import existing, invalid
 from bailiwick.tools.devvault.routes import Route
 from bailiwick.tools.devvault.tokens import Token, TokenStore
 
@@ -42,9 +42,7 @@ class PolicyPaths:
 
     def _read(self, request: Request, field: str) -> Answer:
         name = request.params["name"].lower()
-        text = self._policies.text(name)
-        if text is None:
-            raise nothing_there()
+        text = existing(self._policies.text(name))
         return Answer(data={"name": name, field: text}, hoisted=field == "rules")
 
     def _write(self, request: Request) -> Answer:

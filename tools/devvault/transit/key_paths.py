@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from bailiwick.tools.devvault.envelope import EMPTY, Answer, Request, keys
 from bailiwick.tools.devvault.fields import Fields
-from bailiwick.tools.devvault.refusals import failed, invalid, nothing_there
+from bailiwick.tools.devvault.refusals import existing, failed, invalid
 from bailiwick.tools.devvault.routes import Route
 from bailiwick.tools.devvault.transit.algorithms import ALGORITHMS
 from bailiwick.tools.devvault.transit.keys import Key, private_text, public_text, restored
@@ -86,10 +86,7 @@ class KeyPaths:
         return key
 
     def _read(self, request: Request) -> Answer:
-        key = self.find(request.params["name"])
-        if key is None:
-            raise nothing_there()
-        return Answer(data=key.shown)
+        return Answer(data=existing(self.find(request.params["name"])).shown)
 
     def _create(self, request: Request) -> Answer:
         name = request.params["name"]
@@ -153,9 +150,7 @@ class KeyPaths:
         return Answer(data=key.shown)
 
     def _export(self, request: Request) -> Answer:
-        key = self.find(request.params["name"])
-        if key is None:
-            raise nothing_there()
+        key = existing(self.find(request.params["name"]))
         kind = request.params["kind"]
         if kind != "public-key" and not key.exportable:
             raise invalid("private key material is not exportable")
