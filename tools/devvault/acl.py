@@ -7,6 +7,7 @@ from functools import cached_property
 
 from bailiwick.tools.devvault.envelope import Operation
 from bailiwick.tools.devvault.policies import Parameters, Rule
+from bailiwick.tools.devvault.tokens import least
 
 
 class Acl:
@@ -116,13 +117,9 @@ def _merge(one: Rule, other: Rule) -> Rule:
         allowed=_merge_parameters(one.allowed, other.allowed),
         denied=_merge_parameters(one.denied, other.denied),
         required=tuple(dict.fromkeys((*one.required, *other.required))),
-        min_wrapping_ttl=_lesser(one.min_wrapping_ttl, other.min_wrapping_ttl),
-        max_wrapping_ttl=_lesser(one.max_wrapping_ttl, other.max_wrapping_ttl),
+        min_wrapping_ttl=least(one.min_wrapping_ttl, other.min_wrapping_ttl),
+        max_wrapping_ttl=least(one.max_wrapping_ttl, other.max_wrapping_ttl),
     )
-
-
-def _lesser(one: int, other: int) -> int:
-    return min(one, other) if one and other else one or other
 
 
 def _wrapping_fits(rule: Rule, wrap_ttl: int) -> bool:

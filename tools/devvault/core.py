@@ -54,7 +54,6 @@ class Core:
         is_ready: Whether it begins initialised and unsealed, with a root token and `secret/`
             mounted, as a server in development mode does.
         engines: What makes further secrets engines, by their types.
-        methods: What makes further auth methods, by their types.
     """
 
     def __init__(

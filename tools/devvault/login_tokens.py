@@ -6,7 +6,7 @@ from bailiwick.tools.devvault.fields import Fields
 from bailiwick.tools.devvault.mounts import Mount
 from bailiwick.tools.devvault.networks import networks
 from bailiwick.tools.devvault.refusals import invalid
-from bailiwick.tools.devvault.tokens import Kind, Lifetime, Token, TokenStore, random_text
+from bailiwick.tools.devvault.tokens import Kind, Lifetime, Token, TokenStore, least, random_text
 
 _KINDS = ("default", "service", "batch", "default-service", "default-batch", "")
 
@@ -88,13 +88,12 @@ def shown_token_settings(settings: Fields) -> dict[str, object]:
 
 
 def _lifetime(mount: Mount, settings: Fields) -> Lifetime:
-    limits = (settings.seconds("token_max_ttl"), mount.max_ttl)
     return Lifetime(
         asked=settings.seconds("token_ttl"),
         default=mount.default_ttl,
         explicit_max_ttl=settings.seconds("token_explicit_max_ttl"),
         period=settings.seconds("token_period"),
-        max_ttl=min((limit for limit in limits if limit), default=0),
+        max_ttl=least(settings.seconds("token_max_ttl"), mount.max_ttl),
     )
 
 

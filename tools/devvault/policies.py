@@ -30,12 +30,13 @@ _KNOWN_KEYS = frozenset(
         "comment",
     }
 )
-_BUILT_IN = ("root", "default", "response-wrapping")
-WRAPPING_POLICY = """\
+WRAPPING = "response-wrapping"
+_BUILT_IN = ("root", "default", WRAPPING)
+_WRAPPING_POLICY = """\
 path "sys/wrapping/unwrap" { capabilities = ["update"] }
 path "sys/wrapping/rewrap" { capabilities = ["update"] }
 """
-DEFAULT_POLICY = """\
+_DEFAULT_POLICY = """\
 path "auth/token/lookup-self" { capabilities = ["read"] }
 path "auth/token/renew-self" { capabilities = ["update"] }
 path "auth/token/revoke-self" { capabilities = ["update"] }
@@ -168,9 +169,9 @@ class PolicyStore:
         self.version = 0
         self._texts: dict[str, str] = {}
         self._rules: dict[str, tuple[Rule, ...]] = {}
-        self.write("default", DEFAULT_POLICY)
+        self.write("default", _DEFAULT_POLICY)
         # It has no text to be listed or read: only wrapping tokens have it.
-        self._rules["response-wrapping"] = read_policy(WRAPPING_POLICY)
+        self._rules[WRAPPING] = read_policy(_WRAPPING_POLICY)
 
     def names(self) -> list[str]:
         """Return every name, the built-in `root` included."""
@@ -190,7 +191,7 @@ class PolicyStore:
         Raises:
             Refusal: With status 400, if the text is no policy or the name is built in.
         """
-        if name in ("root", "response-wrapping"):
+        if name in ("root", WRAPPING):
             raise invalid(f"cannot update {name!r} policy")
         rules = read_policy(text)
         self._texts[name], self._rules[name] = text, rules

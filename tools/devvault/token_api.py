@@ -6,7 +6,7 @@ from bailiwick.tools.devvault.authority import AclOf
 from bailiwick.tools.devvault.envelope import EMPTY, Answer, Request, keys
 from bailiwick.tools.devvault.refusals import Refusal, invalid
 from bailiwick.tools.devvault.routes import Route
-from bailiwick.tools.devvault.token_creation import OfAlias, TokenCreation
+from bailiwick.tools.devvault.token_creation import OfAlias, TokenCreation, caller_of
 from bailiwick.tools.devvault.token_roles import TokenRoles
 from bailiwick.tools.devvault.tokens import Token, TokenStore, iso
 
@@ -44,7 +44,7 @@ class TokenMethod:
         )
 
     def _lookup_self(self, request: Request) -> Answer:
-        return self._shown(_self(request))
+        return self._shown(caller_of(request))
 
     def _lookup(self, request: Request) -> Answer:
         token = self._tokens.find(_named(request))
@@ -59,7 +59,7 @@ class TokenMethod:
         return self._shown(token, hide_id=True)
 
     def _renew_self(self, request: Request) -> Answer:
-        return self._renewed(_self(request), request)
+        return self._renewed(caller_of(request), request)
 
     def _renew(self, request: Request) -> Answer:
         token = self._tokens.find(_named(request))
@@ -75,7 +75,7 @@ class TokenMethod:
         return Answer(auth={**(answer.auth or {}), "client_token": ""})
 
     def _revoke_self(self, request: Request) -> Answer:
-        return self._end(_self(request))
+        return self._end(caller_of(request))
 
     def _revoke(self, request: Request) -> Answer:
         token = self._tokens.find(_named(request))
@@ -151,12 +151,6 @@ class TokenMethod:
         if token.period:
             shown["period"] = token.period
         return shown
-
-
-def _self(request: Request) -> Token:
-    if request.caller is None:
-        raise invalid("missing client token")
-    return request.caller
 
 
 def _named(request: Request) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from bailiwick.tools.devvault.authority import AclOf
 from bailiwick.tools.devvault.envelope import Answer, Request
 from bailiwick.tools.devvault.fields import Fields
+from bailiwick.tools.devvault.policies import WRAPPING
 from bailiwick.tools.devvault.refusals import invalid
 from bailiwick.tools.devvault.routes import Route
 from bailiwick.tools.devvault.token_roles import TokenRole, TokenRoles
-from bailiwick.tools.devvault.tokens import Kind, Lifetime, Token, TokenStore, random_text
+from bailiwick.tools.devvault.tokens import Kind, Lifetime, Token, TokenStore, least, random_text
 
 OfAlias = Callable[[str], str]
 
@@ -37,7 +38,7 @@ class TokenCreation:
         )
 
     def _create(self, request: Request) -> Answer:
-        parent, body = _caller(request), request.body
+        parent, body = caller_of(request), request.body
         is_sudo = self._acl(parent).is_sudo(request.path)
         role = self._roles.find(request.params["role"]) if request.params.get("role") else None
         _check(body, parent, is_sudo=is_sudo)
@@ -55,7 +56,7 @@ class TokenCreation:
             path=request.path,
             meta=body.texts("meta") or body.texts("metadata"),
             display_name=_display_name(body.text("display_name")),
-            num_uses=_least(body.integer("num_uses"), role.token_num_uses if role else 0),
+            num_uses=least(body.integer("num_uses"), role.token_num_uses if role else 0),
             role=role.name if role else "",
             kind=kind,
             entity_id=self._entity(body, role, "" if is_orphan else parent.entity_id),
@@ -91,7 +92,8 @@ class TokenCreation:
         return self._of_alias(alias)
 
 
-def _caller(request: Request) -> Token:
+def caller_of(request: Request) -> Token:
+    """Return the token that a request was made with; one without any is refused with 400."""
     if request.caller is None:
         raise invalid("missing client token")
     return request.caller
@@ -156,8 +158,8 @@ def _policies(
         wants_default = wants_default and ((is_sudo and bool(asked)) or _has_default(parent))
     if "root" in names and not parent.is_root:
         raise invalid("root tokens may not be created without parent token being root")
-    if "response-wrapping" in names:
-        raise invalid('cannot assign policy "response-wrapping"')
+    if WRAPPING in names:
+        raise invalid(f'cannot assign policy "{WRAPPING}"')
     if "root" in names:
         return ("root",)
     return tuple(sorted(names | {"default"} if wants_default else names))
@@ -170,19 +172,15 @@ def _has_default(token: Token) -> bool:
 def _lifetime(body: Fields, role: TokenRole | None) -> Lifetime:
     return Lifetime(
         asked=body.seconds("ttl") or body.seconds("lease"),
-        explicit_max_ttl=_least(
+        explicit_max_ttl=least(
             body.seconds("explicit_max_ttl"), role.token_explicit_max_ttl if role else 0
         ),
-        period=_least(body.seconds("period"), role.token_period if role else 0),
+        period=least(body.seconds("period"), role.token_period if role else 0),
     )
 
 
 def _is_renewable(body: Fields, role: TokenRole | None) -> bool:
     return body.boolean("renewable", default=True) and (role is None or role.renewable)
-
-
-def _least(one: int, other: int) -> int:
-    return min(one, other) if one and other else one or other
 
 
 def _display_name(given: str) -> str:

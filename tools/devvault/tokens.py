@@ -110,7 +110,7 @@ class Lifetime:
             asked, limit = self.period, self.period
         else:
             asked = self.asked or self.default or limit
-        limit = min(limit, self.explicit_max_ttl) if self.explicit_max_ttl else limit
+        limit = least(limit, self.explicit_max_ttl)
         if asked <= limit:
             return asked, []
         if not self.asked:
@@ -248,6 +248,11 @@ def iso(moment: float | None) -> str | None:
     if moment is None:
         return None
     return datetime.fromtimestamp(moment, UTC).isoformat().replace("+00:00", "Z")
+
+
+def least(*limits: int) -> int:
+    """Return the strictest of some limits; 0 is none."""
+    return min((limit for limit in limits if limit), default=0)
 
 
 def _no_policies(_: str) -> tuple[str, ...]:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bailiwick.tools.devvault.envelope import Answer, Request
+from bailiwick.tools.devvault.policies import WRAPPING
 from bailiwick.tools.devvault.refusals import invalid
 from bailiwick.tools.devvault.routes import Route
 from bailiwick.tools.devvault.tokens import Token, TokenStore, iso, random_text
 
-POLICY = "response-wrapping"
 _WRAPPABLE = 200
 
 
@@ -59,7 +59,7 @@ class Wrapping:
             Token(
                 id=self._tokens.new_id(),
                 accessor=random_text(),
-                policies=(POLICY,),
+                policies=(WRAPPING,),
                 path=held.path,
                 display_name="wrapping",
                 num_uses=1,

@@ -145,10 +145,7 @@ class Oidc:
         return key
 
     def _introspect(self, request: Request) -> Answer:
-        claims = self._claims(request.body)
-        if claims is None:
-            return Answer(body={"active": False})
-        return Answer(body={"active": True})
+        return Answer(body={"active": self._claims(request.body) is not None})
 
     def _claims(self, body: Fields) -> dict[str, object] | None:
         token, client_id = body.text("token"), body.text("client_id")
