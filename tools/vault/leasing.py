@@ -1,4 +1,4 @@
-"""Owns the leasing of credentials: one child token for one tool call."""
+"""Owns the leasing of credentials, one child token for one tool call, and the end of each."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -9,10 +9,17 @@ from pydantic import SecretStr
 from bailiwick.policies.errors import VaultError
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.secrets.credentials import Credential
-from bailiwick.tools.secrets.leases import REVOKE_SELF, Lease, secret_path, vault_name
+from bailiwick.tools.secrets.leases import (
+    REVOKE_ACCESSOR,
+    REVOKE_LEASE,
+    REVOKE_SELF,
+    SWEEPER,
+    Lease,
+    secret_path,
+    vault_name,
+)
 from bailiwick.tools.vault import refusals
 from bailiwick.tools.vault.answers import EMPTY, FORBIDDEN, OK, Answer, Minted, Refusals, Secret
-from bailiwick.tools.vault.ending import Ending
 from bailiwick.tools.vault.logins import Login
 from bailiwick.tools.vault.secrets import DatabaseUser, Wrapped, secret_fields, user_fields
 from bailiwick.tools.vault.sessions import Sessions
@@ -27,7 +34,8 @@ class Leasing:
 
     Args:
         wire: The connection, for what is asked as a child.
-        sessions: What makes the children, as the agents.
+        sessions: What makes the children, as the agents, and ends them by their handles, as the
+            sweeper.
         clock: Gives monotonic seconds.
     """
 
@@ -35,7 +43,6 @@ class Leasing:
         self._wire = wire
         self._sessions = sessions
         self._clock = clock
-        self._ending = Ending(wire, sessions)
 
     def lease(
         self,
@@ -76,10 +83,10 @@ class Leasing:
         if lease.is_spent:
             return
         if not lease.token:
-            self._ending.end(lease.accessor, lease.lease_id)
+            self.end(lease.accessor, lease.lease_id)
             return
         if lease.lease_id:
-            self._ending.end_lease(lease)
+            self._end_lease(lease)
         answer = self._end(SecretStr(lease.token))
         left = lease.deadline - self._clock()
         if answer.is_dead_token or (answer.status == FORBIDDEN and left <= 0):
@@ -88,7 +95,15 @@ class Leasing:
 
     def end(self, accessor: str, lease_id: str) -> bool:
         """End a lease by its handles; see `Vault.end`."""
-        return self._ending.end(accessor, lease_id)
+        if lease_id:
+            body: dict[str, object] = {"lease_id": lease_id, "sync": True}
+            self._swept(REVOKE_LEASE, body).check(refusals.sweep())
+        answer = self._swept(REVOKE_ACCESSOR, {"accessor": accessor})
+        # Versions differ in how they say that it is gone.
+        if "invalid accessor" in str(answer.body.get("errors")):
+            return False
+        answer.check(refusals.sweep())
+        return not answer.body.get("warnings")
 
     def _filled(self, lease: Lease, scope: Scope) -> Lease:
         if scope.kind == "token":
@@ -123,6 +138,24 @@ class Leasing:
 
     def _end(self, token: SecretStr) -> Answer:
         return self._wire.request("POST", REVOKE_SELF, token=token, to="revoke a token")
+
+    def _end_lease(self, lease: Lease) -> None:
+        """End what a lease's token was given, and wait until it is gone."""
+        answer = self._wire.request(
+            "PUT",
+            REVOKE_LEASE,
+            token=SecretStr(lease.token),
+            json={"lease_id": lease.lease_id, "sync": True},
+            to="revoke a lease",
+        )
+        if answer.is_dead_token:
+            self.end(lease.accessor, lease.lease_id)
+            return
+        answer.check(refusals.revoke_lease(lease.role))
+
+    def _swept(self, path: str, body: dict[str, object]) -> Answer:
+        asked = self._sessions.request("PUT", path, agent=SWEEPER, json=body, to="end a lease")
+        return asked.answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,8 @@ from bailiwick.policies.scopes import Scope
 from bailiwick.tools.secrets.leases import SWEEPER, secret_path
 from bailiwick.tools.vault.answers import FAILED, FORBIDDEN, INVALID, MISSING, Refusals
 
+_USER_STAYS = "Vault could not end the user that it made: its database is down or refuses"
+
 
 def too_slow(address: str, to: str, timeout: tuple[float, float]) -> str:
     """Say that an answer did not come in time."""
@@ -89,7 +91,7 @@ def wrapped_elsewhere(role: str, path: str) -> str:
 def revoke_lease(role: str) -> Refusals:
     """Return what a refused revocation of what a token was given means."""
     return {
-        INVALID: "Vault could not end the user that it made: its database is down or refuses",
+        INVALID: _USER_STAYS,
         FORBIDDEN: (
             f"a token of the role {role!r} could not end its lease: allow `update` on "
             "sys/leases/revoke in the role's policy, for its own leases"
@@ -100,7 +102,7 @@ def revoke_lease(role: str) -> Refusals:
 def sweep() -> Refusals:
     """Return what it means that a lease cannot be ended by its handles."""
     return {
-        INVALID: "Vault could not end the user that it made: its database is down or refuses",
+        INVALID: _USER_STAYS,
         FORBIDDEN: (
             f"{SWEEPER!r} may not end leases by their handles: give its AppRole the policy that "
             "`bailiwick vault setup` writes"
