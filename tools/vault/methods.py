@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from bailiwick.policies.errors import VaultError
 from bailiwick.tools.secrets.leases import identity_name
 from bailiwick.tools.vault import login_refusals as refusals
-from bailiwick.tools.vault.answers import FORBIDDEN, INVALID, MISSING, AnswerPart, Minted
+from bailiwick.tools.vault.answers import FORBIDDEN, INVALID, MISSING, Answer, AnswerPart, Minted
 from bailiwick.tools.vault.wire import Wire
 
 logger = logging.getLogger(__name__)
@@ -52,12 +52,7 @@ class AppRole:
 
     def log_in(self, wire: Wire, agent: str) -> Minted:
         """Log an agent in; see `LoginMethod`."""
-        answer = wire.request(
-            "POST",
-            "auth/approle/login",
-            json={"role_id": self.role_id, "secret_id": SecretStr(self.secret_id)},
-            to="log in",
-        )
+        answer = _by_secret_id(wire, self.role_id, SecretStr(self.secret_id))
         return answer.read(Minted, refusals.secret_id(agent, is_reread=False))
 
 
@@ -109,12 +104,7 @@ class WrappedAppRole:
             self._forget(wrapped)
         if self._secret_id is None:
             raise VaultError(refusals.used_up(agent))
-        answer = wire.request(
-            "POST",
-            "auth/approle/login",
-            json={"role_id": wrapped.role_id, "secret_id": self._secret_id},
-            to="log in",
-        )
+        answer = _by_secret_id(wire, wrapped.role_id, self._secret_id)
         if answer.trouble is None:
             self._secret_id = None
         return answer.read(Minted, refusals.secret_id(agent, is_reread=True))
@@ -189,6 +179,11 @@ class _SecretId(AnswerPart):
 
 class _Unwrapped(AnswerPart):
     data: _SecretId
+
+
+def _by_secret_id(wire: Wire, role_id: str, secret_id: SecretStr) -> Answer:
+    body = {"role_id": role_id, "secret_id": secret_id}
+    return wire.request("POST", "auth/approle/login", json=body, to="log in")
 
 
 def _alarm(agent: str, sentence: str) -> VaultError:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from pydantic import SecretStr
 
 from bailiwick.policies.errors import VaultError
+from bailiwick.tools.secrets.leases import REVOKE_SELF
 from bailiwick.tools.vault.answers import FORBIDDEN, INVALID, Answer, Minted
 from bailiwick.tools.vault.login_refusals import no_login
 from bailiwick.tools.vault.logins import Login, Logins
@@ -117,7 +118,7 @@ class Sessions:
         self.renewal.close()
         for login in self._logins.forget():
             with suppress(VaultError):
-                self._ask(login, "POST", "auth/token/revoke-self", "revoke a token")
+                self._ask(login, "POST", REVOKE_SELF, "revoke a token")
 
     def _ask(  # noqa: PLR0913, PLR0917 - as above
         self,
