@@ -113,7 +113,9 @@ class Key:
                 kind="key",
                 name=name,
                 changes=(Change(field="type", before=None, after=self.key.kind),),
-                run=lambda operator: self._make(operator, path),
+                run=lambda operator: operator.write(
+                    path, type=self.key.kind, derived=self.key.is_derived
+                ),
             )
         if found.get("type") != self.key.kind or found.get("derived") != self.key.is_derived:
             kind, derived = found.get("type"), found.get("derived")
@@ -128,9 +130,6 @@ class Key:
             if found.get(each)
         )
         return Step(action="keep", kind="key", name=name, notes=notes)
-
-    def _make(self, operator: VaultOperator, path: str) -> None:
-        operator.write(path, type=self.key.kind, derived=self.key.is_derived)
 
 
 def _mount(operator: VaultOperator, table: str, path: str, body: Mapping[str, object]) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bailiwick.tools.provision.documents import allows_less, is_untouched
-from bailiwick.tools.provision.operator import VaultOperator
 from bailiwick.tools.provision.steps import Action, Change, Kind, Read, Step
 
 _LIMITS = frozenset(
@@ -55,7 +54,7 @@ class Policy:
             name=self.name,
             changes=(Change(field="policy", before=before, after=self.text),),
             notes=notes,
-            run=lambda operator: _write(operator, path, {"policy": self.text}),
+            run=lambda operator: operator.write(path, policy=self.text),
         )
 
 
@@ -99,7 +98,7 @@ class Role:
                 f"kept: {_LOOSEN}"
                 for name in stricter
             ),
-            run=lambda operator: _write(operator, self.path, body),
+            run=lambda operator: operator.write(self.path, **body),
         )
 
     def _differing(self, held: Mapping[str, object], *, is_there: bool) -> list[str]:
@@ -109,10 +108,6 @@ class Role:
             # What is not set, Vault leaves out or calls null.
             if held[name] != _plain(wanted) and (held[name] is not None or wanted or not is_there)
         ]
-
-
-def _write(operator: VaultOperator, path: str, body: Mapping[str, object]) -> None:
-    operator.write(path, **body)
 
 
 def _plain(value: object) -> object:

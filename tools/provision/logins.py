@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.provision.declarations import LoginTerms
 from bailiwick.tools.provision.fields import Role
-from bailiwick.tools.provision.people import MARK, Alias, Entity, described
+from bailiwick.tools.provision.people import Alias, Entity, described
 from bailiwick.tools.provision.steps import Kind, Resource
 from bailiwick.tools.secrets.leases import identity_name
 
@@ -137,7 +137,7 @@ def shared_entity(platform: PlatformLogin, identities: list[str]) -> Iterator[Re
     """Return the one entity of those who share a token: without policies, as any of ours."""
     purpose = "Shares one token of the platform: its roles tell the agents apart."
     about = described(owner="", purpose=purpose, capabilities=identities)
-    yield Entity(name=TOGETHER, metadata=about | MARK)
+    yield Entity(name=TOGETHER, metadata=about)
     yield Alias(name=TOGETHER, mount=platform.mount, known_as=platform.alias())
 
 

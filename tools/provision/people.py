@@ -51,7 +51,7 @@ class Entity:
             name=self.name,
             changes=changes,
             notes=notes,
-            run=lambda operator: _discard(operator.write(path, **wanted)),
+            run=lambda operator: operator.write(path, **wanted),
         )
 
 
@@ -140,7 +140,3 @@ def _pieces(name: str, words: list[str]) -> dict[str, str]:
         else:
             pieces.append(word)
     return {f"{name}{f'-{n}' if n > 1 else ''}": text for n, text in enumerate(pieces, 1)}
-
-
-def _discard(_: object) -> None:
-    pass

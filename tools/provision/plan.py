@@ -120,12 +120,12 @@ def _resources(
     yield from (Key(key=key) for key in keys)
     for tool, scope in sorted(registry.scopes.items()):
         yield from _of_tool(ToolScope(tool=tool, scope=scope))
-    for person in (*map(_of_agent, registry.agents), *map(_of_service, registry.services)):
-        yield Policy(name=person.policy, text=policy_text(person.rules))
-        if platform is not None and person.identity in let_in:
-            yield from platform_login(platform, person.identity, person.policy, person.about, terms)
+    for who in (*map(_of_agent, registry.agents), *map(_of_service, registry.services)):
+        yield Policy(name=who.policy, text=policy_text(who.rules))
+        if platform is not None and who.name in let_in:
+            yield from platform_login(platform, who.name, who.policy, who.about, terms)
         else:
-            yield from approle_login(person.identity, person.policy, person.about, terms)
+            yield from approle_login(who.name, who.policy, who.about, terms)
     if platform is not None and let_in and not platform.tells_apart:
         yield from shared_entity(platform, list(let_in))
 
@@ -154,20 +154,20 @@ def _of_tool(tool: ToolScope) -> Iterator[Resource]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Person:
+class _Identity:
     """Say who logs in, what they may do then, and what is said of them."""
 
-    identity: str
+    name: str
     policy: str
     rules: Mapping[str, PathRule]
     about: Mapping[str, str]
 
 
-def _of_agent(agent: AgentIdentity) -> _Person:
+def _of_agent(agent: AgentIdentity) -> _Identity:
     tools = [each.tool for each in agent.tools]
     roles = [vault_name("tool", tool) for tool in tools]
-    return _Person(
-        identity=agent.name,
+    return _Identity(
+        name=agent.name,
         # No tool's policy is called so: their names have no dot.
         policy=f"{identity_name(agent.name)}.agent".lower(),
         rules=agent_rules(roles),
@@ -175,9 +175,9 @@ def _of_agent(agent: AgentIdentity) -> _Person:
     )
 
 
-def _of_service(service: Service) -> _Person:
-    return _Person(
-        identity=service.identity,
+def _of_service(service: Service) -> _Identity:
+    return _Identity(
+        name=service.identity,
         policy=identity_name(service.identity).lower(),
         rules={**service.rules, **OWN_TOKEN},
         about=described(

@@ -61,7 +61,7 @@ class Step:
     name: str
     changes: tuple[Change, ...] = ()
     notes: tuple[str, ...] = ()
-    run: Callable[[VaultOperator], None] = field(default=_nothing, repr=False, compare=False)
+    run: Callable[[VaultOperator], object] = field(default=_nothing, repr=False, compare=False)
 
     @property
     def shown(self) -> Mapping[str, object]:
