@@ -5,8 +5,8 @@ from typing import NamedTuple, cast
 
 from bailiwick.tools.provision.documents import is_ours
 from bailiwick.tools.provision.engines import mounted
+from bailiwick.tools.provision.entities import MARK
 from bailiwick.tools.provision.operator import VaultOperator
-from bailiwick.tools.provision.people import MARK
 from bailiwick.tools.provision.steps import Kind, Step
 
 _PREFIX = "bailiwick-"

@@ -7,8 +7,8 @@ from typing import Literal, TypeAlias
 
 from bailiwick.policies.errors import SettingsError
 from bailiwick.tools.provision.declarations import LoginTerms
+from bailiwick.tools.provision.entities import Alias, Entity, described
 from bailiwick.tools.provision.fields import Role
-from bailiwick.tools.provision.people import Alias, Entity, described
 from bailiwick.tools.provision.steps import Kind, Resource
 from bailiwick.tools.secrets.leases import identity_name
 

@@ -14,6 +14,7 @@ from bailiwick.tools.provision.declarations import (
 )
 from bailiwick.tools.provision.documents import policy_text
 from bailiwick.tools.provision.engines import Engine, Key, Method
+from bailiwick.tools.provision.entities import described
 from bailiwick.tools.provision.fields import Policy, Role
 from bailiwick.tools.provision.leftovers import leftovers
 from bailiwick.tools.provision.logins import (
@@ -23,7 +24,6 @@ from bailiwick.tools.provision.logins import (
     shared_entity,
 )
 from bailiwick.tools.provision.operator import VaultOperator
-from bailiwick.tools.provision.people import described
 from bailiwick.tools.provision.rules import (
     OWN_TOKEN,
     PathRule,
