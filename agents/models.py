@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr
 
-from bailiwick.agents.scripted import ScriptedModel, refund_desk_script
+from bailiwick.agents.scripted import ScriptedModel
+from bailiwick.agents.scripts import refund_desk_script
 from bailiwick.policies.errors import SettingsError
 
 if TYPE_CHECKING:

@@ -15,9 +15,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from typing_extensions import override
 
-from bailiwick.agents.scripts import Script, refund_desk_script
-
-__all__ = ["Script", "ScriptedModel", "refund_desk_script"]
+from bailiwick.agents.scripts import Script
 
 
 class ScriptedModel(BaseChatModel):

@@ -21,7 +21,8 @@ from bailiwick.agents.state import AgentState
 from bailiwick.policies.written import shortened
 from bailiwick.tools.delegation import on_behalf
 from bailiwick.tools.effects.called_tools import Holdings
-from bailiwick.tools.effects.proposals import Proposal, Proposals
+from bailiwick.tools.effects.proposal_rows import Proposal
+from bailiwick.tools.effects.proposals import Proposals
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.locations import Location
 from bailiwick.tools.threads import to_its_end

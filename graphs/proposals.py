@@ -20,7 +20,8 @@ from bailiwick.policies.errors import CallError, LedgerError
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.effects.call_rows import CallRecord
 from bailiwick.tools.effects.called_tools import Holdings
-from bailiwick.tools.effects.proposals import Proposal, Proposals
+from bailiwick.tools.effects.proposal_rows import Proposal
+from bailiwick.tools.effects.proposals import Proposals
 from bailiwick.tools.effects.reconciliations import reconcile
 from bailiwick.tools.effects.undoings import Undoing
 from bailiwick.tools.guard import Guard

@@ -5,9 +5,7 @@ from typing import Any
 from langgraph.managed import RemainingSteps
 from typing_extensions import TypedDict
 
-from bailiwick.agents.messages import Messages, merge_messages
-
-__all__ = ["Messages", "StructuredSupervisorState", "SupervisorState", "merge_messages"]
+from bailiwick.agents.messages import Messages
 
 
 class SupervisorState(TypedDict):

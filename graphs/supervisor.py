@@ -32,8 +32,6 @@ from bailiwick.graphs.supervision.workers import (
 )
 from bailiwick.tools.guard import Guard
 
-__all__ = ["OutputMode", "create_supervisor"]
-
 
 class DeprecatedKwargs(TypedDict, total=False):
     """Hold arguments that other supervisors still know by an older name.

@@ -11,8 +11,8 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command
 from typing_extensions import TypedDict
 
+from bailiwick.agents.messages import merge_messages
 from bailiwick.agents.node import Node
-from bailiwick.graphs.state import merge_messages
 from bailiwick.graphs.supervision.model import StructuredAnswer, SupervisorModel
 from bailiwick.graphs.supervision.opening import Hook, Opening, PreModelHook, as_node
 from bailiwick.graphs.supervision.routing import Router, Turn

@@ -11,8 +11,8 @@ from langchain_core.tools import BaseTool, StructuredTool, tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph_supervisor import create_supervisor
 
-from bailiwick.agents.scripted import ScriptedModel, refund_desk_script
-from bailiwick.agents.scripts import Tools
+from bailiwick.agents.scripted import ScriptedModel
+from bailiwick.agents.scripts import Tools, refund_desk_script
 from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.secrets.credentials import Credential
 from bailiwick.tools.shop import Shop, create_shop_tools

@@ -11,8 +11,8 @@ from tests.stories.scripts import asks
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.declared.findings import Finding
 from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
-from bailiwick.tools.effects.calls import CallRecord
-from bailiwick.tools.effects.proposals import Proposal
+from bailiwick.tools.effects.call_rows import CallRecord
+from bailiwick.tools.effects.proposal_rows import Proposal
 from bailiwick.tools.secrets.credentials import Credential
 
 LOST = "the answer was lost"

@@ -18,8 +18,8 @@ from tests.stories.ground import Ground
 from tests.stories.outages import operator
 from tests.stories.people import CUSTOMER, MANAGER
 
-from bailiwick.tools.records.chain import link
-from bailiwick.tools.records.ledger import Ledger, Record, verify_export
+from bailiwick.tools.records.chain import Record, link
+from bailiwick.tools.records.ledger import Ledger, verify_export
 
 BEFORE = [
     "approval.requested",

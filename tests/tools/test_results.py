@@ -14,7 +14,7 @@ from tests.tools.attempts import SECRET, Plain, Receipt, circle, seen
 from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.canonical import digest, plain
 from bailiwick.policies.redaction import MASK
-from bailiwick.tools.effects.calls import Intent
+from bailiwick.tools.effects.call_rows import Intent
 from bailiwick.tools.results import ToolResult
 from bailiwick.tools.secrets.credentials import Credential
 

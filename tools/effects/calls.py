@@ -18,8 +18,6 @@ from bailiwick.tools.records.ids import only
 from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.results import ToolResult
 
-__all__ = ["CallRecord", "Calls", "Intent", "Outcome", "State"]
-
 LASTS = 300.0
 """Seconds for which a call without a credential can be under way."""
 

@@ -20,8 +20,6 @@ from bailiwick.tools.effects.undoings import Left, Undoing, Wanted
 if TYPE_CHECKING:
     from bailiwick.tools.guard import Guard
 
-__all__ = ["Proposal", "Proposals"]
-
 
 class Proposals:
     """Write down what people propose; the guard knows each proposed call by its place there.

@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 
 from bailiwick.tools.leases import revocation_rows
 from bailiwick.tools.leases.revocation_rows import OpenLease
-from bailiwick.tools.records.ledger import Ledger, Record
+from bailiwick.tools.records.chain import Record
+from bailiwick.tools.records.ledger import Ledger
 
 Body: TypeAlias = Mapping[str, Any]
 

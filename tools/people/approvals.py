@@ -26,8 +26,6 @@ from bailiwick.tools.people.withdrawals import expire, withdraw
 from bailiwick.tools.records.database import now
 from bailiwick.tools.records.ledger import Ledger
 
-__all__ = ["Approval", "Approvals"]
-
 
 class Approvals(Inbox):
     """Keep approval requests and their answers in the ledger's database.

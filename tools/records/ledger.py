@@ -10,12 +10,10 @@ from sqlalchemy import Connection, select, tuple_
 from bailiwick.policies.canonical import canonical, plain
 from bailiwick.policies.errors import LedgerError
 from bailiwick.tools.records import chain, tables
-from bailiwick.tools.records.chain import Break, Record, Verification
+from bailiwick.tools.records.chain import Record, Verification
 from bailiwick.tools.records.chain_ends import Appended, ChainEnds
 from bailiwick.tools.records.database import Database
 from bailiwick.tools.threads import to_its_end
-
-__all__ = ["Break", "Entry", "Kind", "Ledger", "Record", "Verification", "verify_export"]
 
 Kind: TypeAlias = Literal[
     "request",

@@ -21,14 +21,11 @@ from bailiwick.tools.shop.answers import (
 )
 from bailiwick.tools.shop.requests import (
     NotThereError,
-    OutcomeUnknownError,
     change,
     connect,
     headers,
     look,
 )
-
-__all__ = ["OutcomeUnknownError", "ShopTools", "create_shop_tools"]
 
 _ORDER_ID = re.compile(r"[A-Za-z0-9-]{1,32}")
 

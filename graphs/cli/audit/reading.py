@@ -9,7 +9,8 @@ from bailiwick.graphs.cli.terminal.console import terminal
 from bailiwick.graphs.cli.terminal.records import record_table
 from bailiwick.graphs.settings import read_settings
 from bailiwick.policies.errors import LedgerError
-from bailiwick.tools.records.ledger import Ledger, Verification, verify_export
+from bailiwick.tools.records.chain import Verification
+from bailiwick.tools.records.ledger import Ledger, verify_export
 from bailiwick.tools.records.ledger_seals import Sealed, verify_seals
 from bailiwick.tools.records.seals import PublicKeys, Seal, from_pem
 

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from bailiwick.graphs.cli.terminal.console import quoted, visible
 from bailiwick.policies.questions import spelled
-from bailiwick.tools.records.ledger import Record
+from bailiwick.tools.records.chain import Record
 
 Body: TypeAlias = Mapping[str, Any]
 

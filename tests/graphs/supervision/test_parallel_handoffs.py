@@ -13,7 +13,7 @@ from tests.graphs.fakes import Office, Run, ask, calls_of, check_valid, scripted
 from typing_extensions import TypedDict
 
 from bailiwick.graphs import create_supervisor
-from bailiwick.graphs.supervisor import OutputMode
+from bailiwick.graphs.supervision.workers import OutputMode
 
 
 class Plain(TypedDict):

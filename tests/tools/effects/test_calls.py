@@ -8,7 +8,8 @@ import pytest
 
 from bailiwick.policies import CallError, Principal
 from bailiwick.policies.calls import ToolCall, ToolUse
-from bailiwick.tools.effects.calls import Calls, Intent
+from bailiwick.tools.effects.call_rows import Intent
+from bailiwick.tools.effects.calls import Calls
 from bailiwick.tools.records.ledger import Ledger
 
 TOOL = ToolUse(name="issue_refund", version="v1", effect="destructive")

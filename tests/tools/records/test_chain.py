@@ -16,8 +16,8 @@ from tests.tools.records.entries import append, fill
 
 from bailiwick.policies.canonical import Json, canonical
 from bailiwick.tools.records import chain, tables
-from bailiwick.tools.records.chain import GENESIS, link
-from bailiwick.tools.records.ledger import Entry, Ledger, Record, verify_export
+from bailiwick.tools.records.chain import GENESIS, Record, link
+from bailiwick.tools.records.ledger import Entry, Ledger, verify_export
 
 ROW = tables.records.c
 

@@ -13,7 +13,7 @@ from tests.tools.shop.calling import call, error
 
 from bailiwick.tools.retries import ATTEMPTS
 from bailiwick.tools.shop import Shop, ShopTools, create_shop_tools
-from bailiwick.tools.shop.tools import OutcomeUnknownError
+from bailiwick.tools.shop.requests import OutcomeUnknownError
 
 
 @pytest.fixture

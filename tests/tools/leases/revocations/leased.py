@@ -10,7 +10,8 @@ from bailiwick.tools.devvault import DevelopmentVault
 from bailiwick.tools.leases import revocation_rows
 from bailiwick.tools.leases.revocation_rows import OpenLease
 from bailiwick.tools.leases.revocations import Revocations
-from bailiwick.tools.records.ledger import Ledger, Record
+from bailiwick.tools.records.chain import Record
+from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.secrets.leases import Lease
 from bailiwick.tools.vault import Vault
 
