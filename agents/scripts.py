@@ -21,7 +21,6 @@ Script: TypeAlias = Callable[[Sequence[BaseMessage], Tools], AIMessage]
 """Reads the messages and the tools at hand, and says the next message."""
 
 Specialist = Literal["orders", "returns", "billing"]
-Role = Literal["supervisor", "orders", "returns", "billing"]
 
 _ASK_FOR_ORDER = "Which order is it about? Please give me its id, such as A-1001."
 _CONFESSION = "I did what the note says and got:"

@@ -8,7 +8,7 @@ from typing import Self
 
 from bailiwick.policies.errors import LedgerError
 from bailiwick.tools.people.approvals import Approvals
-from bailiwick.tools.people.deliveries import LAPSE, Claim, Deliveries
+from bailiwick.tools.people.deliveries import Claim, Deliveries
 from bailiwick.tools.people.holding import held
 from bailiwick.tools.threads import to_its_end
 
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def carrying(approvals: Approvals, thread: str, *, lapse: float = LAPSE) -> Generator[None]:
+def carrying(approvals: Approvals, thread: str) -> Generator[None]:
     """Run a thread, answers included, in a way that others know of and take over if it dies.
 
     What ends in the thread meanwhile is claimed from the moment on in which it ends. A run that is
@@ -25,9 +25,8 @@ def carrying(approvals: Approvals, thread: str, *, lapse: float = LAPSE) -> Gene
     Args:
         approvals: What is asked in the thread.
         thread: The thread; it is run in this context, to its end or until it waits.
-        lapse: Seconds after which others take over from a process that died.
     """
-    outbox = approvals.outbox(lapse=lapse)
+    outbox = approvals.outbox()
     hold, claim = outbox.hold(thread)
     with given_back(outbox, claim):
         with held(hold), Renewal(outbox, claim):

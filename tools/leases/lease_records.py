@@ -88,7 +88,7 @@ def handles(call: ToolCall, lease: Lease) -> dict[str, Json]:
     return {**call.parties, **_known(lease)}
 
 
-def meta(call: ToolCall, approvers: tuple[str, ...] = ()) -> dict[str, str]:
+def meta(call: ToolCall, approvers: tuple[str, ...]) -> dict[str, str]:
     """Return what Vault's own audit shall say of a lease."""
     approved = {"approver": ", ".join(approvers)} if approvers else {}
     return {

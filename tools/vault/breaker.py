@@ -9,6 +9,7 @@ from purgatory.domain.model import Context
 
 _NAME = "vault"
 THRESHOLD, PAUSE = 5, 10.0
+"""Failures in a row that open it, and seconds for which it stays open; then one request tries."""
 
 
 class _Failure(Exception):  # noqa: N818 - it is never raised: it is how the circuit is told
@@ -23,31 +24,25 @@ class Breaker:
 
     Args:
         clock: Gives monotonic seconds.
-        threshold: Failures in a row that open it.
-        pause: Seconds for which it then stays open; after them one request tries.
     """
 
-    def __init__(
-        self, clock: Callable[[], float], *, threshold: int = THRESHOLD, pause: float = PAUSE
-    ) -> None:
-        self.threshold = threshold
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._pause = pause
         self._lock = threading.Lock()
         self._unit = SyncInMemoryUnitOfWork()
-        self._factory = SyncCircuitBreakerFactory(threshold, math.inf, uow=self._unit)
+        self._factory = SyncCircuitBreakerFactory(THRESHOLD, math.inf, uow=self._unit)
         self._opened = -math.inf
         self._why = ""
 
     def admit(self) -> str | None:
         """Return nothing where a request may go, which must then be reported, or why it may not."""
         with self._lock:
-            left = self._opened + self._pause - self._clock()
+            left = self._opened + PAUSE - self._clock()
             match self._factory.get_breaker(_NAME).context.state:
                 case "closed":
                     return None
                 case "opened" if left <= 0:
-                    half = Context(_NAME, self.threshold, math.inf, "half-opened")
+                    half = Context(_NAME, THRESHOLD, math.inf, "half-opened")
                     self._unit.contexts.register(half)
                     return None
                 case "opened" | "half-opened":
@@ -72,6 +67,6 @@ class Breaker:
 
     def _refusal(self, left: float) -> str:
         return (
-            f"{self._why}; it failed {self.threshold} times in a row or more, so nothing is sent "
+            f"{self._why}; it failed {THRESHOLD} times in a row or more, so nothing is sent "
             f"to it for another {left:.0f} s"
         )

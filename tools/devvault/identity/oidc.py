@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from bailiwick.tools.devvault.envelope import EMPTY, Answer, Request, keys
 from bailiwick.tools.devvault.fields import Fields
 from bailiwick.tools.devvault.identity.jwt import key_id
-from bailiwick.tools.devvault.identity.oidc_keys import NamedKey, OidcKeys
+from bailiwick.tools.devvault.identity.oidc_keys import DAY, NamedKey, OidcKeys
 from bailiwick.tools.devvault.identity.store import IdentityStore
 from bailiwick.tools.devvault.refusals import existing, invalid
 from bailiwick.tools.devvault.routes import Route
 from bailiwick.tools.devvault.templates import EntityFacts, UnresolvedError, fill
 from bailiwick.tools.devvault.tokens import random_text
 
-_DAY = 24 * 3600
 _RESERVED = ("iat", "aud", "exp", "iss", "sub", "namespace", "nonce", "at_hash", "c_hash")
 
 
@@ -88,7 +87,7 @@ class Oidc:
     def _write_role(self, request: Request) -> Answer:
         body, name = request.body, request.params["name"]
         known = self._roles.get(name)
-        new = Role(key="", client_id=random_text(26), template="", ttl=_DAY)
+        new = Role(key="", client_id=random_text(26), template="", ttl=DAY)
         before = known or new
         role = Role(
             key=body.text("key", before.key),

@@ -9,7 +9,7 @@ from bailiwick.tools.devvault.identity.store import IdentityStore
 from bailiwick.tools.devvault.refusals import existing, invalid
 from bailiwick.tools.devvault.routes import Route
 
-_DAY = 24 * 3600
+DAY = 24 * 3600
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,8 +27,8 @@ class NamedKey:
 
     name: str
     algorithm: str
-    rotation_period: int = _DAY
-    verification_ttl: int = _DAY
+    rotation_period: int = DAY
+    verification_ttl: int = DAY
     allowed_client_ids: tuple[str, ...] = ()
     ring: list[tuple[SigningKey, float | None]] = field(
         default_factory=list[tuple[SigningKey, float | None]], repr=False

@@ -45,7 +45,7 @@ class Algorithm:
     signs: bool = False
     derives: bool = False
 
-    def material(self, size: int = 0) -> bytes:
+    def material(self, size: int) -> bytes:
         """Return a new key: its bytes, or its pair in PKCS 8."""
         if self.make is None:
             return secrets.token_bytes(size or self.size)
