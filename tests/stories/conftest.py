@@ -14,6 +14,7 @@ from tests.stories.ground import Ground
 from tests.stories.kills import Carriers
 from tests.stories.leasing import connected
 from tests.stories.nursery import Nursery, open_nursery
+from tests.stories.watching import Taps, Watched, open_watch
 
 from bailiwick.graphs.approles import write_approles
 from bailiwick.graphs.surroundings import start_surroundings
@@ -130,3 +131,22 @@ def report(request: pytest.FixtureRequest, way: str) -> Report:
         request.node.user_properties.append((TRIALS, told))
 
     return note
+
+
+@pytest.fixture(scope="module")
+def taps() -> dict[str, Taps]:
+    """Hold the taps, once they are set."""
+    return {}
+
+
+@pytest.fixture
+def watched(
+    desk: Desk,
+    place: Place,
+    taps: dict[str, Taps],
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> Iterator[Watched]:
+    """Watch the runs of a desk."""
+    with open_watch(desk, place, taps["set"], caplog, capfd) as opened:
+        yield opened

@@ -13,15 +13,14 @@ from langchain_core.messages import HumanMessage
 from langgraph.config import get_stream_writer
 from langgraph.types import Command
 from tests.stories.answers import decision, resume
-from tests.stories.databases import Place, execute
-from tests.stories.desk import Desk
+from tests.stories.databases import execute
 from tests.stories.engines import MODES
 from tests.stories.ground import Ground
 from tests.stories.leaks import LEAKS
 from tests.stories.people import CUSTOMER, MANAGER, ORDER, REQUEST
 from tests.stories.scripts import asks
 from tests.stories.search import FORMS, encoded, found
-from tests.stories.watching import Taps, Watched, open_watch
+from tests.stories.watching import Taps, Watched
 from tests.stories.ways import ONE_OF_EACH
 from tests.stories.wiretap import ShopTap, VaultTap
 from tests.stories.witness import VERSIONS
@@ -42,12 +41,6 @@ MARKER = "planted ümlaut/+&"
 
 
 @pytest.fixture(scope="module")
-def taps() -> dict[str, Taps]:
-    """Hold the taps, once they are set."""
-    return {}
-
-
-@pytest.fixture(scope="module")
 def ground(tmp_path_factory: pytest.TempPathFactory, taps: dict[str, Taps]) -> Iterator[Ground]:
     """Start a Vault and a shop with a tap before each."""
     approles = tmp_path_factory.mktemp("logins") / "approles.json"
@@ -63,19 +56,6 @@ def ground(tmp_path_factory: pytest.TempPathFactory, taps: dict[str, Taps]) -> I
             shop_address=opened.enter_context(serve(set_taps.shop)),
         )
         yield Ground(surroundings=tapped, approles=approles)
-
-
-@pytest.fixture
-def watched(
-    desk: Desk,
-    place: Place,
-    taps: dict[str, Taps],
-    caplog: pytest.LogCaptureFixture,
-    capfd: pytest.CaptureFixture[str],
-) -> Iterator[Watched]:
-    """Watch the runs of a desk."""
-    with open_watch(desk, place, taps["set"], caplog, capfd) as opened:
-        yield opened
 
 
 def as_refund(leak: Callable[[str], Any]) -> ScopedTool:

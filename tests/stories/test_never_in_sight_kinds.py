@@ -11,13 +11,13 @@ import pytest
 from langchain_core.messages import HumanMessage
 from tests.conftest import Cluster
 from tests.stories.answers import resume
-from tests.stories.databases import Place, execute
-from tests.stories.desk import Desk, Thread
+from tests.stories.databases import execute
+from tests.stories.desk import Thread
 from tests.stories.ground import Ground
 from tests.stories.leaks import LEAKS
 from tests.stories.people import CUSTOMER, MANAGER
 from tests.stories.scripts import asks
-from tests.stories.watching import Taps, Watched, open_watch
+from tests.stories.watching import Taps, Watched
 from tests.stories.ways import ONE_OF_EACH
 from tests.stories.wiretap import ShopTap, VaultTap
 from tests.tools.books import Books, open_books
@@ -44,12 +44,6 @@ def books(postgres_cluster: Cluster) -> Iterator[Books]:
     """Give a database that users are made for."""
     with open_books(postgres_cluster) as opened:
         yield opened
-
-
-@pytest.fixture(scope="module")
-def taps() -> dict[str, Taps]:
-    """Hold the taps, once they are set."""
-    return {}
 
 
 @pytest.fixture(scope="module")
@@ -84,19 +78,6 @@ def declare(ground: Ground, books: Books) -> Any:  # noqa: ANN401 - the logins
         given = set_up(operator, Registry(agents=agents, services=SERVICES))
         books.let_lease(operator)
         return given
-
-
-@pytest.fixture
-def watched(
-    desk: Desk,
-    place: Place,
-    taps: dict[str, Taps],
-    caplog: pytest.LogCaptureFixture,
-    capfd: pytest.CaptureFixture[str],
-) -> Iterator[Watched]:
-    """Watch the runs of a desk."""
-    with open_watch(desk, place, taps["set"], caplog, capfd) as opened:
-        yield opened
 
 
 def fail(error: BaseException, cause: BaseException | None = None) -> NoReturn:

@@ -5,9 +5,11 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 from tests.conftest import VAULT
+from tests.tools.governed import load_policy
 
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.devvault import DevelopmentVault
+from bailiwick.tools.guard import Guard
 from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.provision import ToolScope, VaultOperator, provision, write_secret
 from bailiwick.tools.records.ledger import Ledger
@@ -89,3 +91,9 @@ def ledger(database_url: str) -> Iterator[Ledger]:
 def approvals(ledger: Ledger) -> Approvals:
     """Give the approvals of that ledger."""
     return Approvals(ledger)
+
+
+@pytest.fixture
+def guard(ledger: Ledger) -> Guard:
+    """Give a guard of that ledger, without a vault."""
+    return Guard(policy=load_policy(), ledger=ledger)

@@ -1,6 +1,6 @@
 """A system is asked what came of a call in doubt, and its answer is believed with care."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -12,18 +12,9 @@ from bailiwick.tools.declared.findings import Finding
 from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.effects.reconciliations import reconcile
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.secrets.credentials import Credential
 
 ARGS = {"to": "shop", "amount": 1}
-
-
-@pytest.fixture
-def guard(database_url: str) -> Iterator[Guard]:
-    """Give a guard without a vault on each kind of database."""
-    ledger = Ledger(database_url)
-    yield Guard(policy=load_policy(), ledger=ledger)
-    ledger.close()
 
 
 def lossy(find: Callable[..., Finding] | None, **declared: Any) -> ScopedTool:  # noqa: ANN401 - as scoped_tool takes it

@@ -1,11 +1,11 @@
 """A thread is undone as far as it can be, and what cannot be undone is told."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.tools.governed import CLERK, MANAGER, call_of, load_policy
+from tests.tools.governed import CLERK, MANAGER, call_of
 
 from bailiwick.policies.calls import ToolCall
 from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
@@ -13,17 +13,8 @@ from bailiwick.tools.effects import proposal_rows
 from bailiwick.tools.effects.proposals import Proposals
 from bailiwick.tools.effects.undoings import Undoing
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.records.ledger import Ledger
 
 RECEIPT = "receipt of "
-
-
-@pytest.fixture
-def guard(database_url: str) -> Iterator[Guard]:
-    """Give a guard on each kind of database."""
-    ledger = Ledger(database_url)
-    yield Guard(policy=load_policy(), ledger=ledger)
-    ledger.close()
 
 
 @scoped_tool(effect="write")

@@ -44,12 +44,6 @@ def ledger(sqlite_url: str) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def guard(ledger: Ledger) -> Guard:
-    """Give a guard without a vault."""
-    return Guard(policy=load_policy(), ledger=ledger)
-
-
-@pytest.fixture
 def vaulted(ledger: Ledger, devvault: DevelopmentVault) -> Iterator[Guard]:
     """Give a guard that can lease what a refund needs."""
     scope = Scope(path="payments/refund")

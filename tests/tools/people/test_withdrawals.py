@@ -1,23 +1,12 @@
 """What was asked in a conversation that went on without it is over, used or answered no more."""
 
-from collections.abc import Iterator
-
 import pytest
-from tests.tools.governed import CLERK, MANAGER, call_of, load_policy, pay_tool
+from tests.tools.governed import CLERK, MANAGER, call_of, pay_tool
 
 from bailiwick.policies.approvals import ApprovalRequest, Approve
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.people.withdrawals import withdraw_all
-from bailiwick.tools.records.ledger import Ledger
-
-
-@pytest.fixture
-def guard(database_url: str) -> Iterator[Guard]:
-    """Give a guard on each kind of database."""
-    ledger = Ledger(database_url)
-    yield Guard(policy=load_policy(), ledger=ledger)
-    ledger.close()
 
 
 def ask(guard: Guard, amount: int, thread: str = "t") -> ApprovalRequest:
