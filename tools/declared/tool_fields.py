@@ -27,14 +27,22 @@ _NO_DOCSTRINGS = 2
 """The level of optimization from which on Python keeps none."""
 
 
-def fields_of_function(
-    function: Callable[..., Any], name: str | None, scope: Scope | None
+def fields_of(
+    declared: Callable[..., Any] | BaseTool, name: str | None, scope: Scope | None
 ) -> dict[str, Any]:
-    """Return a scoped tool's fields as a function's signature and docstring give them.
+    """Return a scoped tool's fields as a function's signature, or another tool, gives them.
 
     Raises:
-        ScopeError: If they do not agree with the declaration, or no model could call it.
+        ScopeError: If that cannot be scoped, or does not agree with the declaration.
     """
+    if isinstance(declared, BaseTool):
+        return _fields_of_tool(declared, name, scope)
+    return _fields_of_function(declared, name, scope)
+
+
+def _fields_of_function(
+    function: Callable[..., Any], name: str | None, scope: Scope | None
+) -> dict[str, Any]:
     refuse_odd(function)
     name = name or function.__name__
     hints = type_hints(function, name)
@@ -55,12 +63,7 @@ def fields_of_function(
     }
 
 
-def fields_of_tool(tool: BaseTool, name: str | None, scope: Scope | None) -> dict[str, Any]:
-    """Return a scoped tool's fields as another tool has them.
-
-    Raises:
-        ScopeError: If it cannot be scoped.
-    """
+def _fields_of_tool(tool: BaseTool, name: str | None, scope: Scope | None) -> dict[str, Any]:
     if scope is not None:
         raise ScopeError(
             f"{tool.name!r} has no place for a credential: write a function with a `Credential` "
@@ -76,19 +79,6 @@ def fields_of_tool(tool: BaseTool, name: str | None, scope: Scope | None) -> dic
         "response_format": tool.response_format,
         "return_direct": tool.return_direct,
     }
-
-
-def fields_of(
-    declared: Callable[..., Any] | BaseTool, name: str | None, scope: Scope | None
-) -> dict[str, Any]:
-    """Return a scoped tool's fields as what it was declared on gives them.
-
-    Raises:
-        ScopeError: If that cannot be scoped.
-    """
-    if isinstance(declared, BaseTool):
-        return fields_of_tool(declared, name, scope)
-    return fields_of_function(declared, name, scope)
 
 
 def check_effect(declared: object, effect: object) -> None:

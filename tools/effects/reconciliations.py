@@ -40,10 +40,10 @@ def reconcile(guard: "Guard", record: CallRecord, tool: ScopedTool) -> CallRecor
     """
     if record.state != "in_doubt" or tool.reconciler is None or tool.name != record.tool:
         return record
-    return Reconciliation(guard, record, tool).run()
+    return _Reconciliation(guard, record, tool).run()
 
 
-class Reconciliation:
+class _Reconciliation:
     """Carry one question through its steps: lease, ask, revoke, redact, record."""
 
     def __init__(self, guard: "Guard", record: CallRecord, tool: ScopedTool) -> None:

@@ -21,7 +21,7 @@ from bailiwick.tools.people import approval_rows as rows
 from bailiwick.tools.people.askers import askers
 from bailiwick.tools.people.forms import supersede
 from bailiwick.tools.people.inbox import Inbox
-from bailiwick.tools.people.refusals import Refusals
+from bailiwick.tools.people.refusals import record_refusal
 from bailiwick.tools.people.withdrawals import expire, withdraw
 from bailiwick.tools.records.database import now
 from bailiwick.tools.records.ledger import Ledger
@@ -49,7 +49,6 @@ class Approvals(Inbox):
     def __init__(self, ledger: Ledger, *, place: str = "") -> None:
         super().__init__(ledger)
         self._place = place
-        self._refusals = Refusals(ledger)
 
     def ask(
         self, call: ToolCall, decision: Decision, *, scope: Scope | None, description: str
@@ -127,12 +126,12 @@ class Approvals(Inbox):
     def refuse(
         self, request: ApprovalRequest, answer: object, *, by: Principal, error: Exception
     ) -> None:
-        """Record that an answer was not taken; see `Refusals.record`.
+        """Record that an answer was not taken; see `record_refusal`.
 
         Raises:
             LedgerError: If the database fails.
         """
-        self._refusals.record(request, answer, by=by, error=error)
+        record_refusal(self._ledger, request, answer, by=by, error=error)
 
     def answer(self, request_id: str, answer: Answer, *, by: Principal) -> Approval:
         """Take one person's answer, record it, and return where the request stands after it.

@@ -15,42 +15,33 @@ from bailiwick.tools.records.statements import insert_once
 MALFORMED = "it has not the form of an answer to this request"
 
 
-class Refusals:
-    """Record the answers that were not taken, each once.
+def record_refusal(
+    ledger: Ledger, request: ApprovalRequest, answer: object, *, by: Principal, error: Exception
+) -> None:
+    """Record that an answer was not taken, once.
 
     However often somebody tries the same, the ledger grows by one record: there are so many people,
     kinds of answers and reasons to each request, and no more.
 
     Args:
-        ledger: The ledger that they are recorded in.
+        ledger: The ledger that it is recorded in.
+        request: The request it was meant for.
+        answer: What was sent, in whatever form; nothing but its kind is kept.
+        by: Who tried, as authenticated by the host.
+        error: Why it was not taken; what an `ApprovalError` says is recorded.
+
+    Raises:
+        LedgerError: If the database fails.
     """
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-
-    def record(
-        self, request: ApprovalRequest, answer: object, *, by: Principal, error: Exception
-    ) -> None:
-        """Record that an answer was not taken.
-
-        Args:
-            request: The request it was meant for.
-            answer: What was sent, in whatever form; nothing but its kind is kept.
-            by: Who tried, as authenticated by the host.
-            error: Why it was not taken; what an `ApprovalError` says is recorded.
-
-        Raises:
-            LedgerError: If the database fails.
-        """
-        # Other errors quote what was sent.
-        reason = str(error) if isinstance(error, ApprovalError) else MALFORMED
-        kind = kind_of(answer)
-        key = digest([request.id, by.id, kind, reason])
-        with self._ledger.transaction() as connection:
-            self._ledger.lock(connection, request.thread)
-            if insert_once(connection, tables.refusals, {"key": key}):
-                entry = approval_records.refused(request, by=by, kind=kind, reason=reason)
-                self._ledger.append(connection, request.thread, entry)
+    # Other errors quote what was sent.
+    reason = str(error) if isinstance(error, ApprovalError) else MALFORMED
+    kind = kind_of(answer)
+    key = digest([request.id, by.id, kind, reason])
+    with ledger.transaction() as connection:
+        ledger.lock(connection, request.thread)
+        if insert_once(connection, tables.refusals, {"key": key}):
+            entry = approval_records.refused(request, by=by, kind=kind, reason=reason)
+            ledger.append(connection, request.thread, entry)
 
 
 def kind_of(answer: object) -> str:
