@@ -15,7 +15,7 @@ from bailiwick.agents.messages import merge_messages, sign
 from bailiwick.agents.state import AgentState, LastTurn
 from bailiwick.agents.ungoverned import ungoverned_ways
 from bailiwick.tools.delegation import current
-from bailiwick.tools.people.asking import Next
+from bailiwick.tools.people.following import Next
 from bailiwick.tools.results import ToolResult
 from bailiwick.tools.toolsets import Prepared, Toolset
 

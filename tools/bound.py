@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from bailiwick.policies.errors import ScopeError
 from bailiwick.tools.conversation import heard, hearing
-from bailiwick.tools.people.asking import Next
+from bailiwick.tools.people.following import Next
 from bailiwick.tools.results import ToolResult
 from bailiwick.tools.toolsets import Prepared, Toolset
 

@@ -17,7 +17,8 @@ from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.delegation import current
 from bailiwick.tools.effects.branches import BRANCHED, Branch, taken
 from bailiwick.tools.locations import Location
-from bailiwick.tools.people.asking import Next, ask, withdraw
+from bailiwick.tools.people.asking import ask, withdraw
+from bailiwick.tools.people.following import Next
 from bailiwick.tools.people.requests import request_key
 from bailiwick.tools.people.withdrawals import WENT_ON
 from bailiwick.tools.results import ToolResult

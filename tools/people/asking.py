@@ -15,8 +15,6 @@ from bailiwick.tools.results import ToolResult
 if TYPE_CHECKING:
     from bailiwick.tools.guard import Guard
 
-__all__ = ["Next", "ask", "withdraw"]
-
 
 def ask(guard: "Guard", call: ToolCall, tool: ScopedTool) -> Next | ToolResult:
     """Ask for the approval a call needs; return where it goes on, or what stands in its place.

@@ -12,7 +12,7 @@ from tests.tools.governed import CLERK, MANAGER, request
 
 from bailiwick.policies import Principal
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.people.asking import Next
+from bailiwick.tools.people.following import Next
 from bailiwick.tools.people.principals import acting_as
 from bailiwick.tools.results import ToolResult
 from bailiwick.tools.toolsets import Toolset

@@ -9,7 +9,7 @@ from tests.tools.people.asking.desk import Desk, asked, edit
 
 from bailiwick.policies import Principal
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.people.asking import Next
+from bailiwick.tools.people.following import Next
 from bailiwick.tools.results import ToolResult
 
 

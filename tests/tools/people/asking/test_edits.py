@@ -12,7 +12,7 @@ from tests.tools.people.asking.desk import Desk, asked, edit
 from bailiwick.policies.approvals import Edit, EditedAction
 from bailiwick.tools.declared.scoped import scoped_tool
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.people.asking import Next
+from bailiwick.tools.people.following import Next
 from bailiwick.tools.results import ToolResult
 from bailiwick.tools.toolsets import Toolset
 

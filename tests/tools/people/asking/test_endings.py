@@ -10,7 +10,7 @@ from tests.tools.people.asking.desk import MUCH, THREAD, Desk, asked, edit
 
 from bailiwick.policies.approvals import Approve, Edit, EditedAction
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.people.asking import Next
+from bailiwick.tools.people.following import Next
 from bailiwick.tools.people.principals import acting_as
 from bailiwick.tools.results import ToolResult
 from bailiwick.tools.toolsets import Toolset

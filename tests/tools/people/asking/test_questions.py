@@ -11,7 +11,7 @@ from tests.tools.people.asking.desk import MUCH, THREAD, Desk, asked
 from bailiwick.policies import Principal
 from bailiwick.tools.declared.scoped import scoped_tool
 from bailiwick.tools.guard import Guard
-from bailiwick.tools.people.asking import Next
+from bailiwick.tools.people.following import Next
 from bailiwick.tools.people.principals import acting_as
 from bailiwick.tools.results import ToolResult
 from bailiwick.tools.toolsets import Toolset
