@@ -1,18 +1,17 @@
 """Owns one conversation with a compiled graph: run, stop at approvals, go on by interrupt id."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command, Interrupt, StateSnapshot
 
+from bailiwick.graphs.outbox.threads import Watch
 from bailiwick.graphs.outbox.waiting import interrupts
 from bailiwick.graphs.outbox.whereabouts import App, find
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.people.principals import acting_as
-
-Watch = Callable[[Mapping[str, Any]], None]
 
 
 class Session:
