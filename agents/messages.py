@@ -21,8 +21,8 @@ LEAST_SPACING = 100
 """Updates of a short history between two full copies of it."""
 
 SHARE = 10
-"""Of a long history, this part is updates since the last copy: were the spacing always the same,
-the copies of a thread would take space by the square of its length."""
+"""A long history is copied when it has grown by this part, a tenth: were the spacing always the
+same, the copies of a thread would take space by the square of its length."""
 
 
 def merge_messages(state: Sequence[BaseMessage], writes: Sequence[Any]) -> list[BaseMessage]:

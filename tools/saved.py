@@ -139,7 +139,7 @@ class _WayBack:
 def _is_older(one: str, other: str) -> bool:
     """Tell whether a checkpoint was made before another, whatever their makers' clocks say.
 
-    Ids grow with time, and of what is older nothing has led there.
+    Ids grow with time: what is older than the one that is looked for does not come from it.
     """
     return _time(one) < _time(other) - SKEW
 

@@ -51,7 +51,7 @@ def next_move(state: StateSnapshot, claim: Claim) -> Move:
         if asked in ended
     }
     is_running = _is_running(claim, shown) if given else is_under_way(state)
-    # As long again as it has taken until now, and half of that: no count is needed.
+    # Half as long again as it has taken until now: no count is needed.
     later, is_calling = claim.age / 2, claim.is_calling or claim.running
     if is_running and not claim.attempts:
         reason = "a run of the thread is under way, or broke off"

@@ -24,7 +24,7 @@ GRACE = 60.0
 Kind: TypeAlias = Literal["retry", "undo"]
 
 PREFIXES = ("retry-", "undo-")
-"""How the ids of their threads begin, and no others hold any; what they hold the rows tell."""
+"""How the ids of their threads begin: no other thread is looked up for what is proposed in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

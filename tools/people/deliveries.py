@@ -92,7 +92,7 @@ class Claim:
         attempts: How many runs were begun for them before.
         age: Seconds since the youngest of the requests was made.
         is_calling: Whether a call of the thread was under way when the claim was taken.
-        running: The requests of the thread that its own runs have taken answers to, of late.
+        running: The requests of the thread whose answers a run of its own took a moment ago.
     """
 
     token: str

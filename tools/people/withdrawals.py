@@ -1,4 +1,4 @@
-"""Owns the end of what was asked for nothing: requests that nobody answered, or need answer now."""
+"""Owns the end of requests without an answer: withdrawn, or expired."""
 
 from sqlalchemy import Connection
 

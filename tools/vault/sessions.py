@@ -31,7 +31,7 @@ class Answered(NamedTuple):
     """Hold an answer and the login that it was given to.
 
     Attributes:
-        login: Of it is what the answer gave; with it that ends.
+        login: The login; what the answer gave ends with it.
         answer: The answer, which may be a refusal.
     """
 
