@@ -1,12 +1,14 @@
 """Owns how an engine offers its paths, and how a request finds the one that answers."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from bailiwick.tools.devvault.envelope import Answer, Operation, Request
+from bailiwick.tools.devvault.envelope import EMPTY, Answer, Operation, Request, keys
+from bailiwick.tools.devvault.refusals import existing
 
+T = TypeVar("T")
 Answerer = Callable[[Request], Answer]
 _HEAD = re.compile(r"([a-z][a-z0-9-]*)(?:/|$|\(\?:/)")
 
@@ -97,6 +99,34 @@ class RouteTable:
             if len(known) < len(self._routes):
                 self._heads[head] = known
         return known
+
+
+def stored(
+    path: str, kept: dict[str, T], write: Answerer, show: Callable[[T], Mapping[str, object]]
+) -> Sequence[Route]:
+    """Return the routes of what is kept by name: listed, read, written and deleted.
+
+    Args:
+        path: Where it is kept, such as `roles`.
+        kept: What is kept, by name.
+        write: Writes one.
+        show: Returns what a read of one answers.
+    """
+
+    def delete(request: Request) -> Answer:
+        kept.pop(request.params["name"], None)
+        return EMPTY
+
+    return (
+        Route(pattern=rf"{path}/?", list=lambda _: keys(sorted(kept))),
+        Route(
+            pattern=rf"{path}/(?P<name>[^/]+)",
+            read=lambda request: Answer(data=show(existing(kept.get(request.params["name"])))),
+            update=write,
+            delete=delete,
+            exists=lambda request: request.params["name"] in kept,
+        ),
+    )
 
 
 def _head(pattern: str) -> str:

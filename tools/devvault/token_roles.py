@@ -4,11 +4,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bailiwick.tools.devvault.envelope import EMPTY, Answer, Request, keys
+from bailiwick.tools.devvault.envelope import EMPTY, Answer, Request
 from bailiwick.tools.devvault.fields import Fields
 from bailiwick.tools.devvault.networks import networks
-from bailiwick.tools.devvault.refusals import existing, invalid
-from bailiwick.tools.devvault.routes import Route
+from bailiwick.tools.devvault.refusals import invalid
+from bailiwick.tools.devvault.routes import Route, stored
 
 _KINDS = ("service", "batch", "default-service", "default-batch")
 _OLD_NAMES = ("period", "explicit_max_ttl", "bound_cidrs")
@@ -84,16 +84,7 @@ class TokenRoles:
     @property
     def routes(self) -> Sequence[Route]:
         """The paths below `roles/`."""
-        return (
-            Route(pattern=r"roles/?", list=self._list),
-            Route(
-                pattern=r"roles/(?P<name>[^/]+)",
-                read=self._read,
-                update=self._write,
-                delete=self._delete,
-                exists=lambda request: request.params["name"] in self._roles,
-            ),
-        )
+        return stored("roles", self._roles, self._write, _shown)
 
     def find(self, name: str) -> TokenRole:
         """Return a role.
@@ -105,21 +96,11 @@ class TokenRoles:
             raise invalid(f"unknown role {name}")
         return self._roles[name]
 
-    def _list(self, _: Request) -> Answer:
-        return keys(sorted(self._roles))
-
-    def _read(self, request: Request) -> Answer:
-        return Answer(data=_shown(existing(self._roles.get(request.params["name"]))))
-
     def _write(self, request: Request) -> Answer:
         name = request.params["name"]
         known = self._roles.get(name, TokenRole(name=name))
         changes = {f"token_{n}" if n in _OLD_NAMES else n: v for n, v in request.body.items()}
         self._roles[name] = _role(name, Fields({**_shown(known), **changes}))
-        return EMPTY
-
-    def _delete(self, request: Request) -> Answer:
-        self._roles.pop(request.params["name"], None)
         return EMPTY
 
 

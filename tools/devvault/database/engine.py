@@ -1,7 +1,6 @@
 """Owns the database secrets engine as it is mounted: its paths, and users made to order."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
 
 from bailiwick.tools.devvault.database.postgres import DatabaseFailure
 from bailiwick.tools.devvault.database.roles import (
@@ -12,12 +11,11 @@ from bailiwick.tools.devvault.database.roles import (
     new_password,
 )
 from bailiwick.tools.devvault.database.usernames import username
-from bailiwick.tools.devvault.envelope import EMPTY, Answer, Grant, Request, keys
-from bailiwick.tools.devvault.refusals import existing, failed, invalid
-from bailiwick.tools.devvault.routes import Answerer, Route
+from bailiwick.tools.devvault.envelope import EMPTY, Answer, Grant, Request
+from bailiwick.tools.devvault.refusals import failed, invalid
+from bailiwick.tools.devvault.routes import Route, stored
 from bailiwick.tools.devvault.tokens import SYSTEM_MAX_TTL, iso
 
-_T = TypeVar("_T")
 _PASSWORD = ("""ALTER ROLE "{{username}}" WITH PASSWORD '{{password}}'""",)
 _UNTIL = ("""ALTER ROLE "{{name}}" VALID UNTIL '{{expiration}}'""",)
 
@@ -40,9 +38,9 @@ class Database:
         """The paths of the engine."""
         name = r"(?P<name>[^/]+)"
         return (
-            *_stored("config", self._connections, self._configure, lambda kept: kept.shown),
-            *_stored("roles", self._roles, self._write_role, lambda kept: kept.settings),
-            *_stored("static-roles", self._static, self._write_static, lambda kept: kept.shown),
+            *stored("config", self._connections, self._configure, lambda kept: kept.shown),
+            *stored("roles", self._roles, self._write_role, lambda kept: kept.settings),
+            *stored("static-roles", self._static, self._write_static, lambda kept: kept.shown),
             Route(pattern=rf"reset/{name}", update=self._reset),
             Route(pattern=rf"rotate-root/{name}", update=self._rotate_root),
             Route(pattern=rf"rotate-role/{name}", update=self._rotate_role),
@@ -173,25 +171,3 @@ class Database:
             connection.server.run(statements, values)
         except DatabaseFailure as failure:
             raise failed(str(failure)) from None
-
-
-def _stored(
-    kind: str, kept: dict[str, _T], write: Answerer, show: Callable[[_T], Mapping[str, object]]
-) -> Sequence[Route]:
-    def read(request: Request) -> Answer:
-        return Answer(data=show(existing(kept.get(request.params["name"]))))
-
-    def delete(request: Request) -> Answer:
-        kept.pop(request.params["name"], None)
-        return EMPTY
-
-    return (
-        Route(pattern=rf"{kind}/?", list=lambda _: keys(sorted(kept))),
-        Route(
-            pattern=rf"{kind}/(?P<name>[^/]+)",
-            read=read,
-            update=write,
-            delete=delete,
-            exists=lambda request: request.params["name"] in kept,
-        ),
-    )

@@ -6,13 +6,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bailiwick.tools.devvault.envelope import EMPTY, Answer, Request, keys
+from bailiwick.tools.devvault.envelope import EMPTY, Answer, Request
 from bailiwick.tools.devvault.fields import Fields
 from bailiwick.tools.devvault.identity.jwt import key_id
 from bailiwick.tools.devvault.identity.oidc_keys import DAY, NamedKey, OidcKeys
 from bailiwick.tools.devvault.identity.store import IdentityStore
-from bailiwick.tools.devvault.refusals import existing, invalid
-from bailiwick.tools.devvault.routes import Route
+from bailiwick.tools.devvault.refusals import invalid
+from bailiwick.tools.devvault.routes import Route, stored
 from bailiwick.tools.devvault.templates import EntityFacts, UnresolvedError, fill
 from bailiwick.tools.devvault.tokens import random_text
 
@@ -54,14 +54,7 @@ class Oidc:
         known = r"oidc/\.well-known"
         return (
             Route(pattern=r"oidc/config/?", read=self._read_config, update=self._write_config),
-            Route(pattern=r"oidc/role/?", list=lambda _: keys(sorted(self._roles))),
-            Route(
-                pattern=r"oidc/role/(?P<name>[^/]+)",
-                read=self._read_role,
-                update=self._write_role,
-                delete=self._delete_role,
-                exists=lambda request: request.params["name"] in self._roles,
-            ),
+            *stored("oidc/role", self._roles, self._write_role, lambda role: role.shown),
             Route(pattern=r"oidc/token/(?P<name>[^/]+)", read=self._token),
             Route(pattern=r"oidc/introspect/?", update=self._introspect),
             Route(pattern=rf"{known}/openid-configuration/?", read=self._discovery, is_open=True),
@@ -80,9 +73,6 @@ class Oidc:
             "including those issued by secondary clusters."
         )
         return Answer(warnings=[hint])
-
-    def _read_role(self, request: Request) -> Answer:
-        return Answer(data=self._named(request).shown)
 
     def _write_role(self, request: Request) -> Answer:
         body, name = request.body, request.params["name"]
@@ -104,10 +94,6 @@ class Oidc:
             )
         _check_template(role.template)
         self._roles[name] = role
-        return EMPTY
-
-    def _delete_role(self, request: Request) -> Answer:
-        self._roles.pop(request.params["name"], None)
         return EMPTY
 
     def _token(self, request: Request) -> Answer:
@@ -173,9 +159,6 @@ class Oidc:
 
     def _public_keys(self, _: Request) -> Answer:
         return Answer(body={"keys": [key.jwk for key in self._keys.live()]})
-
-    def _named(self, request: Request) -> Role:
-        return existing(self._roles.get(request.params["name"]))
 
     @property
     def _base(self) -> str:
