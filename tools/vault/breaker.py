@@ -1,26 +1,18 @@
 """Owns the circuit breaker in front of Vault: what fails again and again is left alone a while."""
 
-import math
 import threading
 from collections.abc import Callable
 
-from purgatory import SyncCircuitBreakerFactory, SyncInMemoryUnitOfWork
-from purgatory.domain.model import Context
-
-_NAME = "vault"
 THRESHOLD, PAUSE = 5, 10.0
 """Failures in a row that open it, and seconds for which it stays open; then one request tries."""
-
-
-class _Failure(Exception):  # noqa: N818 - it is never raised: it is how the circuit is told
-    """Stand for a request that failed."""
 
 
 class Breaker:
     """Count the failures of one Vault in a row, and refuse requests for a while after so many.
 
-    The states are purgatory's. Its clock is the wall's, which may jump by an hour, so here the
-    pause is measured; and its circuits know no threads, so here is the lock.
+    Closed, it admits every request. Open, it refuses all of them until the pause is over; what was
+    under way when it opened changes nothing. Then it admits one, half open, whose end closes it or
+    opens it anew.
 
     Args:
         clock: Gives monotonic seconds.
@@ -29,24 +21,21 @@ class Breaker:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._unit = SyncInMemoryUnitOfWork()
-        self._factory = SyncCircuitBreakerFactory(THRESHOLD, math.inf, uow=self._unit)
-        self._opened = -math.inf
+        self._failures = 0
         self._why = ""
+        self._opened: float | None = None
+        self._is_half_open = False
 
     def admit(self) -> str | None:
         """Return nothing where a request may go, which must then be reported, or why it may not."""
         with self._lock:
+            if self._opened is None:
+                return None
             left = self._opened + PAUSE - self._clock()
-            match self._factory.get_breaker(_NAME).context.state:
-                case "closed":
-                    return None
-                case "opened" if left <= 0:
-                    half = Context(_NAME, THRESHOLD, math.inf, "half-opened")
-                    self._unit.contexts.register(half)
-                    return None
-                case "opened" | "half-opened":
-                    return self._refusal(max(left, 0.0))
+            if left > 0 or self._is_half_open:
+                return self._refusal(max(left, 0.0))
+            self._is_half_open = True
+            return None
 
     def report(self, failure: str | None) -> None:
         """Say what came of a request that was admitted.
@@ -55,15 +44,15 @@ class Breaker:
             failure: Why Vault is of no use, with the remedy; `None` where it answered.
         """
         with self._lock:
-            circuit = self._factory.get_breaker(_NAME)
-            was_open = circuit.context.state == "opened"
-            if failure is None:
-                circuit.__exit__(None, None, None)
+            if self._opened is not None and not self._is_half_open:
                 return
-            self._why = failure
-            circuit.__exit__(_Failure, _Failure(), None)
-            if circuit.context.state == "opened" and not was_open:
-                self._opened = self._clock()
+            if failure is None:
+                self._failures, self._opened = 0, None
+            else:
+                self._failures, self._why = self._failures + 1, failure
+                if self._failures >= THRESHOLD:
+                    self._opened = self._clock()
+            self._is_half_open = False
 
     def _refusal(self, left: float) -> str:
         return (
