@@ -5,11 +5,16 @@ from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, NoReturn
 
-from langchain_core.callbacks import BaseCallbackManager
+from langchain_core.callbacks import (
+    AsyncCallbackManagerForToolRun,
+    BaseCallbackManager,
+    CallbackManagerForToolRun,
+)
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import (
     get_async_callback_manager_for_config,
     get_callback_manager_for_config,
+    patch_config,
     var_child_runnable_config,
 )
 from langchain_core.tools import BaseTool
@@ -43,7 +48,8 @@ def traced(
         tool_call_id=call.id,
     )
     try:
-        result = run()
+        with _told_of(manager, config):
+            result = run()
     except BaseException as error:
         manager.on_tool_error(error, tool_call_id=call.id)
         raise
@@ -65,12 +71,25 @@ async def atraced(
         tool_call_id=call.id,
     )
     try:
-        result = await run()
+        with _told_of(manager, config):
+            result = await run()
     except BaseException as error:
         await manager.on_tool_error(error, tool_call_id=call.id)
         raise
     await manager.on_tool_end(result.to_message(call), name=tool.name)
     return result
+
+
+@contextmanager
+def _told_of(
+    manager: CallbackManagerForToolRun | AsyncCallbackManagerForToolRun, config: RunnableConfig
+) -> Generator[None]:
+    """Have what runs meanwhile told of as a part of the call, as LangChain's tools do."""
+    token = var_child_runnable_config.set(patch_config(config, callbacks=manager.get_child()))
+    try:
+        yield
+    finally:
+        var_child_runnable_config.reset(token)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langchain_core.runnables.config import set_config_context, var_child_runnable_config
 from langchain_core.tools import tool
 from langchain_core.tracers.context import collect_runs
+from langchain_core.tracers.run_collector import RunCollectorCallbackHandler
 from langgraph.config import get_config
 from langsmith.run_helpers import get_tracing_context, tracing_context
 from tests.tools.governed import call_of, pay_tool
@@ -152,6 +153,21 @@ def test_an_error_of_the_guard_is_heard_and_goes_on(trace: Trace) -> None:
         trace(CALL, {"callbacks": [listener]}, fail)
     assert caught.value is error
     assert listener.heard[1] == ("error", error)
+
+
+def test_what_a_call_runs_is_told_of_as_a_part_of_it(trace: Trace) -> None:
+    """A trace shows a tool's chains and models below the tool, as with LangChain's own."""
+    collector = RunCollectorCallbackHandler()
+
+    def step(_: object) -> ToolResult:
+        return DONE
+
+    trace(CALL, {"callbacks": [collector]}, lambda: RunnableLambda(step).invoke("in"))
+    (run,) = collector.traced_runs
+
+    assert (run.run_type, run.name) == ("tool", "pay")
+    assert [each.name for each in run.child_runs] == ["step"]
+    assert var_child_runnable_config.get() is None
 
 
 def test_a_listener_cannot_change_what_was_decided(trace: Trace) -> None:
