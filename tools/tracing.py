@@ -18,9 +18,11 @@ from langchain_core.runnables.config import (
     var_child_runnable_config,
 )
 from langchain_core.tools import BaseTool
+from langchain_core.tracers import LangChainTracer
 from langchain_core.tracers.context import run_collector_var
 from langgraph.runtime import Runtime
 from langsmith.run_helpers import tracing_context
+from typing_extensions import override
 
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.errors import ScopeError
@@ -90,6 +92,39 @@ def _told_of(
         yield
     finally:
         var_child_runnable_config.reset(token)
+
+
+@contextmanager
+def untold() -> Generator[RunnableConfig]:
+    """Give a config by which a wrapped tool tells nobody of itself; what it runs is told of.
+
+    The guard tells of the call, once the result is redacted.
+    """
+    collector = run_collector_var.set(None)
+    try:
+        yield _below(var_child_runnable_config.get())
+    finally:
+        run_collector_var.reset(collector)
+
+
+def _below(config: RunnableConfig | None) -> RunnableConfig:
+    listeners = config and config.get("callbacks")
+    if not isinstance(listeners, BaseCallbackManager) or not listeners.handlers:
+        return {"callbacks": []}
+    # Those of the tool are replaced, and those that its own runs inherit are not.
+    inner = listeners.copy()
+    tracers = [each for each in inner.handlers if isinstance(each, LangChainTracer)]
+    inner.handlers = [_Deaf(client=each.client) for each in tracers]
+    return {"callbacks": inner, "run_id": listeners.parent_run_id}
+
+
+class _Deaf(LangChainTracer):
+    """Stand where LangChain looks for a tracer, lest it adds one, and hear of no tool."""
+
+    @property
+    @override
+    def ignore_agent(self) -> bool:
+        return True
 
 
 @contextmanager

@@ -14,10 +14,11 @@ from langchain_core.callbacks import (
 from langchain_core.messages import ToolMessage
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langchain_core.runnables.config import set_config_context, var_child_runnable_config
-from langchain_core.tools import tool
+from langchain_core.tools import StructuredTool, tool
 from langchain_core.tracers.context import collect_runs
 from langchain_core.tracers.run_collector import RunCollectorCallbackHandler
 from langgraph.config import get_config
+from langsmith import Client
 from langsmith.run_helpers import get_tracing_context, tracing_context
 from tests.tools.governed import call_of, pay_tool
 from typing_extensions import override
@@ -81,6 +82,21 @@ class AsyncListener(AsyncCallbackHandler):
     @override
     async def on_tool_end(self, *_: Any, **__: Any) -> None:
         self.heard.append("end")
+
+
+class Sink(Client):
+    """Keep what LangSmith would be sent: each run's name, and whose part it is."""
+
+    def __init__(self) -> None:
+        super().__init__(api_url="http://127.0.0.1:9", api_key="none", auto_batch_tracing=False)
+        self.sent: dict[UUID, tuple[str, UUID | None]] = {}
+
+    @override
+    def create_run(self, name: str, *_: Any, **sent: Any) -> None:
+        self.sent[sent["id"]] = (name, sent.get("parent_run_id"))
+
+    @override
+    def update_run(self, *_: Any, **__: Any) -> None: ...
 
 
 Trace = Callable[[ToolCall, RunnableConfig, Callable[[], ToolResult]], ToolResult]
@@ -211,6 +227,41 @@ def test_a_wrapped_tool_does_not_tell_its_raw_result() -> None:
         context.run(traced, scoped, call, config, run)
 
     assert [kind for kind, _ in listener.heard] == ["start", "end"]
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["call", "acall"])
+def test_what_a_wrapped_tool_runs_is_told_of_below_the_call(*, is_async: bool) -> None:
+    """LangSmith is sent the call once, and who listens hears what the tool runs."""
+    listener, sink = Listener(), Sink()
+
+    def wave(times: int) -> str:
+        """Wave."""
+        return RunnableLambda(str).invoke(times)
+
+    async def awave(times: int) -> str:
+        return await RunnableLambda(str).ainvoke(times)
+
+    scoped = scoped_tool(StructuredTool.from_function(wave, awave), effect="read")
+    call = call_of(scoped, {"times": 1})
+    config: RunnableConfig = {"callbacks": [listener]}
+
+    def run() -> ToolResult:
+        return ToolResult(content=scoped.call(call.args, None).text, outcome="succeeded")
+
+    async def arun() -> ToolResult:
+        said = await scoped.acall(call.args, None)
+        return ToolResult(content=said.text, outcome="succeeded")
+
+    with tracing_context(enabled=True, client=sink):
+        if is_async:
+            asyncio.run(atraced(scoped, call, config, arun))
+        else:
+            traced(scoped, call, config, run)
+
+    assert [kind for kind, _ in listener.heard] == ["start", "chain", "end"]
+    (of_call, above), (of_step, over) = sink.sent.items()
+    assert (above, over) == (("wave", None), ("str", of_call))
+    assert of_step != of_call
 
 
 def test_nobody_hears_what_runs_beside_a_secret() -> None:

@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, NoReturn, Required, cast, overload
 
-from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, ToolException
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypedDict, Unpack
@@ -22,6 +21,7 @@ from bailiwick.tools.declared.findings import Finding, Reconcile, Reconciler
 from bailiwick.tools.declared.signatures import IDEMPOTENCY_KEY
 from bailiwick.tools.retries import apatiently, patiently
 from bailiwick.tools.secrets.credentials import Credential
+from bailiwick.tools.tracing import untold
 
 Describe = Callable[[Mapping[str, Any]], str]
 
@@ -155,7 +155,8 @@ class ScopedTool(BaseTool):
     ) -> Any:  # noqa: ANN401 - as above
         begins()
         if isinstance(self.function, BaseTool):
-            return self.function.invoke(self._inner_call(args, id_), _UNTRACED)
+            with untold() as config:
+                return self.function.invoke(self._inner_call(args, id_), config)
         return self.function(**own_args(args), **self._injected(credential, key))
 
     async def _acall(
@@ -163,7 +164,8 @@ class ScopedTool(BaseTool):
     ) -> Any:  # noqa: ANN401 - as above
         begins()
         if isinstance(self.function, BaseTool):
-            return await self.function.ainvoke(self._inner_call(args, id_), _UNTRACED)
+            with untold() as config:
+                return await self.function.ainvoke(self._inner_call(args, id_), config)
         return await cast(
             "Awaitable[Any]", self.function(**own_args(args), **self._injected(credential, key))
         )
@@ -188,10 +190,6 @@ class ScopedTool(BaseTool):
             f"{self.name!r} runs only under a guard: give it to create_specialist(..., guard=...) "
             "or bind it with guard.bind([...])"
         )
-
-
-_UNTRACED: RunnableConfig = {"callbacks": []}
-"""A wrapped tool must not trace by itself: its raw result has not been redacted yet."""
 
 
 @overload
