@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import ToolException
+from langchain_core.tools.base import TOOL_MESSAGE_BLOCK_TYPES
 from langgraph.errors import GraphBubbleUp, ParentCommand, is_invalid_resume
 from langgraph.types import Command
 from pydantic import BaseModel
@@ -27,8 +28,8 @@ _NO_INTERRUPT = (
 )
 _NO_COMMAND = "a scoped tool returns content, it does not steer the graph with a Command"
 
-BLOCK_TYPES = ("text", "image", "image_url", "json", "file", "audio", "video")
-"""Block types that a tool message may hold as they are."""
+BLOCK_TYPES = (*TOOL_MESSAGE_BLOCK_TYPES, "audio", "video")
+"""Block types that a tool message may hold as they are: LangChain's, and the other media."""
 
 
 @dataclass(frozen=True, slots=True)

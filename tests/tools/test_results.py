@@ -69,9 +69,20 @@ def test_whatever_a_tool_returns_becomes_text(value: object, content: str) -> No
     assert seen(value) == ToolResult(content=content, outcome="succeeded")
 
 
-def test_content_blocks_stay_blocks() -> None:
-    """A model reads pictures and files as such."""
-    blocks = ["see:", {"type": "text", "text": "a"}, {"type": "image", "base64": "AA=="}]
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "image", "base64": "AA=="},
+        {"type": "audio", "base64": "AA=="},
+        {"type": "document", "source": {"type": "text", "data": "a"}},
+        {"type": "search_result", "source": "a", "title": "b", "content": []},
+        {"type": "custom_tool_call_output", "output": "a"},
+    ],
+    ids=lambda block: block["type"],
+)
+def test_content_blocks_stay_blocks(block: dict[str, Any]) -> None:
+    """A model reads pictures and files as such, and cites what was found."""
+    blocks = ["see:", {"type": "text", "text": "a"}, block]
 
     assert seen(blocks).content == blocks
 
