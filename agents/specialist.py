@@ -1,15 +1,16 @@
 """Owns the specialist: an agent whose every tool call goes through the guard."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
-from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.language_models import LanguageModelInput, LanguageModelLike
 from langchain_core.messages import AIMessage, SystemMessage
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
+from bailiwick.agents.bindings import bind_tools
 from bailiwick.agents.node import Node
 from bailiwick.agents.nodes import ApprovalNode, ExecuteNode, ModelNode
 from bailiwick.agents.state import AgentInput, AgentState
@@ -20,6 +21,8 @@ from bailiwick.tools.guard import Guard
 from bailiwick.tools.toolsets import Toolset
 
 Specialist = CompiledStateGraph[AgentState, None, AgentInput, AgentState]
+
+Model = Runnable[LanguageModelInput, AIMessage]
 
 _ENTRY = "branch:to:model"
 """The channel by which LangGraph has the node `model` run."""
@@ -45,7 +48,7 @@ class SpecialistGraph(StateGraph[AgentState, None, AgentInput, AgentState]):
 def create_specialist(
     name: str,
     *,
-    model: BaseChatModel,
+    model: LanguageModelLike,
     tools: Sequence[BaseTool | Callable[..., Any]] = (),
     guard: Guard | None = None,
     prompt: str | SystemMessage | None = None,
@@ -59,7 +62,7 @@ def create_specialist(
 
     Args:
         name: The agent's name, which the policy's rules and Vault's roles go by.
-        model: The chat model.
+        model: The chat model, or a binding or a sequence around one.
         tools: Scoped tools; without a guard, any tools. The model reads what each returns, also of
             one with `return_direct`.
         guard: What decides, leases and records; without one nothing is governed.
@@ -69,13 +72,14 @@ def create_specialist(
         ScopeError: If there is a guard and a tool is not scoped or cannot get its credential, or
             if there is none and a tool is scoped.
         TypeError: If the model is none that takes tools, or the prompt is no text and no message.
-        ValueError: If the name is empty.
+        ValueError: If the name is empty, or other tools are bound to the model already.
     """
     _check(name, model, prompt)
     graph = SpecialistGraph(name, guard)
     toolset = None if guard is None else Toolset(guard, tools, agent=name)
     schemas = _add_tools(graph, tools) if toolset is None else _add_governed_tools(graph, toolset)
-    bound = _with_tools(name, model, schemas) if schemas else model
+    # Chat models say messages of this kind alone.
+    bound = cast("Model", bind_tools(model, schemas) if schemas else model)
     system = SystemMessage(prompt) if isinstance(prompt, str) else prompt
     thinking = ModelNode(name, bound, system, toolset)
     ways = (*graph.nodes, END)
@@ -109,17 +113,6 @@ def _check(name: str, model: object, prompt: object) -> None:
     if not isinstance(prompt, str | SystemMessage | None):
         kind = type(prompt).__name__
         raise TypeError(f"the prompt of {name!r} is a {kind}: give a text or a SystemMessage")
-
-
-def _with_tools(
-    name: str, model: BaseChatModel, schemas: list[BaseTool]
-) -> Runnable[LanguageModelInput, AIMessage]:
-    if not hasattr(model, "bind_tools"):
-        raise TypeError(
-            f"the model of {name!r} is a {type(model).__name__}, which takes no tools: give the "
-            "chat model itself, made with max_retries where it is to try again"
-        )
-    return model.bind_tools(schemas)
 
 
 def _add_governed_tools(graph: SpecialistGraph, toolset: Toolset) -> list[BaseTool]:

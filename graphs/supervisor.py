@@ -8,6 +8,7 @@ from langchain_core.language_models import LanguageModelLike
 from langgraph.graph import StateGraph
 from typing_extensions import TypedDict
 
+from bailiwick.agents.bindings import bind_tools
 from bailiwick.graphs.agent_name import AgentNameMode
 from bailiwick.graphs.state import (
     CountedState,
@@ -16,7 +17,6 @@ from bailiwick.graphs.state import (
     SupervisorState,
 )
 from bailiwick.graphs.supervision.assembly import Extras, add_supervisor
-from bailiwick.graphs.supervision.binding import bind_tools
 from bailiwick.graphs.supervision.governance import check_agent
 from bailiwick.graphs.supervision.model import ResponseFormat, SupervisorModel, structured_answer
 from bailiwick.graphs.supervision.opening import Hook

@@ -15,10 +15,9 @@ from langchain_core.messages import (
 from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import BaseModel
 
-from bailiwick.agents.bindings import unbound
+from bailiwick.agents.bindings import Model, chat_model, unbound
 from bailiwick.agents.messages import sign
 from bailiwick.graphs.agent_name import AgentNameMode, name_forms
-from bailiwick.graphs.supervision.binding import Model, chat_model
 from bailiwick.graphs.supervision.history import check_answered
 from bailiwick.graphs.supervision.prompts import PromptInput
 from bailiwick.graphs.supervision.states import State, fields, value_of

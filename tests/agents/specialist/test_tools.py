@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import pytest
 from langchain_core.tools import tool
+from langchain_core.tracers.run_collector import RunCollectorCallbackHandler
 from langgraph.prebuilt import InjectedState
 from tests.agents.specialist.thinkers import PAY, Thinker, answers, leasing, pays
 from tests.driven import Drive
@@ -54,6 +55,17 @@ def test_without_a_guard_any_tools_run(drive: Drive) -> None:
     assert answers(drive(graph, PAY)["messages"]) == ["3 in 2 messages", "~"]
 
 
+def test_what_a_binding_adds_to_the_model_stays(drive: Drive) -> None:
+    """Its arguments and config reach the model beside the tools."""
+    thinker, collector = Thinker(("wave", {})), RunCollectorCallbackHandler()
+    model = thinker.model.bind(stop=["."]).with_config(tags=["mine"], callbacks=[collector])
+    graph = create_specialist("greeter", model=model, tools=[wave])
+
+    assert answers(drive(graph, PAY)["messages"]) == ["~"]
+    assert len(runs := collector.traced_runs) == len(thinker.shown)
+    assert all("mine" in (run.tags or ()) and run.extra["options"]["stop"] == ["."] for run in runs)
+
+
 def test_a_tool_that_is_not_scoped_is_refused_by_name(guard: Guard, pay: ScopedTool) -> None:
     """When the agent is built."""
     for plain, name in ((wave, "wave"), (sum_up, "sum_up")):
@@ -79,10 +91,15 @@ def test_a_tool_that_leases_needs_a_vault(guard: Guard) -> None:
         ({"name": ""}, ValueError, "an agent without a name"),
         ({"model": "openai:gpt-4"}, TypeError, "the model of 'a' is 'openai:gpt-4': give a chat"),
         ({"model": pays().model.with_retry()}, TypeError, "a RunnableRetry, which takes no tools"),
+        (
+            {"model": pays().model.bind(tools=[{"name": "nod"}])},
+            ValueError,
+            "Missing tools",
+        ),
         ({"prompt": sum_up}, TypeError, "the prompt of 'a' is a function: give a text"),
         ({"prompt": ["Sum up."]}, TypeError, "the prompt of 'a' is a list: give a text"),
     ],
-    ids=["no name", "a model's name", "a model that retries", "a function", "a list"],
+    ids=["no name", "model's name", "model that retries", "other tools", "function", "list"],
 )
 def test_what_a_specialist_cannot_be_made_of_is_refused(
     given: dict[str, Any], error: type[Exception], why: str

@@ -9,8 +9,8 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable, RunnableLambda
 from tests.graphs.fakes import Office, Run, ScriptedModel, ask, scripted
 
+from bailiwick.agents.bindings import bind_tools, chat_model, supports_parallel_setting
 from bailiwick.graphs import create_supervisor
-from bailiwick.graphs.supervision.binding import bind_tools, chat_model, supports_parallel_setting
 
 
 def shout(message: BaseMessage) -> AIMessage:
