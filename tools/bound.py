@@ -51,7 +51,9 @@ class BoundTool(BaseTool):
             description=tool.description,
             args_schema=tool.args_schema,
             return_direct=tool.return_direct,
+            tags=tool.tags,
             metadata=tool.metadata,
+            extras=tool.extras,
         )
         bound._toolset = toolset
         bound._input = hearing(tool.args_schema)

@@ -41,7 +41,9 @@ def traced(
     """Run a governed call and tell the config's callbacks of its start and end."""
     if not _is_heard(config):
         return run()
-    manager = get_callback_manager_for_config(config).on_tool_start(
+    listeners = get_callback_manager_for_config(config)
+    _mark(listeners, tool)
+    manager = listeners.on_tool_start(
         {"name": tool.name, "description": tool.description},
         str(call.plain_args),
         name=tool.name,
@@ -65,7 +67,9 @@ async def atraced(
     """Do what `traced` does, on an event loop."""
     if not _is_heard(config):
         return await run()
-    manager = await get_async_callback_manager_for_config(config).on_tool_start(
+    listeners = get_async_callback_manager_for_config(config)
+    _mark(listeners, tool)
+    manager = await listeners.on_tool_start(
         {"name": tool.name, "description": tool.description},
         str(call.plain_args),
         name=tool.name,
@@ -80,6 +84,11 @@ async def atraced(
         raise
     await manager.on_tool_end(result.to_message(call), name=tool.name)
     return result
+
+
+def _mark(listeners: BaseCallbackManager, tool: BaseTool) -> None:
+    listeners.add_tags(tool.tags or [], inherit=False)
+    listeners.add_metadata(tool.metadata or {}, inherit=False)
 
 
 @contextmanager

@@ -78,6 +78,9 @@ def _fields_of_tool(tool: BaseTool, name: str | None, scope: Scope | None) -> di
         "args_schema": arguments_of_tool(tool),
         "response_format": tool.response_format,
         "return_direct": tool.return_direct,
+        "tags": tool.tags,
+        "metadata": tool.metadata,
+        "extras": tool.extras,
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import ToolCall as RequestedCall
 from langchain_core.tools import BaseTool, tool
+from langchain_core.tracers.run_collector import RunCollectorCallbackHandler
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from tests.driven import Drive, Graph
 from tests.tools.bound.foreign import Paid, last_text
@@ -67,6 +68,26 @@ def test_a_bound_tool_looks_like_the_tool(guard: Guard, bound: list[BaseTool]) -
     assert convert_to_openai_tool(pay) == convert_to_openai_tool(original)
     assert guard.governs(pay)
     assert not guard.governs(original)
+
+
+def test_what_a_wrapped_tool_says_of_itself_stays(guard: Guard) -> None:
+    """Models are told of its extras, and traces are searched for its tags and metadata."""
+
+    @tool("look", extras={"defer_loading": True})
+    def marked() -> str:
+        """Look around."""
+        return "all is well"
+
+    marked.tags, marked.metadata = ["garden"], {"server": "things"}
+    scoped, collector = scoped_tool(marked, effect="read"), RunCollectorCallbackHandler()
+    (bound,) = guard.bind([scoped], agent="billing")
+    bound.invoke(request("look", {}), {"callbacks": [collector]})
+    asyncio.run(bound.ainvoke(request("look", {}), {"callbacks": [collector]}))
+
+    assert scoped.extras == bound.extras == marked.extras
+    assert [run.tags for run in collector.traced_runs] == [marked.tags] * 2
+    assert [run.metadata for run in collector.traced_runs] == [marked.metadata] * 2
+    assert (bound.tags, bound.metadata) == (marked.tags, marked.metadata)
 
 
 def test_a_guard_governs_what_it_bound_itself(bound: list[BaseTool]) -> None:
