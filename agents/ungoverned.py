@@ -53,7 +53,7 @@ class UngovernedTools(Node):
             return self.tool_node.invoke(given, config)
         tool, call = lone
         try:
-            return _answer(tool.invoke({**call, "type": "tool_call"}, config))
+            return self._answer(call, tool.invoke({**call, "type": "tool_call"}, config))
         except ValidationError as error:
             return _misfit(call, error)
 
@@ -62,7 +62,7 @@ class UngovernedTools(Node):
             return await self.tool_node.ainvoke(given, config)
         tool, call = lone
         try:
-            return _answer(await tool.ainvoke({**call, "type": "tool_call"}, config))
+            return self._answer(call, await tool.ainvoke({**call, "type": "tool_call"}, config))
         except ValidationError as error:
             return _misfit(call, error)
 
@@ -77,6 +77,12 @@ class UngovernedTools(Node):
         tool = self._plain.get(calls[0]["name"])
         return None if tool is None else (tool, calls[0])
 
+    def _answer(self, call: ToolCall, returned: Any) -> Answer:  # noqa: ANN401 - whatever a tool returns
+        if isinstance(returned, Command):
+            # It must answer the call, and is refused in the tool node's own words if it does not.
+            return self.tool_node._validate_tool_command(returned, call, "dict")  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the tool node keeps this check to itself
+        return {"messages": returned if isinstance(returned, list) else [returned]}
+
 
 def _is_plain(tool: BaseTool) -> bool:
     # What the model does not see of a tool's arguments comes from the state or the runtime.
@@ -86,12 +92,6 @@ def _is_plain(tool: BaseTool) -> bool:
 
 def _names(schema: Any) -> set[str]:  # noqa: ANN401 - a model of either pydantic
     return set(get_fields(schema))
-
-
-def _answer(returned: Any) -> Answer:  # noqa: ANN401 - whatever a tool returns
-    if isinstance(returned, Command):
-        return returned
-    return {"messages": returned if isinstance(returned, list) else [returned]}
 
 
 def _misfit(call: ToolCall, error: ValidationError) -> Answer:

@@ -1,6 +1,6 @@
 """An agent without a guard runs its tools as LangGraph's tool node does, only sooner."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import pytest
@@ -44,7 +44,13 @@ def whoami(runtime: ToolRuntime) -> str:
 @tool
 def rename() -> Command[str]:
     """Answer by a command."""
-    return Command(update={"messages": [ToolMessage("done", tool_call_id="1", name="rename")]})
+    return Command(update={"messages": [ToolMessage("done", tool_call_id="1")]})
+
+
+@tool
+def forget() -> Command[str]:
+    """Answer nothing."""
+    return Command(update={"messages": []})
 
 
 def refuse() -> str:
@@ -55,7 +61,7 @@ def refuse() -> str:
 refuse_politely = tool(refuse)
 refuse_politely.handle_tool_error = True
 
-TOOLS: list[BaseTool] = [add, table, count, whoami, rename, refuse_politely]
+TOOLS: list[BaseTool] = [add, table, count, whoami, rename, forget, refuse_politely]
 
 
 def asked(*calls: tuple[str, dict[str, Any]]) -> dict[str, list[BaseMessage]]:
@@ -108,6 +114,16 @@ async def test_it_answers_as_the_tool_node_does(state: dict[str, Any], *, is_asy
         (m.content, m.name, m.tool_call_id, m.status) for m in map(_tool_message, theirs)
     ]
     assert ours
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("node", [UngovernedTools, ToolNode], ids=["ours", "theirs"])
+async def test_a_command_that_leaves_its_call_open_is_refused(
+    node: Callable[[list[BaseTool]], Any], *, is_async: bool
+) -> None:
+    """A model's provider would refuse the history, in words that name no tool."""
+    with pytest.raises(ValueError, match="Expected to have a matching ToolMessage"):
+        await told(node(TOOLS), asked(("forget", {})), is_async=is_async)
 
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
