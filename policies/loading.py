@@ -80,7 +80,7 @@ class _Loader:
         )
 
     def tools(self) -> dict[str, tuple[RuleSet, RecordOf]]:
-        named = {rule.tool for rule in self.rules if rule.tool is not None}
+        named = frozenset[str]().union(*(rule.tools for rule in self.rules))
         return {tool: self._tool(tool) for tool in sorted(named | self.declarations.tools.keys())}
 
     def _tool(self, tool: str) -> tuple[RuleSet, RecordOf]:
@@ -128,13 +128,13 @@ class _Loader:
 
     def refuse_undeclared(self) -> None:
         for rule in self.rules:
-            if rule.tool is None or type_name(rule.tool) in self.declarations.tools:
-                continue
-            raise self._error(
-                rule,
-                f'nothing declares the arguments of `Tool::"{rule.tool}"`: correct the name, or'
-                f" add 'type {type_name(rule.tool)} = {{ ... }};' to {self.schema.path.name}",
-            )
+            for tool in sorted(rule.tools):
+                if type_name(tool) not in self.declarations.tools:
+                    raise self._error(
+                        rule,
+                        f'nothing declares the arguments of `Tool::"{tool}"`: correct the name, or'
+                        f" add 'type {type_name(tool)} = {{ ... }};' to {self.schema.path.name}",
+                    )
 
     def refuse_idle(self, rulesets: Iterable[RuleSet]) -> None:
         busy = {rule.id for ruleset in rulesets for rule in ruleset.rules}

@@ -1,13 +1,14 @@
 """Owns the rules as they are written: their ids, annotations, places and text."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, Literal, get_args
 
 import cedarpy
 from cedarpy import pst
 
+from bailiwick.policies.calls import Effect
 from bailiwick.policies.decisions import Requirement
 from bailiwick.policies.errors import PolicyError
 from bailiwick.policies.lifts import lifts
@@ -22,6 +23,7 @@ _FORMS = {
     "separate": (re.compile(r"true|false"), '"true" or "false"'),
 }
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
+_EFFECT = pst.GetAttr(base=pst.Var(name="resource"), attr="effect")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,7 @@ class Rule:
         text: The rule as it is written, without the comments above it.
         action: The only action it decides, or `None` if it is not bound to one.
         resource: Type and id of the only resource it decides on, or `None`.
+        tools: The names of all tools that it speaks of, in its conditions too.
         requirement: The approval that lifts it, or `None` if none does.
     """
 
@@ -48,6 +51,7 @@ class Rule:
     text: str
     action: str | None
     resource: tuple[str, str] | None
+    tools: frozenset[str]
     requirement: Requirement | None
 
     @property
@@ -59,11 +63,6 @@ class Rule:
     def reason(self) -> str:
         """Its `@reason`, or the empty text."""
         return self.annotations.get("reason", "")
-
-    @property
-    def tool(self) -> str | None:
-        """The only tool it decides on, or `None`."""
-        return self.resource[1] if self.resource and self.resource[0] == "Tool" else None
 
     def concerns(self, action: str, kind: str, name: str | None = None) -> bool:
         """Say whether this rule can decide `action` on resources of a kind, or on the one named."""
@@ -112,6 +111,7 @@ def _rule(source: Source, line: int, text: str) -> Rule:
         text=text,
         action=action.entity.id if isinstance(action, pst.ActionEq) else None,
         resource=_entity(resource),
+        tools=frozenset(uid.id for uid in pst.entity_uids(template) if str(uid.type) == "Tool"),
         requirement=_requirement(annotations) if "approval" in annotations else None,
     )
 
@@ -144,12 +144,42 @@ def _check(source: Source, line: int, template: pst.Template) -> None:
         form, remedy = _FORMS[name]
         if not form.fullmatch(value):
             raise source.error(line, f"@{name}({value!r}) is not understood: write {remedy}")
+    _check_effects(source, line, template)
     if "id" not in annotations:
         raise source.error(line, "a rule without @id: decisions name the rules that made them")
     if "approval" in annotations:
         _check_lift(source, line, template, annotations["approval"])
     elif orphans := annotations.keys() & {"quorum", "expires", "separate"}:
         raise source.error(line, f"@{min(orphans)} without @approval: add the role that approves")
+
+
+def _check_effects(source: Source, line: int, template: pst.Template) -> None:
+    known: tuple[str, ...] = get_args(Effect)
+    for compared in _compared_to_effect(template.clauses):
+        if compared not in known:
+            raise source.error(
+                line,
+                f"resource.effect is never {compared!r}: write one of {', '.join(known)}",
+            )
+
+
+def _compared_to_effect(clauses: tuple[pst.Clause, ...]) -> Iterator[str]:
+    """Yield each text that a rule compares the effect of a tool to."""
+    stack: list[Any] = [*clauses]
+    while stack:
+        match stack.pop():
+            case pst.BinaryOp(left=left, right=right) if _EFFECT in (left, right):
+                other = right if left == _EFFECT else left
+                texts = other.elements if isinstance(other, pst.Set) else (other,)
+                yield from (text.value for text in texts if isinstance(text, pst.StringLit))
+            case tuple() as parts:
+                stack.extend(parts)
+            case Mapping() as named:
+                stack.extend(named.values())
+            case part if is_dataclass(part):
+                stack.extend(getattr(part, field.name) for field in fields(part))
+            case _:
+                pass
 
 
 def _check_lift(source: Source, line: int, template: pst.Template, role: str) -> None:

@@ -127,6 +127,11 @@ def test_two_schemas_are_refused(write: Write, schema: str) -> None:
             2,
             r'arguments of `Tool::"paye"`: correct the name, or add .type paye = \{ \.\.\. \};',
         ),
+        (
+            '@id("a")\nforbid (principal, action, resource) when {\n  resource == Tool::"paye" };',
+            3,
+            r'arguments of `Tool::"paye"`: correct the name',
+        ),
         ('@id("a") permit (principal, action == Action::"cal", resource);', 1, "decides nothing"),
         (
             '@id("a") permit (principal, action == Action::"delegate", resource == Tool::"pay");',
@@ -164,6 +169,24 @@ def test_an_approval_that_can_lift_nothing_is_refused(load: Load, clauses: str) 
     """A rule that forbids only what was approved lets the call run before anybody is asked."""
     with pytest.raises(PolicyError, match=r"'manager'\) that lifts nothing: end .* with unless"):
         load(f'@id("a") @approval("manager")\n{FORBID}{clauses};')
+
+
+@pytest.mark.parametrize(
+    "compared",
+    [
+        'resource.effect == "destuctive"',
+        '"destuctive" == resource["effect"]',
+        'resource.effect != "destuctive"',
+        '["write", "destuctive"].contains(resource.effect)',
+        'context.requester == "x" || (resource is Tool && resource.effect == "destuctive")',
+        'if true then {a: resource.effect == "destuctive"}.a else false',
+    ],
+)
+def test_an_effect_that_no_tool_has_is_refused(load: Load, compared: str) -> None:
+    """A misspelled one would leave all that destroys to the other rules."""
+    rule = f'@id("a") forbid (principal, action == Action::"call", resource) when {{ {compared} }};'
+    with pytest.raises(PolicyError, match="never 'destuctive': write one of read, write, destruct"):
+        load(rule)
 
 
 @pytest.mark.parametrize(
@@ -251,6 +274,7 @@ def test_rules_keep_their_place_and_text(load: Load) -> None:
     text = '@id("a") @approval("manager") @reason("says; why // really")\n' + LIFTED
     policy = load(f"{PERMIT}\n// why\n\n{text}\n")
     rule = policy.rules[1]
-    assert (rule.id, rule.place, rule.effect, rule.tool) == ("a", "main.cedar:6", "forbid", "pay")
+    assert (rule.id, rule.place, rule.effect) == ("a", "main.cedar:6", "forbid")
+    assert rule.tools == {"pay"}
     assert rule.reason == "says; why // really"
     assert rule.text == text
