@@ -121,8 +121,12 @@ class _Loader:
             )
         ruleset = build(rules=rules)
         for rule, problem in ruleset.problems():
+            # What is wrong with a rule for all tools may be so of one of them alone.
+            is_for_all = rule.resource is None and trial.effect
+            where = f" (in a call of {trial.resource!r})" if is_for_all else ""
             raise self._error(
-                rule, f"{problem}: correct the rule, or declare it in {self.schema.path.name}"
+                rule,
+                f"{problem}{where}: correct the rule, or declare it in {self.schema.path.name}",
             )
         return ruleset
 

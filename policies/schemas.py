@@ -78,11 +78,13 @@ def read_declarations(source: Source) -> Declarations:
     try:
         schema = str(cedarpy.Schema.from_str(f"{source.text}\ntype {ARGS} = {{}};"))
     except ValueError as error:
-        raise source.error(
-            _line(source, str(error)),
-            f"{error}: correct the schema (do not declare {ARGS!r}: it stands for the arguments"
-            " of the tool being called)",
-        ) from None
+        remedy = (
+            "add 'type Cents = Long;'"
+            if str(error).endswith(" type: Cents")
+            else f"correct the schema (do not declare {ARGS!r}: it stands for the arguments of the"
+            " tool being called)"
+        )
+        raise source.error(_line(source, str(error)), f"{error}: {remedy}") from None
     schema = _ANNOTATION.sub("", schema)
     types = dict(_TYPE.findall(schema))
     frame = _TYPE.sub("", schema)
