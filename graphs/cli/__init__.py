@@ -104,19 +104,35 @@ def policy_check(path: Folder = None) -> None:
 
 
 @policy.command("explain")
-def policy_explain(
+def policy_explain(  # noqa: PLR0913, PLR0917 - an option for each thing that rules can read
     agent: Annotated[str, typer.Argument(help="The agent that calls.")],
     tool: Annotated[str, typer.Argument(help="The tool it calls.")],
     args: Annotated[str, typer.Argument(help="The arguments, as JSON; money as 40.00.")] = "{}",
+    effect: Annotated[
+        str | None,
+        typer.Option(help="What the tool does: read, write or, if left out, destructive."),
+    ] = None,
+    requester: Annotated[str, typer.Option(help="Who asked.")] = "somebody",
+    through: Annotated[
+        list[str] | None, typer.Option(help="An agent it came through; may be repeated.")
+    ] = None,
     approved: Annotated[
         list[str] | None, typer.Option(help="A role that has approved; may be repeated.")
     ] = None,
     path: Folder = None,
 ) -> None:
     """Say what the rules make of one call, and why."""
-    from bailiwick.graphs.cli.policy import explain  # noqa: PLC0415 - --help must be quick
+    from bailiwick.graphs.cli.policy import Called, explain  # noqa: PLC0415 - --help must be quick
 
-    explain(agent, tool, args, frozenset(approved or ()), path)
+    called = Called(
+        agent=agent,
+        tool=tool,
+        args=args,
+        effect=effect,
+        requester=requester,
+        chain=tuple(through or ()),
+    )
+    explain(called, frozenset(approved or ()), path)
 
 
 def main(args: Sequence[str] | None = None) -> None:

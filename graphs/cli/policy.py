@@ -1,8 +1,10 @@
 """Owns `bailiwick policy`: check the rules, explain a decision."""
 
 import json
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import get_args
 
 from rich.console import Console
 from rich.table import Table
@@ -10,9 +12,10 @@ from rich.text import Text
 
 from bailiwick.graphs.cli.terminal.console import quoted, terminal
 from bailiwick.graphs.settings import read_settings
-from bailiwick.policies import Decision, Policy, Rule, SettingsError, ToolCall, ToolUse
+from bailiwick.policies import Decision, Effect, Policy, Rule, SettingsError, ToolCall, ToolUse
 from bailiwick.policies.written import shortened
 
+DESTRUCTIVE: Effect = "destructive"
 STYLES = {"allow": "green", "review": "yellow", "deny": "red"}
 
 
@@ -29,25 +32,42 @@ def check(path: Path | None) -> None:
     console.print(f"[green]valid[/]: {counted}, version {shortened(policy.version)}")
 
 
-def explain(agent: str, tool: str, args: str, approvals: frozenset[str], path: Path | None) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Called:
+    """Hold a call as it was typed; see `ToolCall`. Without an effect it is taken as destructive."""
+
+    agent: str
+    tool: str
+    args: str
+    effect: str | None
+    requester: str
+    chain: tuple[str, ...]
+
+
+def explain(called: Called, approvals: frozenset[str], path: Path | None) -> None:
     """Print what the rules make of one call.
 
     Raises:
         PolicyError: If the rules cannot be used.
-        SettingsError: If the arguments are no JSON object.
+        SettingsError: If the arguments are no JSON object, or no tool has that effect.
     """
     policy = _load(path)
     call = ToolCall(
         id="explained",
         thread="explained",
-        requester="somebody",
-        agent=agent,
-        tool=ToolUse(name=tool, version="explained", effect="destructive"),
-        args=_parse(args),
+        requester=called.requester,
+        chain=called.chain,
+        agent=called.agent,
+        tool=ToolUse(
+            name=called.tool, version="explained", effect=_effect(called.effect or DESTRUCTIVE)
+        ),
+        args=_parse(called.args),
     )
     explanation = policy.explain(call, approvals)
     console = terminal()
     _print_decision(console, explanation.decision)
+    if called.effect is None:
+        console.print(f"  taken as {DESTRUCTIVE}: --effect says what the tool does")
     if explanation.rules:
         console.print("\nThe rules that apply to it:")
         _print_rules(console, explanation.rules)
@@ -56,6 +76,14 @@ def explain(agent: str, tool: str, args: str, approvals: frozenset[str], path: P
 def _load(path: Path | None) -> Policy:
     folder = path or read_settings().policy
     return Policy.shipped() if folder is None else Policy.from_path(folder)
+
+
+def _effect(typed: str) -> Effect:
+    effects: tuple[Effect, ...] = get_args(Effect)
+    for effect in effects:
+        if effect == typed:
+            return effect
+    raise SettingsError(f"no tool has the effect {typed!r}: write one of {', '.join(effects)}")
 
 
 def _parse(args: str) -> dict[str, object]:

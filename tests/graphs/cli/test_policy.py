@@ -90,6 +90,35 @@ def test_a_call_is_explained(
     assert outcome.out.startswith(said)
 
 
+@pytest.mark.parametrize(
+    ("condition", "options"),
+    [
+        ('resource.effect == "read"', ("--effect", "read")),
+        ('context.requester == "nightly"', ("--requester", "nightly")),
+        ('context.chain.containsAll(["a", "b"])', ("--through", "a", "--through", "b")),
+    ],
+    ids=["effect", "requester", "chain"],
+)
+def test_a_call_is_explained_for_what_rules_can_read(
+    bailiwick: Command, rules: Path, condition: str, options: tuple[str, ...]
+) -> None:
+    """An author whose rules ask for it must not be told that they never apply."""
+    permit = 'permit (principal, action == Action::"call", resource)'
+    (rules / "refund_desk.cedar").write_text(f'@id("p") {permit} when {{ {condition} }};')
+    explain = ("policy", "explain", "orders", "look_up_order", '{"order_id": "A-1"}')
+    for more, said in ((), "deny No rule"), (options, "allow Permitted by p."):
+        outcome = bailiwick(*explain, "--path", str(rules), *more)
+        assert outcome.out.startswith(said)
+        assert ("taken as destructive" in outcome.out) is ("--effect" not in more)
+
+
+def test_an_effect_that_there_is_not_is_no_effect(bailiwick: Command) -> None:
+    """The remedy names those that there are."""
+    outcome = bailiwick(*REFUND, "--effect", "delete")
+    assert outcome.status == 1
+    assert "'delete': write one of read, write, destructive" in outcome.err
+
+
 @pytest.mark.parametrize("amount", ["40", '"40.00"'])
 def test_money_without_cents_is_explained(bailiwick: Command, amount: str) -> None:
     """A whole number of what? The person is told how to write it."""
