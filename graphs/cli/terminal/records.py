@@ -67,8 +67,10 @@ def _handoff(body: Body) -> Text:
 
 def _reason(body: Body) -> Text:
     # What the rules permit explains itself; a refusal does not.
-    is_allowed = body["verdict"] == "allow"
-    return Text() if is_allowed else quoted(f": {body['reason']}", STYLES[body["verdict"]])
+    if body["verdict"] == "allow":
+        return Text()
+    detail = f" ({body['detail']})" if body.get("detail") else ""
+    return quoted(f": {body['reason']}{detail}", STYLES[body["verdict"]])
 
 
 def _requested(body: Body) -> Text:

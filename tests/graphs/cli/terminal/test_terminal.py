@@ -218,6 +218,11 @@ def test_what_a_model_says_beside_a_call_is_told() -> None:
             {"tool": "t", "args": {}, "verdict": "deny", "reason": "No rule."},
             "denied t(): No rule.",
         ),
+        (
+            "decision",
+            {"tool": "t", "args": {}, "verdict": "deny", "reason": "Why?", "detail": "no rule: t"},
+            "denied t(): Why? (no rule: t)",
+        ),
         ("handoff", {"to": "b", "verdict": "deny", "reason": "No."}, "hands over to b: No."),
         ("something.new", {"reason": "later"}, "later"),
         ("something.new", {"x": 1}, '{"x": 1}'),
