@@ -30,6 +30,8 @@ def check(path: Path | None) -> None:
     _print_rules(console, policy.rules)
     counted = f"{len(policy.rules)} rules, {len(policy.tools)} tools"
     console.print(f"[green]valid[/]: {counted}, version {shortened(policy.version)}")
+    if unpermitted := [tool for tool in sorted(policy.tools) if not _is_permitted(policy, tool)]:
+        console.print(f"no rule permits a call of {', '.join(unpermitted)}", markup=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,11 @@ def explain(called: Called, approvals: frozenset[str], path: Path | None) -> Non
     if explanation.rules:
         console.print("\nThe rules that apply to it:")
         _print_rules(console, explanation.rules)
+
+
+def _is_permitted(policy: Policy, tool: str) -> bool:
+    permits = (rule for rule in policy.rules if rule.effect == "permit")
+    return any(rule.concerns("call", "Tool", tool) for rule in permits)
 
 
 def _load(path: Path | None) -> Policy:

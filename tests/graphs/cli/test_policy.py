@@ -30,6 +30,16 @@ def test_the_shipped_rules_are_valid(bailiwick: Command) -> None:
     assert "valid: 10 rules, 5 tools" in outcome.out
 
 
+def test_a_tool_that_nobody_may_call_is_named(bailiwick: Command, rules: Path) -> None:
+    """Its author declared it and forgot the permit, or named another tool in it."""
+    assert "no rule permits" not in bailiwick("policy", "check", "--path", str(rules)).out
+    with (rules / "schema.cedarschema").open("a") as schema:
+        schema.write("type exchange = {};")
+    outcome = bailiwick("policy", "check", "--path", str(rules))
+    assert outcome.status == 0
+    assert "no rule permits a call of exchange\n" in outcome.out
+
+
 def test_an_empty_folder_is_no_policy(bailiwick: Command, home: Path) -> None:
     """Nothing would be allowed, and whoever runs it hears of it first."""
     outcome = bailiwick("policy", "check", "--path", str(home))
