@@ -20,8 +20,11 @@ def questions(request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     Args:
         request: The value of the interrupt that asks it; see `ApprovalRequest.to_interrupt`.
     """
-    yield "what", request["description"]
-    yield "the call", spelled(request["name"], request["args"])
+    call = spelled(request["name"], request["args"])
+    # Without `describe` the call describes itself, and is told once.
+    if request["description"] != call:
+        yield "what", request["description"]
+    yield "the call", call
     yield "agent", " > ".join([*request["chain"], request["agent"]])
     yield "asked by", request["requester"]
     for number, rule in enumerate(request["rules"]):
@@ -53,7 +56,8 @@ def _rule(rule: Mapping[str, Any]) -> str:
     is_one = rule["quorum"] == 1
     who = f"a {rule['role']}" if is_one else f"{rule['quorum']} people as {rule['role']}"
     other = ", but not who asked" if rule["separate"] else ""
-    return f"{rule['reason']}: {who} must agree{other} (rule {rule['id']})"
+    why = f"{rule['reason']}: " if rule["reason"] else ""
+    return f"{why}{who} must agree{other} (rule {rule['id']})"
 
 
 def _credential(credential: Mapping[str, Any] | None) -> str:

@@ -61,6 +61,15 @@ def test_a_question_says_what_by_whom_why_who_until_when_and_with_what() -> None
     ]
 
 
+def test_what_nobody_wrote_is_not_told() -> None:
+    """A rule needs no reason, and a call that no `describe` renders is told once."""
+    request = asked(None, replace(MANAGERS, reason=""))
+    shown = replace(request, description=spelled(CALL.tool.name, CALL.args)).to_interrupt()
+    told = list(questions(shown))
+    assert told[0] == ("the call", "issue_refund(order_id=A-17)")
+    assert dict(told)["why you"].startswith("2 people as manager must agree, but")
+
+
 def test_the_kind_of_a_credential_is_told() -> None:
     """A user of a database is more than a secret that is read."""
     for scope, told in (
