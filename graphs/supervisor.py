@@ -108,6 +108,8 @@ def create_supervisor(  # noqa: PLR0913 - the signature that callers know
     context = _context(context_schema, deprecated_kwargs)
     check_output_mode(output_mode)
     names = _names(agents, guard)
+    if guard is not None:
+        guard.tell_unknown(agents=(supervisor_name, *names))
     graph = _graph(state_schema, context, is_structured=response_format is not None)
     made = create_handoff_tools(
         names, handoff_tool_prefix, add_handoff_messages=add_handoff_messages

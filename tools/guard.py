@@ -1,7 +1,8 @@
 """Owns the guard: the only place where a governed tool runs."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
 
 from langchain_core.tools import BaseTool
 
@@ -27,6 +28,8 @@ from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.results import ToolResult
 from bailiwick.tools.threads import Kind, among_tools, tell_failure, to_its_end, unless_cancelled
 from bailiwick.tools.vault import Vault
+
+logger = logging.getLogger(__name__)
 
 
 class Guard:
@@ -74,6 +77,7 @@ class Guard:
         self.approvals = Approvals(ledger, place=place)
         self.calls = Calls(ledger)
         self.requests = Requests(ledger)
+        self._told: set[tuple[str, str]] = set()
 
     def run(self, call: ToolCall, tool: ScopedTool, branch: Branch = ANY) -> ToolResult:
         """Run one call, or say why it did not run; see `Execution` for its steps.
@@ -130,6 +134,21 @@ class Guard:
         with self.ledger.transaction(flushes=False) as connection:
             self.ledger.append(connection, thread, entry)
         return None if decision.verdict == "allow" else decision.reason
+
+    def tell_unknown(self, *, agents: Iterable[str], tools: Iterable[str] = ()) -> None:
+        """Log, once each, which agents and tools the policy does not know: it denies them all."""
+        known = self.policy.agents
+        unknown = [("agent", agent) for agent in agents if known is not None and agent not in known]
+        unknown += [("tool", tool) for tool in tools if tool not in self.policy.tools]
+        for kind, name in unknown:
+            if (kind, name) not in self._told:
+                self._told.add((kind, name))
+                logger.warning(
+                    "the policy knows no %s named %r and denies whatever it is about: name it in "
+                    "the schema and in a rule",
+                    kind,
+                    name,
+                )
 
     def sweep(self) -> None:
         """Have the leases ended that processes left behind when they died.

@@ -14,7 +14,8 @@ from tests.graphs.fakes import Agent, Run, ask, check_valid, scripted
 from bailiwick.agents import create_specialist
 from bailiwick.agents.specialist import Specialist
 from bailiwick.graphs import create_supervisor
-from bailiwick.tools import Guard, scoped_tool
+from bailiwick.policies import Policy
+from bailiwick.tools import Guard, Ledger, scoped_tool
 
 
 @scoped_tool(effect="read")
@@ -161,6 +162,19 @@ def test_the_chain_grows_from_supervisor_to_supervisor(guard: Guard, run: Run) -
     chains = [record.body["chain"] for record in guard.ledger.records("t", "handoff")]
     assert chains == [[], ["supervisor"]]
     assert messages[-1].text == "x"
+
+
+def test_names_that_the_policy_does_not_know_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    """A supervisor that was renamed would hand nothing over, and only its model would read why."""
+    ledger = Ledger("sqlite://")
+    guard = Guard(policy=Policy.shipped(), ledger=ledger)
+    agents = [specialist(name, None) for name in ("orders", "returns", "stock")]
+
+    create_supervisor(agents, model=scripted(), guard=guard, supervisor_name="desk")
+
+    told = [record.getMessage().partition(" and denies")[0] for record in caplog.records]
+    assert told == [f"the policy knows no agent named {name!r}" for name in ("desk", "stock")]
+    ledger.close()
 
 
 def test_an_agent_with_a_loose_tool_is_refused_by_name(guard: Guard) -> None:

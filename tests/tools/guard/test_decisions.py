@@ -10,6 +10,7 @@ from tests.tools.guard.refunds import REFUNDS, Run, kinds
 
 from bailiwick.policies import Principal, ToolCall
 from bailiwick.policies.approvals import Approve
+from bailiwick.tools.declared.scoped import scoped_tool
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.results import ToolResult
@@ -34,6 +35,26 @@ def test_a_path_is_no_policy(ledger: Ledger) -> None:
 
     with pytest.raises(TypeError, match=r"'policies' is no policy: load one with Policy\.from"):
         Guard(policy=path, ledger=ledger)
+
+
+def test_what_the_policy_does_not_know_is_told_once(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A tool that is denied each time looks like a model that makes no use of it."""
+    guard = Guard(policy=load_policy(), ledger=ledger)
+
+    @scoped_tool(effect="write")
+    def exchange() -> str:
+        """Exchange something."""
+        return ""
+
+    for agent in ("billing", "clerk"):
+        guard.bind([pay_tool([]), exchange], agent=agent)
+    told = [record.getMessage().partition(" and denies")[0] for record in caplog.records]
+    assert told == [
+        "the policy knows no tool named 'exchange'",
+        "the policy knows no agent named 'clerk'",
+    ]
 
 
 def test_an_allowed_call_runs_and_is_recorded(guard: Guard, ledger: Ledger, run: Run) -> None:
