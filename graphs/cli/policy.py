@@ -111,8 +111,11 @@ def _print_decision(console: Console, decision: Decision) -> None:
     verdict = Text(decision.verdict, style=f"bold {STYLES[decision.verdict]}")
     console.print(verdict.append(" ").append_text(quoted(decision.reason, "not bold default")))
     for needed in decision.requirements:
-        minutes = f"within {needed.expires / 60:g} min"
-        console.print(f"  needs {needed.quorum} x {needed.role}, {minutes} (rule {needed.rule})")
+        seconds = needed.expires
+        time = f"{seconds} s" if seconds % 60 else f"{seconds // 60} min"
+        console.print(
+            f"  needs {needed.quorum} x {needed.role}, within {time} (rule {needed.rule})"
+        )
     if decision.detail:
         console.print(Text("  note: ").append_text(quoted(decision.detail)))
     if "not Cents" in decision.detail:

@@ -122,6 +122,20 @@ def test_a_call_is_explained_for_what_rules_can_read(
         assert ("taken as destructive" in outcome.out) is ("--effect" not in more)
 
 
+@pytest.mark.parametrize(("expires", "told"), [("50s", "50 s"), ("90s", "90 s"), ("1h", "60 min")])
+def test_how_long_a_request_stays_open_is_told(
+    bailiwick: Command, rules: Path, expires: str, told: str
+) -> None:
+    """In the unit that it comes out even in."""
+    file = rules / "refund_desk.cedar"
+    lifted = '@approval("manager") @reason("a refund'
+    file.write_text(file.read_text().replace(lifted, f'@expires("{expires}") {lifted}'))
+    outcome = bailiwick(
+        *REFUND, '{"order_id": "A-1", "amount": 40.00}', "--path", str(rules), "--effect", "write"
+    )
+    assert f"needs 1 x manager, within {told} (rule" in outcome.out
+
+
 def test_an_effect_that_there_is_not_is_no_effect(bailiwick: Command) -> None:
     """The remedy names those that there are."""
     outcome = bailiwick(*REFUND, "--effect", "delete")
