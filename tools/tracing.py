@@ -17,7 +17,7 @@ from langchain_core.runnables.config import (
     patch_config,
     var_child_runnable_config,
 )
-from langchain_core.tools import BaseTool
+from langchain_core.tools import BaseTool, ToolException
 from langchain_core.tracers import LangChainTracer
 from langchain_core.tracers.context import run_collector_var
 from langgraph.runtime import Runtime
@@ -57,7 +57,10 @@ def traced(
     except BaseException as error:
         manager.on_tool_error(error, tool_call_id=call.id)
         raise
-    manager.on_tool_end(result.to_message(call), name=tool.name)
+    if (failure := _failure(result)) is None:
+        manager.on_tool_end(result.to_message(call), name=tool.name)
+    else:
+        manager.on_tool_error(failure, tool_call_id=call.id)
     return result
 
 
@@ -82,8 +85,17 @@ async def atraced(
     except BaseException as error:
         await manager.on_tool_error(error, tool_call_id=call.id)
         raise
-    await manager.on_tool_end(result.to_message(call), name=tool.name)
+    if (failure := _failure(result)) is None:
+        await manager.on_tool_end(result.to_message(call), name=tool.name)
+    else:
+        await manager.on_tool_error(failure, tool_call_id=call.id)
     return result
+
+
+def _failure(result: ToolResult) -> ToolException | None:
+    # What a tool raised, which holds more than its words: a trace shows the call as failed by it.
+    is_failure = result.outcome in {"failed", "unknown"}
+    return ToolException(str(result.content)) if is_failure else None
 
 
 def _mark(listeners: BaseCallbackManager, tool: BaseTool) -> None:

@@ -148,13 +148,16 @@ def test_a_listener_hears_start_and_end(trace: Trace) -> None:
     assert (end[1].content, end[1].tool_call_id) == ("paid", "call-1")
 
 
-def test_a_listener_hears_of_a_refusal(trace: Trace) -> None:
-    """A refusal is what came of the call."""
+@pytest.mark.parametrize(
+    ("outcome", "kind"), [("refused", "end"), ("failed", "error"), ("unknown", "error")]
+)
+def test_a_listener_hears_why_there_is_no_result(trace: Trace, outcome: Any, kind: str) -> None:  # noqa: ANN401 - one of three
+    """A refusal is what came of the call; a tool that raised has failed, as LangChain's has."""
     listener = Listener()
-    trace(CALL, {"callbacks": [listener]}, lambda: ToolResult.refused("pay", "No."))
+    trace(CALL, {"callbacks": [listener]}, lambda: ToolResult(content="No.", outcome=outcome))
 
-    assert [kind for kind, _ in listener.heard] == ["start", "end"]
-    assert listener.heard[1][1].status == "error"
+    assert [each for each, _ in listener.heard] == ["start", kind]
+    assert str(listener.heard[1][1]).startswith(("content='No.'", "No."))
 
 
 def test_an_error_of_the_guard_is_heard_and_goes_on(trace: Trace) -> None:
