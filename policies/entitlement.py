@@ -85,7 +85,8 @@ def _held(request: "ApprovalRequest", principal: Principal) -> tuple[Requirement
     if not held:
         raise ApprovalError(
             f"{principal.id!r} may not answer for {request.tool.name!r}: "
-            f"it takes the role {_names(request.requirements)}"
+            f"it takes the role {_names(request.requirements)} "
+            "(at a terminal BAILIWICK_ROLES gives roles)"
         )
     return held
 

@@ -93,7 +93,7 @@ class Toolset:
         if agent is None:
             problem = "No agent holds it: name one with guard.bind(tools, agent=...)."
         elif tool is None:
-            problem = f"{agent!r} holds no tool {name!r}."
+            problem = f"{agent!r} holds no tool {name!r}: it holds {self._held}."
         elif not problem:
             args, problem = _check(tool, written)
         call = ToolCall(
@@ -177,6 +177,10 @@ class Toolset:
             branch = Branch(request=prepared.request, points=found)
         return await atraced(tool, call, config, lambda: self.guard.arun(call, tool, branch))
 
+    @property
+    def _held(self) -> str:
+        return ", ".join(self.tools) or "none"
+
     def _runs_unasked(self, prepared: Prepared) -> bool:
         # What somebody was asked about was saved with the question.
         call = prepared.call
@@ -216,7 +220,7 @@ def _scoped(tool: object, guard: "Guard") -> ScopedTool:
         name = getattr(tool, "name", None) or getattr(tool, "__name__", tool)
         raise ScopeError(f"{name!r} is not scoped: declare it with scoped_tool(..., effect=...)")
     if tool.scope is not None and guard.vault is None:
-        raise ScopeError(f"{tool.name!r} needs a credential: give the guard a vault")
+        raise ScopeError(f"{tool.name!r} needs a credential: give the guard a vault (VAULT_ADDR)")
     return tool
 
 

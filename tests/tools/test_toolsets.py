@@ -68,10 +68,10 @@ def test_a_toolset_without_tools_holds_none(guard: Guard) -> None:
     toolset = Toolset(guard, [], agent="billing")
     prepared = toolset.prepare(request("pay", {}), CONFIG, "message-1")
 
-    assert prepared.problem == "'billing' holds no tool 'pay'."
+    assert prepared.problem == "'billing' holds no tool 'pay': it holds none."
     assert not toolset.waits(prepared)
     assert toolset.run(prepared, CONFIG).content == (
-        "pay did not run. 'billing' holds no tool 'pay'."
+        "pay did not run. 'billing' holds no tool 'pay': it holds none."
     )
 
 
@@ -223,7 +223,8 @@ def test_a_name_that_is_no_text_is_refused_and_recorded(toolset: Toolset, guard:
     """What a model makes up as a name must not end the run either."""
     toolset.run(toolset.prepare(request("\ud800", {}), CONFIG, "m"), CONFIG)
 
-    assert next(guard.ledger.records("7")).body["reason"] == "'billing' holds no tool '?'."
+    reason = next(guard.ledger.records("7")).body["reason"]
+    assert reason == "'billing' holds no tool '?': it holds pay, look."
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from bailiwick.policies.errors import LedgerError
 from bailiwick.tools.records.chain import Verification
 from bailiwick.tools.records.ledger import Ledger, verify_export
 from bailiwick.tools.records.ledger_seals import Sealed, verify_seals
-from bailiwick.tools.records.seals import PublicKeys, Seal, from_pem
+from bailiwick.tools.records.seals import PublicKeys, Seal, SealStatement, from_pem
 
 
 def show(thread: str | None) -> None:
@@ -119,23 +119,28 @@ def _seals(path: Path) -> list[Seal]:
     raise LedgerError(f"{str(path)!r} holds no seal: keep what `bailiwick audit seal` prints")
 
 
+def extent(of: Verification | SealStatement) -> str:
+    """Say how many records in how many threads were checked or sealed."""
+    records, threads = (
+        f"{count} {name}{'' if count == 1 else 's'}"
+        for count, name in ((of.records, "record"), (of.threads, "thread"))
+    )
+    return f"{records} in {threads}"
+
+
 def _report(verification: Verification) -> None:
     if verification.broken is not None:
         raise LedgerError(verification.broken.sentence)
     if not verification.records:
         raise LedgerError("there is no record to check: the ledger is empty")
-    counted = f"{verification.records} records in {verification.threads} threads"
-    terminal().print(f"[green]sound[/]: {counted}")
+    terminal().print(f"[green]sound[/]: {extent(verification)}")
 
 
 def _report_seals(found: Sealed) -> None:
     if found.last is None:
         return
     said, console = found.last.statement, terminal()
-    console.print(
-        f"[green]sealed[/]: {said.records} records in {said.threads} threads, "
-        f"seal {said.number} of {said.at}"
-    )
+    console.print(f"[green]sealed[/]: {extent(said)}, seal {said.number} of {said.at}")
     if found.is_signed:
         console.print("Its signature is good.")
     else:

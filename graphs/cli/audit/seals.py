@@ -2,6 +2,7 @@
 
 import sys
 
+from bailiwick.graphs.cli.audit.reading import extent
 from bailiwick.graphs.cli.ledgers import open_ledger
 from bailiwick.graphs.cli.terminal.console import terminal
 from bailiwick.graphs.service_vault import open_service_vault
@@ -25,9 +26,7 @@ def seal_ledger() -> None:
         made = seal(ledger, _transit(vault))
     said = made.statement
     sys.stdout.write(f"{made.to_line()}\n")
-    notes.print(
-        f"[green]sealed[/]: {said.records} records in {said.threads} threads, seal {said.number}"
-    )
+    notes.print(f"[green]sealed[/]: {extent(said)}, seal {said.number}")
     notes.print("Keep the line above where whoever can write the ledger cannot.", style="dim")
 
 

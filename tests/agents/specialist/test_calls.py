@@ -48,7 +48,7 @@ def test_allowed_calls_run_and_denied_ones_are_told(
     assert answers(messages) == [
         "paid 40 to shop",
         "pay did not run. Forbidden: it is too much (too-much).",
-        "wipe did not run. 'billing' holds no tool 'wipe'.",
+        "wipe did not run. 'billing' holds no tool 'wipe': it holds pay.",
         "pay did not run. Its arguments do not fit: amount: Field required.",
     ]
     assert paid == [("shop", Decimal(40))]

@@ -69,6 +69,16 @@ def test_a_sound_ledger_is_called_sound(bailiwick: Command) -> None:
     assert (outcome.status, outcome.out) == (0, "sound: 5 records in 2 threads\n")
 
 
+def test_one_of_a_kind_is_called_so(bailiwick: Command, home: Path) -> None:
+    """Numbers are read with their nouns."""
+    with (
+        closing(Ledger(f"sqlite:///{home / 'bailiwick.db'}")) as made,
+        made.transaction() as connection,
+    ):
+        made.append(connection, "first", Entry("handoff", {}))
+    assert bailiwick("audit", "verify").out == "sound: 1 record in 1 thread\n"
+
+
 @pytest.mark.usefixtures("ledger")
 @pytest.mark.parametrize(
     ("statement", "said"),
