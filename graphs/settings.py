@@ -13,11 +13,17 @@ from pydantic import (
     AliasChoices,
     BeforeValidator,
     Field,
-    FilePath,
     SecretStr,
     ValidationError,
 )
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from bailiwick.policies.errors import SettingsError
 
@@ -54,6 +60,14 @@ def _names(given: object) -> object:
         raise ValueError('write manager,finance or ["manager", "finance"]') from None
 
 
+def _readable(path: Path) -> Path:
+    try:
+        with path.open("rb"):
+            return path
+    except OSError as error:
+        raise ValueError(f"{str(path)!r} cannot be read ({error.strerror})") from None
+
+
 def _long(secret: SecretStr) -> SecretStr:
     if len(secret.get_secret_value()) < LONG:
         raise ValueError(
@@ -64,6 +78,7 @@ def _long(secret: SecretStr) -> SecretStr:
 
 Address = Annotated[str, AfterValidator(checked_address)]
 Names = Annotated[frozenset[str], BeforeValidator(_names)]
+ReadablePath = Annotated[Path, AfterValidator(_readable)]
 
 
 class Settings(BaseSettings):
@@ -127,7 +142,7 @@ class Settings(BaseSettings):
     vault_addr: str | None = Field(default=None, validation_alias="VAULT_ADDR")
     vault_namespace: str | None = Field(default=None, validation_alias="VAULT_NAMESPACE")
     vault_token: SecretStr | None = Field(default=None, validation_alias="VAULT_TOKEN")
-    vault_cacert: FilePath | None = Field(default=None, validation_alias="VAULT_CACERT")
+    vault_cacert: ReadablePath | None = Field(default=None, validation_alias="VAULT_CACERT")
     vault_login: Literal["approle", "kubernetes", "jwt"] = "approle"
     vault_mount: str | None = Field(default=None, pattern=r"^[\w-]+(/[\w-]+)*$")
     vault_jwt: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
@@ -145,6 +160,22 @@ class Settings(BaseSettings):
     auth_secret: Annotated[SecretStr, AfterValidator(_long)] | None = None
     auth_issuer: str = "bailiwick"
     auth_audience: str = "bailiwick"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take values without the whitespace around them, such as the newline that ends a file."""
+        for source in (env_settings, dotenv_settings):
+            if isinstance(source, EnvSettingsSource):
+                given = {name: (text or "").strip() for name, text in source.env_vars.items()}
+                source.env_vars = {name: text for name, text in given.items() if text}
+        return init_settings, env_settings, dotenv_settings
 
     @property
     def vault_verify(self) -> bool | str:

@@ -111,6 +111,29 @@ def test_an_empty_value_is_a_setting_left_out(home: Path) -> None:
     assert read_settings().vault_addr is None
 
 
+@pytest.mark.parametrize("name", [*GIVEN, *SECRETS])
+def test_whitespace_around_a_value_is_no_part_of_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """What was read from a file ends with a newline: it would name another database or key."""
+    (home / "ca.pem").touch()
+    text = GIVEN[name][1] if name in GIVEN else SECRETS[name][1]
+    monkeypatch.setenv(name, text)
+    plain = read_settings()
+    monkeypatch.setenv(name, f" {text}\r\n")
+    assert read_settings() == plain
+
+
+def test_a_blank_value_is_a_setting_left_out(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `.env` says counts then, as where it is empty."""
+    (home / ".env").write_text("BAILIWICK_ENV=production\n")
+    monkeypatch.setenv("BAILIWICK_ENV", " \n")
+    monkeypatch.setenv("BAILIWICK_AUTH_SECRET", " " * 40)
+    settings = read_settings()
+    assert settings.env == "production"
+    assert settings.auth_secret is None
+
+
 @pytest.mark.parametrize(
     ("text", "roles"),
     [
@@ -145,6 +168,9 @@ def test_nobody_is_a_manager_in_production_by_default(monkeypatch: pytest.Monkey
         ("BAILIWICK_SHOP_URL", "http://h:port", "BAILIWICK_SHOP_URL .* write it as http://"),
         ("BAILIWICK_SHOP_URL", "ftp://h", "BAILIWICK_SHOP_URL .* write it as http://"),
         ("OPENAI_BASE_URL", "localhost:8080", "OPENAI_BASE_URL .* write it as http://"),
+        ("VAULT_CACERT", "no.pem", "VAULT_CACERT cannot be used: 'no.pem' cannot be read"),
+        ("VAULT_CACERT", ".", "VAULT_CACERT cannot be used: '.' cannot be read"),
+        ("VAULT_CACERT", "a" * 300, "VAULT_CACERT cannot be used: 'a+' cannot be read"),
         (
             "BAILIWICK_AUTH_SECRET",
             "s3cret",
