@@ -34,12 +34,13 @@ class Database:
 
     Args:
         url: `sqlite:///path`, `sqlite://` (in memory) or `postgresql://...`.
+        creates: Whether the tables are made where there are none, or the database is refused.
 
     Raises:
         LedgerError: If the database cannot be used; the message never shows the URL's password.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, creates: bool = True) -> None:
         address = engines.address_of(url)
         self.name = engines.name_of(address)
         self.is_sqlite = address.get_backend_name() == "sqlite"
@@ -55,7 +56,7 @@ class Database:
             else self._engine.execution_options(isolation_level="AUTOCOMMIT")
         )
         try:
-            self._prepare()
+            self._prepare(creates=creates)
         except BaseException:
             self.close()
             raise
@@ -134,9 +135,14 @@ class Database:
                 "give the thread another id"
             ) from None
 
-    def _prepare(self) -> None:
+    def _prepare(self, *, creates: bool) -> None:
         with self.reading() as connection:
             version = _version(connection)
+        if version is None and not creates:
+            raise LedgerError(
+                f"there is no ledger in the database {self.name}: name the one that holds it; "
+                "`bailiwick run` makes one"
+            )
         if version is None or version < tables.SCHEMA_VERSION:
             with self.transaction(flushes=True) as connection:
                 self.lock(connection, _CREATION)

@@ -2,7 +2,9 @@
 
 import sqlite3
 import time
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
@@ -16,6 +18,10 @@ from bailiwick.tools.records.sqlite_files import make_private, write_ahead
 
 _IDLE = 30.0
 """Seconds after which a pooled connection to PostgreSQL may be cut without a word."""
+_SQLITE_OPTIONS = frozenset(
+    {"cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout"}
+)
+"""What Python's driver takes itself; everything else is SQLite's, which reads it in a URI alone."""
 
 
 def address_of(url: str) -> URL:
@@ -44,6 +50,11 @@ def _check_file(address: URL) -> None:
     # SQLite's engine would be refused it; `sqlite://` alone is a database in memory.
     if any(part is not None for part in (address.host, address.port, address.username)):
         raise LedgerError(f"the ledger's URL names a host, where SQLite has files: {_FORMS}")
+    if "uri" not in address.query and not _SQLITE_OPTIONS.issuperset(address.query):
+        raise LedgerError(
+            f"the ledger {name_of(address)} would be opened without what follows the '?' in its "
+            "URL: write sqlite:///file:PATH?mode=ro&uri=true"
+        )
 
 
 def _check_at_signs(url: str, address: URL) -> None:
@@ -63,6 +74,14 @@ def name_of(address: URL) -> str:
     port = "" if address.port is None else f", port {address.port}"
     # Left out, libpq takes the one that is named like the user.
     return f"{address.database or address.username or 'the default database'!r} at {host!r}{port}"
+
+
+def file_of(address: URL) -> Path | None:
+    """Return the file of a SQLite database, also where a URI names it; None for any other."""
+    if address.get_backend_name() != "sqlite" or is_in_memory(address):
+        return None
+    name = str(address.database)
+    return Path(unquote(name.removeprefix("file:")) if "uri" in address.query else name)
 
 
 def is_in_memory(address: URL) -> bool:

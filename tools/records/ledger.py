@@ -66,13 +66,14 @@ class Ledger:
 
     Args:
         url: `sqlite:///path`, `sqlite://` (in memory) or `postgresql://user:password@host/name`.
+        creates: Whether a database without a ledger gets one, or is refused.
 
     Raises:
         LedgerError: If the database cannot be used.
     """
 
-    def __init__(self, url: str) -> None:
-        self._database = Database(url)
+    def __init__(self, url: str, *, creates: bool = True) -> None:
+        self._database = Database(url, creates=creates)
         self._ends = ChainEnds()
 
     def transaction(self, *, flushes: bool = True) -> AbstractContextManager[Connection]:

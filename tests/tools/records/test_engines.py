@@ -30,6 +30,7 @@ from bailiwick.tools.records.ledger import Ledger
         ),
         ("postgresql://u@127.0.0.1:1/d?port=secret", "check what follows the '?' in it"),
         ("sqlite:///ledger.db?timeout=secret", "check what follows the '?' in it"),
+        ("sqlite:///ledger.db?mode=ro", "'ledger.db' would be opened without what follows the '?'"),
         ("sqlite://secret.db", "names a host, where SQLite has files: use sqlite:///PATH"),
         ("sqlite://u:secret@/ledger.db", "use sqlite:///PATH"),
         ("sqlite://:5432/secret.db", "use sqlite:///PATH"),

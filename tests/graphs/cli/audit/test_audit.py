@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import NullPool, create_engine, inspect, text
 from tests.graphs.cli.outcomes import Command
 
 from bailiwick.tools.records.ledger import Entry, Ledger
@@ -28,6 +29,32 @@ def test_a_ledger_that_is_not_there_is_not_made(
     assert outcome.status == 1
     assert "there is no ledger at 'sqlite:///bailiwick.db'" in outcome.err
     assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["audit show", "approvals ls", "calls ls", "calls undo first"])
+def test_a_database_without_a_ledger_gets_none(
+    bailiwick: Command, monkeypatch: pytest.MonkeyPatch, database_url: str, command: str
+) -> None:
+    """Another application's would get tables, and nothing would be found to wait there."""
+    url = database_url.replace("postgresql:", "postgresql+psycopg:")
+    with closing(create_engine(url, poolclass=NullPool).connect()) as other:
+        other.execute(text("CREATE TABLE users (name TEXT)"))
+        other.commit()
+        monkeypatch.setenv("BAILIWICK_DATABASE_URL", database_url)
+        outcome = bailiwick(*command.split())
+        assert outcome.status == 1
+        assert "there is no ledger in the database" in outcome.err
+        assert inspect(other).get_table_names() == ["users"]
+
+
+@pytest.mark.usefixtures("ledger")
+@pytest.mark.parametrize("name", ["file:bailiwick.db?mode=ro&uri=true", "bailiwick.db?timeout=9"])
+def test_a_ledger_is_found_by_any_url_that_opens_it(
+    bailiwick: Command, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """An auditor opens it to read alone."""
+    monkeypatch.setenv("BAILIWICK_DATABASE_URL", f"sqlite:///{name}")
+    assert bailiwick("audit", "verify").out.startswith("sound: 5 records")
 
 
 def test_an_empty_ledger_proves_nothing(bailiwick: Command, home: Path) -> None:
