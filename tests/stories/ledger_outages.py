@@ -169,7 +169,7 @@ def _await_setting(url: str, name: str, value: str) -> None:
         time.sleep(0.02)
 
 
-_NO_TABLE = "does not have the tables it should have: give the ledger a database of its own"
+_NO_TABLE = "does not have the tables it should have: give it a database of its own"
 STRIKES: dict[str, tuple[Strike, str]] = {
     "sqlite without its table": (without_its_table, _NO_TABLE),
     "postgresql without its table": (without_its_table, _NO_TABLE),

@@ -10,12 +10,16 @@ LOCKED = "is locked by somebody else: let them finish or end them, then try agai
 _READ_ONLY = "is read-only: allow writing to it, or name another database"
 _FULL = "has no space left on its disk: make room, then try again"
 _DAMAGED = "is damaged or no database at all: restore it from a backup, or choose another path"
-_TABLES = "does not have the tables it should have: give the ledger a database of its own"
+_TABLES = "does not have the tables it should have: give it a database of its own"
 _UNREACHABLE = (
-    "cannot be reached: check that PostgreSQL runs there, and the URL's host, port, user, password "
-    "and database"
+    "cannot be reached: check that PostgreSQL runs there and has a connection free, and the URL's "
+    "host, port, user, password, database and sslmode"
 )
 _EXHAUSTED = "has no connection free: let others finish, or allow PostgreSQL more connections"
+_CANCELLED = (
+    "broke off what was asked of it: see what limits its time there, such as statement_timeout, or "
+    "who cancelled it"
+)
 
 _SQLITE_SENTENCES = {
     sqlite3.SQLITE_ERROR: _TABLES,
@@ -33,8 +37,10 @@ _SQLITE_SENTENCES = {
 _POSTGRESQL_SENTENCES = {
     "08": _UNREACHABLE,
     "25006": _READ_ONLY,
+    "25P03": _CANCELLED,
     "28": "refuses the login: check the URL's user and password",
     "3D": "does not exist: create it, or correct the URL",
+    "3F": "has no schema to keep tables in: create the one that search_path names, or correct that",
     "40": LOCKED,
     "42501": "may not be used by this user: grant it the right to create tables and write them",
     "42": _TABLES,
@@ -42,6 +48,7 @@ _POSTGRESQL_SENTENCES = {
     "53": _EXHAUSTED,
     "55P03": LOCKED,
     "57": _UNREACHABLE,
+    "57014": _CANCELLED,
 }
 """By SQLSTATE or its first two characters, its class (PostgreSQL manual, appendix A)."""
 

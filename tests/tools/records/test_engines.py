@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from bailiwick.policies.errors import LedgerError
 from bailiwick.tools.records.engines import address_of, name_of
@@ -43,6 +44,33 @@ def test_what_cannot_be_opened_is_told_without_the_password(url: str, sentence: 
     assert sentence in str(caught.value)
     assert "secret" not in str(caught.value)
     assert caught.value.__context__ is None or caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ("search_path=nowhere", "has no schema to keep tables in: create the one that search_path"),
+        ("default_transaction_read_only=on", "is read-only: allow writing to it"),
+        ("no_such_option=on", "cannot be reached: check that PostgreSQL runs there and has a conn"),
+    ],
+)
+def test_what_a_server_is_set_to_is_told(postgres_url: str, option: str, sentence: str) -> None:
+    """Nobody looks for a server that is away where it is there."""
+    url = f"{postgres_url}&options=-c%20{option}"
+    with pytest.raises(LedgerError) as caught:
+        Ledger(url)
+    assert sentence in str(caught.value)
+
+
+def test_a_statement_that_took_too_long_is_told(postgres_url: str) -> None:
+    """The server is there, and may be as busy with the next one."""
+    url = f"{postgres_url}&options=-c%20statement_timeout%3D500"
+    with (
+        pytest.raises(LedgerError, match="broke off what was asked of it: see what limits its"),
+        closing(Ledger(url)) as ledger,
+        ledger.reading() as connection,
+    ):
+        connection.execute(text("SELECT pg_sleep(30)"))
 
 
 @pytest.mark.parametrize(
