@@ -18,7 +18,11 @@ def issue(user: str, roles: Sequence[str], hours: float, *, init: bool) -> None:
         SettingsError: If there is no secret, no user, or what tokens need is not installed.
     """
     try:
-        from bailiwick.graphs.server.tokens import create_secret, issue_token  # noqa: PLC0415 - an extra
+        from bailiwick.graphs.server.tokens import (  # noqa: PLC0415 - an extra
+            LONGEST,
+            create_secret,
+            issue_token,
+        )
     except ImportError:
         raise SettingsError(
             'tokens need what the server needs: pip install "bailiwick[server]"'
@@ -27,5 +31,8 @@ def issue(user: str, roles: Sequence[str], hours: float, *, init: bool) -> None:
         create_secret(ENV_FILE)
         sys.stderr.write(f"A secret to sign with is in {ENV_FILE}.\n")
     if user or not init:
-        token = issue_token(read_settings(), user, roles, timedelta(hours=hours))
+        # What is no length of time at all, such as NaN, is refused as none.
+        is_length = 0 < hours <= LONGEST / timedelta(hours=1)
+        ttl = timedelta(hours=hours) if is_length else timedelta()
+        token = issue_token(read_settings(), user, roles, ttl)
         sys.stdout.write(f"{token}\n")

@@ -73,7 +73,7 @@ def issue_token(settings: Settings, user: str, roles: Iterable[str], ttl: timede
         )
     if settings.auth_secret is None:
         raise SettingsError(f"{SECRET} is not set: `bailiwick token --init` puts one into .env")
-    if not user:
+    if not user.strip():
         raise SettingsError("a token needs a user: name one")
     if not timedelta() < ttl <= LONGEST:
         raise SettingsError(

@@ -159,6 +159,17 @@ def test_a_closed_terminal_leaves_no_logins_behind(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("hours", ["nan", "inf", "1e300", "-1", "721"])
+def test_a_token_is_good_for_a_length_of_time(
+    bailiwick: Command, monkeypatch: pytest.MonkeyPatch, hours: str
+) -> None:
+    """Not for ever, and not for what is no number."""
+    monkeypatch.setenv("BAILIWICK_AUTH_SECRET", "s3cret" * 8)
+    said = told(bailiwick("token", "--user", "clerk", f"--hours={hours}"))
+    assert "more than nothing and at most 30 days" in said
+    assert bailiwick("token", "--user", "clerk", "--hours=720").status == 0
+
+
 def test_a_development_vault_is_not_for_production(
     bailiwick: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

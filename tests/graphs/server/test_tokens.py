@@ -154,6 +154,7 @@ def test_production_issues_no_tokens(settings: Settings) -> None:
     ("user", "ttl"),
     [
         pytest.param("", HOUR, id="nobody"),
+        pytest.param(" ", HOUR, id="blank"),
         pytest.param("clerk", timedelta(), id="no time"),
         pytest.param("clerk", timedelta(days=31), id="too long"),
     ],
