@@ -3,8 +3,8 @@
 import json
 import os
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -74,8 +74,9 @@ def write_approles(path: Path, approles: Mapping[str, LoginMethod]) -> None:
     }
     try:
         # A new one: an old one may be open to others, be a link, or hold logins that still count.
-        with open(path, "x", encoding="utf-8", opener=_private) as file:
+        with open(path, "x", encoding="utf-8", opener=_private) as file, _whole(path):
             file.write(json.dumps(logins, indent=2) + "\n")
+            file.flush()
     except FileExistsError:
         raise SettingsError(
             f"{str(path)!r} exists already: remove it, or name another file with --approles"
@@ -176,6 +177,16 @@ def _unwritable(path: Path, error: OSError) -> SettingsError:
     return SettingsError(
         f"{str(path)!r} cannot be written ({error.strerror}): name another file with --approles"
     )
+
+
+@contextmanager
+def _whole(path: Path) -> Generator[None]:
+    """Leave no part of a new file that cannot be written: it would be in the way of the next."""
+    try:
+        yield
+    except OSError:
+        path.unlink()
+        raise
 
 
 def _private(path: str, flags: int) -> int:

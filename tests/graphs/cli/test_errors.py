@@ -146,6 +146,23 @@ def test_logins_are_not_written_over(bailiwick: Command, home: Path) -> None:
     assert (home / "approles.json").read_text() == LOGINS
 
 
+def test_a_full_disk_leaves_no_logins_behind(
+    clean_environment: dict[str, str], tmp_path: Path
+) -> None:
+    """An empty file would be in the way of those for which there is room."""
+    dev = (str(COMMAND), "vault", "dev", "--port", "0", "--shop-port", "0")
+    ended = subprocess.run(
+        ["/bin/sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *dev],
+        env=clean_environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "'approles.json' cannot be written" in ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_closed_terminal_leaves_no_logins_behind(
     clean_environment: dict[str, str], tmp_path: Path
 ) -> None:
