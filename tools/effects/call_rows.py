@@ -21,7 +21,7 @@ from bailiwick.policies.canonical import Json
 from bailiwick.policies.written import shortened
 from bailiwick.tools.records import ids, tables
 from bailiwick.tools.records.database import now
-from bailiwick.tools.records.statements import Row, Statement, insert_once
+from bailiwick.tools.records.statements import Row, Statement, insert_once, readable
 
 Condition: TypeAlias = ColumnElement[bool]
 
@@ -292,5 +292,6 @@ def read(connection: Connection, *where: Condition, limit: int | None = None) ->
 
 def _record(row: Row) -> CallRecord:
     fields = dict(row)
-    chain, args = json.loads(fields.pop("chain")), json.loads(fields.pop("args"))
-    return CallRecord(**fields, chain=tuple(chain), args=args)
+    with readable(f"the call {row['key']!r}"):
+        chain, args = json.loads(fields.pop("chain")), json.loads(fields.pop("args"))
+        return CallRecord(**fields, chain=tuple(chain), args=args)

@@ -23,7 +23,7 @@ from bailiwick.policies.decisions import Requirement
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.records import ids, tables
 from bailiwick.tools.records.database import now
-from bailiwick.tools.records.statements import Row, Statement, insert_once
+from bailiwick.tools.records.statements import Row, Statement, insert_once, readable
 
 Condition: TypeAlias = ColumnElement[bool]
 
@@ -225,12 +225,13 @@ def _request(row: Row) -> ApprovalRequest:
 
 
 def _approval(row: Row) -> Approval:
-    return Approval(
-        request=_request(row),
-        state=row["state"],
-        grants=tuple(Grant(**grant) for grant in json.loads(row["grants"])),
-        answer=None if row["answer"] is None else ANSWERS.validate_json(row["answer"]),
-        decided_by=row["decided_by"],
-        decided_roles=frozenset(json.loads(row["decided_roles"] or "[]")),
-        decided_at=row["decided_at"],
-    )
+    with readable(f"the approval {row['id']!r}"):
+        return Approval(
+            request=_request(row),
+            state=row["state"],
+            grants=tuple(Grant(**grant) for grant in json.loads(row["grants"])),
+            answer=None if row["answer"] is None else ANSWERS.validate_json(row["answer"]),
+            decided_by=row["decided_by"],
+            decided_roles=frozenset(json.loads(row["decided_roles"] or "[]")),
+            decided_at=row["decided_at"],
+        )

@@ -1,11 +1,14 @@
 """Owns statements that differ in their values alone: compiled once, run by the driver itself."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, SelectBase, Table, UpdateBase
 from sqlalchemy.dialects import postgresql, sqlite
+
+from bailiwick.policies.errors import LedgerError
 
 Row: TypeAlias = dict[str, Any]
 """One row that was found: its values by the names of their columns."""
@@ -96,3 +99,19 @@ def insert_once(connection: Connection, table: Table, row: Mapping[str, object])
 def _insert_once(dialect: str, table: Table, columns: tuple[str, ...]) -> Statement:
     made = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
     return Statement(made.on_conflict_do_nothing(), columns=columns)
+
+
+@contextmanager
+def readable(what: str) -> Generator[None]:
+    """Name the row that is read within, where it was changed by others and cannot be.
+
+    Raises:
+        LedgerError: If it cannot be read.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, LookupError):
+        raise LedgerError(
+            f"{what} was changed in the ledger's database and cannot be read: put its row back "
+            "from a backup"
+        ) from None

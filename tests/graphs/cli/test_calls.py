@@ -13,6 +13,7 @@ from tests.graphs.cli.outcomes import Command, flat
 
 from bailiwick.graphs.surroundings import Surroundings
 from bailiwick.tools.effects.calls import Calls
+from bailiwick.tools.records import tables
 from bailiwick.tools.records.ledger import Ledger
 
 
@@ -50,6 +51,19 @@ def test_what_is_in_doubt_is_listed_with_what_to_do(bailiwick: Command, ledger: 
     assert "1 may still be under way" in listed
     assert f"bailiwick calls settle {key[:12]}" in flat(listed)
     assert len(json.loads(bailiwick("calls", "ls", "--json").out)) == 2
+
+
+@pytest.mark.parametrize("damaged", ["no JSON", "[1", "5"])
+def test_a_call_whose_row_was_changed_is_named(
+    bailiwick: Command, ledger: Ledger, damaged: str
+) -> None:
+    """Whoever puts it back has to know which one it is."""
+    key = begin(ledger)
+    with ledger.transaction() as connection:
+        connection.execute(tables.calls.update().values(chain=damaged))
+    said = bailiwick("calls", "ls")
+    assert (said.status, said.out) == (1, "")
+    assert f"the call {key!r} was changed in the ledger's database and cannot be" in said.err
 
 
 def test_a_person_settles_a_call(bailiwick: Command, ledger: Ledger) -> None:

@@ -16,6 +16,7 @@ from bailiwick.policies.calls import ToolUse
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.people.system_user import system_user
+from bailiwick.tools.records import tables
 from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.shop.tools import create_shop_tools
 
@@ -92,6 +93,21 @@ def test_everything_is_shown_of_one(bailiwick: Command, approvals: Approvals) ->
     shown = done(bailiwick("approvals", "show", request.id[:5]))
     for part in (request.id, request.digest, "tool version v1", "policy p1", "tool call call-1"):
         assert part in shown
+
+
+@pytest.mark.parametrize("field", ["request", "grants", "decided_roles", "answer"])
+def test_an_approval_whose_row_was_changed_is_named(
+    bailiwick: Command, approvals: Approvals, home: Path, field: str
+) -> None:
+    """Whoever puts it back has to know which one it is."""
+    request = ask(approvals)
+    with (
+        closing(Ledger(f"sqlite:///{home / 'bailiwick.db'}")) as ledger,
+        ledger.transaction() as connection,
+    ):
+        connection.execute(tables.approvals.update().values({field: "[1"}))
+    said = refused(bailiwick("approvals", "ls"))
+    assert f"the approval {request.id!r} was changed in the ledger's database and cannot be" in said
 
 
 def test_a_script_reads_json(bailiwick: Command, approvals: Approvals) -> None:
