@@ -121,6 +121,19 @@ class Carrier:
             self._tell_end()
         return here or elsewhere
 
+    def leave(self, interrupt: Interrupt) -> None:
+        """Say of a question that ended while it was shown how it did, and what came of it.
+
+        Raises:
+            BailiwickError: If a run of the thread breaks off.
+        """
+        if self.deliver():
+            return
+        # Who was faster has carried it to its end.
+        self._say(_ending(self._asked(interrupt)))
+        if not self.session.waiting():
+            self._tell_end()
+
     def _tell_end(self) -> None:
         self.narration.console.print(quoted(self.session.last(), lines=True))
 

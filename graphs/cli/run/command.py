@@ -127,6 +127,7 @@ def _wanted(session: Session, console: Console) -> str | None:
     try:
         text = line_of(console, "What can the refund desk do for you? ")
     except EOFError:
+        console.print()
         raise BailiwickError(f"no request was given: write, for example, {EXAMPLE}") from None
     _check_text(text)
     return text
@@ -150,6 +151,7 @@ def _answer_all(carrier: Carrier, principal: Principal) -> bool:
             answer = read_answer(narration.console, interrupt, still)
         except OvertakenError:
             narration.console.print()
+            carrier.leave(interrupt)
             continue
         if answer is None:
             return False

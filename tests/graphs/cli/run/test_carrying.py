@@ -174,6 +174,19 @@ def test_an_answer_while_somebody_else_carries_the_thread_is_kept_for_later(
     assert sorted(till.said()[-3:-1]) == ["paid 140.00 to shop", "paid 150.00 to bank"]
 
 
+def test_a_question_that_somebody_else_has_settled_does_not_just_vanish(desk: Desk) -> None:
+    """Whoever was about to answer is told who did, and what came of it."""
+    desk.carrier.request(REQUEST, CUSTOMER)
+    interrupt = desk.carrier.next_question()
+    assert interrupt is not None
+    with carrying(desk.till.guard.approvals, "t"):
+        desk.till.answer(type="approve")
+    desk.carrier.leave(interrupt)
+    assert "It was answered: manager approved it at" in desk.shown()
+    assert desk.shown().endswith("It is done.")
+    assert desk.carrier.next_question() is None
+
+
 def test_what_is_tried_again_later_goes_on_at_once(desk: Desk) -> None:
     """Whoever sits at the terminal need not wait until the outbox looks again."""
     desk.carrier.request(REQUEST, CUSTOMER)

@@ -124,6 +124,23 @@ def test_what_somebody_else_answers_goes_on_at_the_terminal(
     assert terminal.shown.count(QUESTION) == 1
 
 
+def test_who_is_overtaken_at_the_question_is_told_how_it_ended(
+    clean_environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Two terminals show one question, and one of them answers it."""
+    begin = starter(clean_environment, tmp_path)
+    with begin(f"{REFUND}A-1001") as one:
+        one.expect(QUESTION)
+        with begin("--thread", thread_of(one)) as other:
+            other.expect(QUESTION)
+            one.type("approve")
+            assert one.end() == 0
+            assert other.end() == 0
+    told = flat(other.shown)
+    assert "Refund 42.00 EUR on order A-1001. It was answered:" in told
+    assert "Refunded 42.00 EUR on order A-1001 (R-" in told
+
+
 def test_a_killed_terminal_s_thread_is_asked_about_no_second_time(
     clean_environment: dict[str, str], tmp_path: Path
 ) -> None:
