@@ -1,7 +1,6 @@
 """Owns the settings: the only place that reads the environment."""
 
 import json
-import os
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,7 +17,6 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
-    DotEnvSettingsSource,
     EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
@@ -170,9 +168,14 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take values without the whitespace around them, such as the newline that ends a file."""
+        """Take values without the whitespace around them, such as the newline that ends a file.
+
+        Raises:
+            SettingsError: If a name is misspelt.
+        """
         for source in (env_settings, dotenv_settings):
             if isinstance(source, EnvSettingsSource):
+                _refuse_misspelt(source.env_vars)
                 given = {name: (text or "").strip() for name, text in source.env_vars.items()}
                 source.env_vars = {name: text for name, text in given.items() if text}
         return init_settings, env_settings, dotenv_settings
@@ -210,7 +213,6 @@ def read_settings() -> Settings:
         SettingsError: If one has a value that cannot be used, or its name is misspelt.
     """
     try:
-        _refuse_misspelt({*os.environ, *DotEnvSettingsSource(Settings).env_vars})
         return Settings()
     except ValidationError as error:
         fault = error.errors()[0]
