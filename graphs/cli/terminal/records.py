@@ -30,7 +30,7 @@ def record_table(thread: str, records: Iterable[Record]) -> Table:
     """
     rows = list(records)
     day = str(rows[0].at)[:10] if rows else ""
-    title = f"thread {visible(thread)}, {day}"
+    title = quoted(f"thread {thread}, {day}")
     table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
     table.add_column("#", justify="right")
     table.add_column("UTC", no_wrap=True)
@@ -40,7 +40,7 @@ def record_table(thread: str, records: Iterable[Record]) -> Table:
         who, what = describe(record)
         last, (day, at) = day, (str(record.at)[:10], str(record.at)[11:19])
         told = at if day == last else f"{day[5:]} {at}"
-        table.add_row(str(record.seq), told, quoted(who), what)
+        table.add_row(quoted(record.seq), quoted(told), quoted(who), what)
     return table
 
 

@@ -126,6 +126,21 @@ def test_a_tampered_ledger_fails_and_names_the_record(
     assert bailiwick("audit", "show").status == 0
 
 
+@pytest.mark.parametrize("thread", ["chat[bold]", "chat[/]", "chat\x1b[31m"])
+def test_no_thread_and_no_number_is_obeyed(
+    bailiwick: Command, ledger: Ledger, home: Path, thread: str
+) -> None:
+    """Whoever names a thread, or wrote into the database, paints nothing and breaks nothing."""
+    with ledger.transaction() as connection:
+        ledger.append(connection, thread, Entry("handoff", {"to": "nobody"}))
+    tamper(home, "UPDATE records SET seq = char(27) || '[/]' WHERE thread = 'first' AND seq = 2")
+    tamper(home, "UPDATE records SET at = '2026[/]-11T' || char(27) || '[31m' WHERE seq = 1")
+    outcome = bailiwick("audit", "show")
+    assert outcome.status == 0
+    assert "\x1b" not in outcome.out
+    assert f"thread {thread.replace(chr(27), chr(92) + 'x1b')}, 2026[/]-" in outcome.out
+
+
 @pytest.mark.usefixtures("ledger")
 def test_show_survives_a_record_that_is_no_json(bailiwick: Command, home: Path) -> None:
     """Whoever looks into a spoilt ledger is pointed to the check."""
