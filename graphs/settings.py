@@ -1,12 +1,14 @@
 """Owns the settings: the only place that reads the environment."""
 
 import json
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
+from dotenv.parser import parse_stream
 from pydantic import (
     AfterValidator,
     AliasChoices,
@@ -25,6 +27,7 @@ from pydantic_settings import (
 
 from bailiwick.policies.errors import SettingsError
 
+ENV_FILE = Path(".env")
 PREFIX = "BAILIWICK_"
 
 LONG = 32
@@ -121,7 +124,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
-        env_file=".env",
+        env_file=ENV_FILE,
         env_file_encoding="utf-8",
         # `NAME=` in a copy of .env.example is a setting left out.
         env_ignore_empty=True,
@@ -210,9 +213,11 @@ def read_settings() -> Settings:
     """Read the settings.
 
     Raises:
-        SettingsError: If one has a value that cannot be used, or its name is misspelt.
+        SettingsError: If one has a value that cannot be used, its name is misspelt, or its line in
+            the file cannot be read.
     """
     try:
+        _refuse_broken(ENV_FILE)
         return Settings()
     except ValidationError as error:
         fault = error.errors()[0]
@@ -223,6 +228,21 @@ def read_settings() -> Settings:
         raise SettingsError(
             "the file .env cannot be read: make it a readable text file in UTF-8, or remove it"
         ) from None
+
+
+def _refuse_broken(file: Path) -> None:
+    """Refuse a line that was to set one of these and sets nothing; others are only warned of."""
+    if not file.is_file():
+        return
+    known = {_spelled(name) for name in Settings.model_fields}
+    with file.open(encoding="utf-8") as lines:
+        for binding in parse_stream(lines):
+            meant = known & {*re.findall(r"\w+", binding.original.string)}
+            if binding.error and meant:
+                raise SettingsError(
+                    f"{file}, line {binding.original.line}: nothing can be read of it: write "
+                    f"{min(meant)}=VALUE"
+                )
 
 
 def _refuse_misspelt(given: Iterable[str]) -> None:

@@ -3,12 +3,9 @@
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 
-from bailiwick.graphs.settings import read_settings
+from bailiwick.graphs.settings import ENV_FILE, read_settings
 from bailiwick.policies.errors import SettingsError
-
-ENV_FILE = Path(".env")
 
 
 def issue(user: str, roles: Sequence[str], hours: float, *, init: bool) -> None:

@@ -236,6 +236,19 @@ def test_a_broken_line_is_told_with_its_file(bailiwick: Command, home: Path) -> 
     assert told.count("line 2") == 1
 
 
+@pytest.mark.parametrize(
+    "line", ["BAILIWICK_ENV: production", 'BAILIWICK_ENV="production', "BAILIWICK_ENV production"]
+)
+def test_a_broken_line_that_was_to_set_something_is_refused(
+    bailiwick: Command, home: Path, line: str
+) -> None:
+    """Whoever wrote it believes in production."""
+    (home / ".env").write_text(f"OPENAI_API_KEY=\n{line}\n", encoding="utf-8")
+    outcome = bailiwick("policy", "check")
+    assert outcome.status == 1
+    assert ".env, line 2: nothing can be read of it: write BAILIWICK_ENV=VALUE" in outcome.err
+
+
 def test_a_wrong_option_is_shown_as_usage(bailiwick: Command) -> None:
     """With the status that shells know for it."""
     outcome = bailiwick("run", "--no-such-option")
