@@ -4,42 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, assert_never
 
-from bailiwick.policies.answers import (
-    Answer,
-    Approve,
-    ArgsSchema,
-    Edit,
-    EditedAction,
-    Reject,
-    Respond,
-    answer_type,
-)
-from bailiwick.policies.approval_requests import ApprovalRequest, approval_id
-from bailiwick.policies.entitlement import authorise, entitlement
+from bailiwick.policies.answers import Answer, Approve, Edit, Reject, Respond
+from bailiwick.policies.approval_requests import ApprovalRequest
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.grants import Grant, is_approved, satisfied
 from bailiwick.policies.principals import Principal
 from bailiwick.policies.written import rfc3339
-
-__all__ = [
-    "Answer",
-    "Approval",
-    "ApprovalRequest",
-    "Approve",
-    "ArgsSchema",
-    "Edit",
-    "EditedAction",
-    "Grant",
-    "Reject",
-    "Respond",
-    "State",
-    "answer_type",
-    "approval_id",
-    "authorise",
-    "entitlement",
-    "is_approved",
-    "satisfied",
-]
 
 State: TypeAlias = Literal["pending", "approved", "rejected", "expired", "cancelled", "consumed"]
 """Where a request stands: pending → approved | rejected | expired | cancelled, approved → consumed.

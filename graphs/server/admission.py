@@ -14,7 +14,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from bailiwick.policies.answers import Answer, read_answer
-from bailiwick.policies.approvals import Approval, ApprovalRequest
+from bailiwick.policies.approval_requests import ApprovalRequest
+from bailiwick.policies.approvals import Approval
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.people.approvals import Approvals

@@ -7,7 +7,7 @@ from langchain_core.runnables import RunnableConfig
 
 from bailiwick.graphs.handoff import METADATA_KEY_HANDOFF_DESTINATION
 from bailiwick.graphs.supervision.states import State, value_of, with_messages
-from bailiwick.policies.approvals import ApprovalRequest
+from bailiwick.policies.approval_requests import ApprovalRequest
 from bailiwick.policies.questions import spelled
 from bailiwick.tools.effects.call_rows import CallRecord
 from bailiwick.tools.guard import Guard

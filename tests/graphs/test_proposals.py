@@ -16,7 +16,7 @@ from tests.tools.governed import CLERK, MANAGER, RULES, call_of, load_policy
 from bailiwick.graphs.outbox.deliveries import App, deliver
 from bailiwick.graphs.proposals import ProposalDesk, place_of
 from bailiwick.graphs.settings import Settings
-from bailiwick.policies.approvals import Approve, Reject
+from bailiwick.policies.answers import Approve, Reject
 from bailiwick.policies.errors import CallError
 from bailiwick.tools.declared.compensations import Compensation
 from bailiwick.tools.declared.scoped import scoped_tool

@@ -11,7 +11,7 @@ from tests.graphs.served import serve, was_hooked
 from tests.waiting import wait_for
 
 from bailiwick.graphs.surroundings import Surroundings, start_surroundings
-from bailiwick.policies.approvals import Approve
+from bailiwick.policies.answers import Approve
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.records.ledger import Ledger

@@ -24,7 +24,8 @@ from bailiwick.agents.specialist import create_specialist
 from bailiwick.agents.state import AgentState
 from bailiwick.graphs.outbox.deliveries import deliver
 from bailiwick.policies import Policy, Principal
-from bailiwick.policies.approvals import Approval, Approve
+from bailiwick.policies.answers import Approve
+from bailiwick.policies.approvals import Approval
 from bailiwick.policies.calls import Effect
 from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.guard import Guard

@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from bailiwick.policies.approvals import ApprovalRequest, Edit, EditedAction, Grant
+from bailiwick.policies.answers import Edit, EditedAction
+from bailiwick.policies.approval_requests import ApprovalRequest
 from bailiwick.policies.calls import Effect, ToolCall, ToolUse
 from bailiwick.policies.decisions import Decision, Requirement
+from bailiwick.policies.grants import Grant
 from bailiwick.policies.principals import Principal
 from bailiwick.policies.scopes import Scope
 

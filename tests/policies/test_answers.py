@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from tests.policies.asked import REQUEST, edit
 
 from bailiwick.policies import Approve, Edit, EditedAction, Reject, Respond
-from bailiwick.policies.answers import ANSWERS, LONGEST
-from bailiwick.policies.approvals import Answer, ApprovalRequest, ArgsSchema, answer_type
+from bailiwick.policies.answers import ANSWERS, LONGEST, Answer, ArgsSchema, answer_type
+from bailiwick.policies.approval_requests import ApprovalRequest
 from bailiwick.policies.errors import ApprovalError
 
 

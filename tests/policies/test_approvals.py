@@ -19,19 +19,12 @@ from tests.policies.asked import (
     request_for,
 )
 
-from bailiwick.policies.approvals import (
-    Answer,
-    Approval,
-    Approve,
-    Grant,
-    Reject,
-    Respond,
-    approval_id,
-    is_approved,
-    satisfied,
-)
+from bailiwick.policies.answers import Answer, Approve, Reject, Respond
+from bailiwick.policies.approval_requests import approval_id
+from bailiwick.policies.approvals import Approval
 from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.decisions import Requirement
+from bailiwick.policies.grants import Grant, is_approved, satisfied
 from bailiwick.policies.scopes import Scope
 
 

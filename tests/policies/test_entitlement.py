@@ -19,15 +19,9 @@ from tests.policies.asked import (
     request_for,
 )
 
-from bailiwick.policies.approvals import (
-    Answer,
-    Approve,
-    Reject,
-    Respond,
-    authorise,
-    entitlement,
-)
+from bailiwick.policies.answers import Answer, Approve, Reject, Respond
 from bailiwick.policies.calls import Effect
+from bailiwick.policies.entitlement import authorise, entitlement
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.principals import Principal
 

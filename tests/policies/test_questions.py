@@ -8,9 +8,10 @@ from typing import Any, cast
 import pytest
 from pydantic import BaseModel, Field
 
-from bailiwick.policies.approvals import ApprovalRequest, Grant
+from bailiwick.policies.approval_requests import ApprovalRequest
 from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.decisions import Decision, Requirement
+from bailiwick.policies.grants import Grant
 from bailiwick.policies.questions import questions, spelled
 from bailiwick.policies.resumes import to_hitl_request
 from bailiwick.policies.scopes import Scope

@@ -18,7 +18,7 @@ from bailiwick.policies.answers import (
     answer_type,
     read_answer,
 )
-from bailiwick.policies.approvals import ApprovalRequest
+from bailiwick.policies.approval_requests import ApprovalRequest
 from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.decisions import Decision, Requirement
 from bailiwick.policies.resumes import to_hitl_request

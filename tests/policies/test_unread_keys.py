@@ -7,7 +7,7 @@ import pytest
 from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, Field, RootModel
 from typing_extensions import TypedDict
 
-from bailiwick.policies.approvals import ArgsSchema
+from bailiwick.policies.answers import ArgsSchema
 
 
 class Line(BaseModel):

@@ -13,7 +13,7 @@ from tests.stories.kills import Carriers, Trial
 from tests.stories.people import CUSTOMER, MANAGER, SECOND_MANAGER
 
 from bailiwick.agents.nodes import Requested
-from bailiwick.policies.approvals import Approve
+from bailiwick.policies.answers import Approve
 from bailiwick.policies.principals import Principal
 
 THREADS, PROCESSES = 32, 4

@@ -12,7 +12,7 @@ from tests.stories.races import approve
 from tests.stories.rules import REWORDED, WHOLE_GATE, changed_policy
 from tests.stories.scripts import asks
 
-from bailiwick.policies.approvals import Reject
+from bailiwick.policies.answers import Reject
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.tools.declared.scoped import ScopedTool, scoped_tool
 from bailiwick.tools.people.forms import CHANGED

@@ -19,7 +19,7 @@ from tests.stories.shut import ASKED, SENTENCE, Shut
 from bailiwick.graphs.outbox.deliveries import Report, adeliver, deliver
 from bailiwick.graphs.refund_desk import open_refund_desk
 from bailiwick.graphs.service_vault import open_service_vault
-from bailiwick.policies.approvals import Approve
+from bailiwick.policies.answers import Approve
 from bailiwick.policies.errors import ApprovalError, CheckpointError, VaultError
 from bailiwick.tools.provision import VaultOperator
 from bailiwick.tools.provision.services import CHECKPOINT_KEY

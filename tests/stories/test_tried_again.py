@@ -26,7 +26,7 @@ from tests.stories.people import CUSTOMER, MANAGER, REFUND, SECOND_MANAGER
 from tests.stories.rules import WHOLE_GATE, changed_policy
 
 from bailiwick.graphs.proposals import ProposalDesk
-from bailiwick.policies.approvals import Approve
+from bailiwick.policies.answers import Approve
 from bailiwick.policies.errors import CallError
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.guard import Guard

@@ -12,7 +12,7 @@ from tests.stories.people import CUSTOMER, MANAGER
 from tests.stories.scripts import asks
 
 from bailiwick.graphs.outbox.deliveries import adeliver, deliver
-from bailiwick.policies.approvals import Approve
+from bailiwick.policies.answers import Approve
 from bailiwick.policies.principals import Principal
 
 ORDERS = ("A-1001", "A-1002", "A-1005")

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from bailiwick.policies.approvals import ApprovalRequest, Approve
+from bailiwick.policies.answers import Approve
+from bailiwick.policies.approval_requests import ApprovalRequest
 from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.decisions import Decision, Requirement
 from bailiwick.policies.principals import Principal

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
-from bailiwick.policies.approvals import Answer, Approval, ApprovalRequest
+from bailiwick.policies.answers import Answer
+from bailiwick.policies.approval_requests import ApprovalRequest
+from bailiwick.policies.approvals import Approval
 from bailiwick.policies.canonical import Json
 from bailiwick.policies.principals import Principal
 from bailiwick.policies.written import rfc3339

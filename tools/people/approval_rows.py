@@ -17,9 +17,11 @@ from sqlalchemy import (
 )
 
 from bailiwick.policies.answers import ANSWERS
-from bailiwick.policies.approvals import Approval, ApprovalRequest, Grant, State
+from bailiwick.policies.approval_requests import ApprovalRequest
+from bailiwick.policies.approvals import Approval, State
 from bailiwick.policies.calls import ToolUse
 from bailiwick.policies.decisions import Requirement
+from bailiwick.policies.grants import Grant
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.records import ids, tables
 from bailiwick.tools.records.database import now

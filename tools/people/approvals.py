@@ -4,15 +4,12 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from bailiwick.policies.approvals import (
-    Answer,
-    Approval,
-    ApprovalRequest,
-    Approve,
-    authorise,
-)
+from bailiwick.policies.answers import Answer, Approve
+from bailiwick.policies.approval_requests import ApprovalRequest
+from bailiwick.policies.approvals import Approval
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.decisions import Decision
+from bailiwick.policies.entitlement import authorise
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.principals import Principal
 from bailiwick.policies.scopes import Scope

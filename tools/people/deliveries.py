@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, Row, update
 
-from bailiwick.policies.approvals import Approval, ApprovalRequest
+from bailiwick.policies.approval_requests import ApprovalRequest
+from bailiwick.policies.approvals import Approval
 from bailiwick.tools.effects import call_rows
 from bailiwick.tools.people import approval_rows
 from bailiwick.tools.people import delivery_rows as rows

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 from sqlalchemy import delete
 
-from bailiwick.policies.approvals import Approval, Approve, authorise
+from bailiwick.policies.answers import Approve
+from bailiwick.policies.approvals import Approval
+from bailiwick.policies.entitlement import authorise
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.people import approval_records
 from bailiwick.tools.people import approval_rows as rows

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from langgraph.errors import GraphBubbleUp
 
-from bailiwick.policies.approvals import Approval, Approve, Edit, Reject, Respond
+from bailiwick.policies.answers import Approve, Edit, Reject, Respond
+from bailiwick.policies.approvals import Approval
 from bailiwick.policies.approvals import State as Stand
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.decisions import Decision

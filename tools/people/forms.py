@@ -3,7 +3,8 @@
 from sqlalchemy import Connection
 
 from bailiwick.policies.answers import Reject, Respond
-from bailiwick.policies.approvals import Approval, ApprovalRequest
+from bailiwick.policies.approval_requests import ApprovalRequest
+from bailiwick.policies.approvals import Approval
 from bailiwick.policies.calls import ToolCall
 from bailiwick.tools.effects.call_rows import CallRecord
 from bailiwick.tools.people import approval_rows as rows

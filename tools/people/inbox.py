@@ -2,7 +2,8 @@
 
 from sqlalchemy import Connection
 
-from bailiwick.policies.approvals import Approval, State, approval_id
+from bailiwick.policies.approval_requests import approval_id
+from bailiwick.policies.approvals import Approval, State
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.tools.people import approval_rows as rows

@@ -8,14 +8,10 @@ from langgraph.errors import GraphInterrupt
 from langgraph.types import Interrupt, interrupt
 from pydantic import TypeAdapter, ValidationError
 
-from bailiwick.policies.approvals import (
-    Answer,
-    Approval,
-    Edit,
-    answer_type,
-    authorise,
-)
+from bailiwick.policies.answers import Answer, Edit, answer_type
+from bailiwick.policies.approvals import Approval
 from bailiwick.policies.calls import ToolCall
+from bailiwick.policies.entitlement import authorise
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.tools.declared.scoped import ScopedTool
 from bailiwick.tools.people.following import edited_call

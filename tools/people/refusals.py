@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bailiwick.policies.approvals import ApprovalRequest
+from bailiwick.policies.approval_requests import ApprovalRequest
 from bailiwick.policies.canonical import digest
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.principals import Principal

@@ -16,7 +16,8 @@ from bailiwick.graphs.cli.terminal.person import approver
 from bailiwick.graphs.cli.terminal.records import ANSWERS
 from bailiwick.graphs.settings import read_settings
 from bailiwick.policies.answers import Answer, Approve, Edit, EditedAction, Reject, Respond
-from bailiwick.policies.approvals import Approval, ApprovalRequest
+from bailiwick.policies.approval_requests import ApprovalRequest
+from bailiwick.policies.approvals import Approval
 from bailiwick.policies.canonical import plain_record
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.grants import missing

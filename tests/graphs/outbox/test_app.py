@@ -27,7 +27,7 @@ from tests.waiting import wait_for
 
 from bailiwick.graphs.server.tokens import DELIVERY, issue_delivery_token
 from bailiwick.graphs.settings import Settings
-from bailiwick.policies.approvals import Approve
+from bailiwick.policies.answers import Approve
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.effects.calls import Calls
 from bailiwick.tools.people.approvals import Approvals

@@ -21,9 +21,7 @@ from tests.tools.people.due import claim_next
 from bailiwick.graphs.outbox.deliveries import App, deliver
 from bailiwick.graphs.outbox.waiting import FORGOTTEN, next_move
 from bailiwick.policies import Policy
-from bailiwick.policies.approvals import (
-    Approve,
-)
+from bailiwick.policies.answers import Approve
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.people.deliveries import GRACE, Deliveries
 

@@ -12,14 +12,8 @@ from tests.graphs.till import (
 )
 
 from bailiwick.policies import Principal
-from bailiwick.policies.approvals import (
-    Answer,
-    Approval,
-    Edit,
-    EditedAction,
-    Reject,
-    Respond,
-)
+from bailiwick.policies.answers import Answer, Edit, EditedAction, Reject, Respond
+from bailiwick.policies.approvals import Approval
 
 ENDINGS: dict[str, tuple[Callable[[str], Answer], str]] = {
     "reject": (

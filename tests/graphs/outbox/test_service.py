@@ -17,7 +17,7 @@ from bailiwick.graphs.outbox.deliveries import deliver
 from bailiwick.graphs.outbox.service import create_outbox
 from bailiwick.graphs.proposals import ProposalDesk
 from bailiwick.graphs.settings import Settings
-from bailiwick.policies.approvals import Approve
+from bailiwick.policies.answers import Approve
 from bailiwick.policies.errors import LedgerError
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.people.approvals import Approvals

@@ -16,7 +16,7 @@ from tests.tools.bound.foreign import Paid, agent_graph
 from tests.tools.governed import CLERK, MANAGER, request
 
 from bailiwick.policies import Principal
-from bailiwick.policies.approvals import Approve
+from bailiwick.policies.answers import Approve
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.tools.conversation import STATE, heard
 from bailiwick.tools.declared.scoped import scoped_tool

@@ -9,7 +9,7 @@ from tests.tools.governed import MANAGER, call_of, load_policy, pay_tool
 from tests.tools.guard.refunds import REFUNDS, Run, kinds
 
 from bailiwick.policies import Principal, ToolCall
-from bailiwick.policies.approvals import Approve
+from bailiwick.policies.answers import Approve
 from bailiwick.tools.declared.scoped import scoped_tool
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.records.ledger import Ledger

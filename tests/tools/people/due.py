@@ -6,7 +6,8 @@ from sqlalchemy import update
 from tests.tools.asked import CALL, MANAGER, NEEDED
 from tests.tools.asked import ask as request_of
 
-from bailiwick.policies.approvals import ApprovalRequest, Approve
+from bailiwick.policies.answers import Approve
+from bailiwick.policies.approval_requests import ApprovalRequest
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.people.deliveries import Claim, Deliveries

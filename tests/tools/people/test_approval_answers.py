@@ -21,16 +21,9 @@ from tests.tools.asked import (
 )
 from tests.waiting import wait_for
 
-from bailiwick.policies.approvals import (
-    Answer,
-    Approval,
-    ApprovalRequest,
-    Approve,
-    Edit,
-    EditedAction,
-    Reject,
-    Respond,
-)
+from bailiwick.policies.answers import Answer, Approve, Edit, EditedAction, Reject, Respond
+from bailiwick.policies.approval_requests import ApprovalRequest
+from bailiwick.policies.approvals import Approval
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.principals import Principal
 from bailiwick.policies.written import rfc3339

@@ -23,13 +23,8 @@ from tests.tools.asked import (
     kinds,
 )
 
-from bailiwick.policies.approvals import (
-    Answer,
-    ApprovalRequest,
-    Approve,
-    Reject,
-    answer_type,
-)
+from bailiwick.policies.answers import Answer, Approve, Reject, answer_type
+from bailiwick.policies.approval_requests import ApprovalRequest
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.people.approvals import Approvals

@@ -17,11 +17,9 @@ from tests.tools.asked import (
     review,
 )
 
-from bailiwick.policies.approvals import (
-    Approval,
-    ApprovalRequest,
-    Approve,
-)
+from bailiwick.policies.answers import Approve
+from bailiwick.policies.approval_requests import ApprovalRequest
+from bailiwick.policies.approvals import Approval
 from bailiwick.policies.decisions import Decision, Requirement
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.written import rfc3339

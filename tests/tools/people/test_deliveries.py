@@ -7,14 +7,7 @@ from sqlalchemy import text
 from tests.tools.asked import DEPUTY, MANAGER
 from tests.tools.people.due import approve, ask, claim_next, claimed, ids, let_expire, let_pass
 
-from bailiwick.policies.approvals import (
-    Answer,
-    Approve,
-    Edit,
-    EditedAction,
-    Reject,
-    Respond,
-)
+from bailiwick.policies.answers import Answer, Approve, Edit, EditedAction, Reject, Respond
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.people.deliveries import GRACE, Deliveries

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from bailiwick.policies.approvals import ApprovalRequest, Approve, Edit, EditedAction, Reject
+from bailiwick.policies.answers import Approve, Edit, EditedAction, Reject
+from bailiwick.policies.approval_requests import ApprovalRequest
 from bailiwick.policies.calls import ToolCall, ToolUse
 from bailiwick.policies.decisions import Decision, Requirement
 from bailiwick.policies.errors import ApprovalError

@@ -3,7 +3,8 @@
 import pytest
 from tests.tools.governed import CLERK, MANAGER, call_of, pay_tool
 
-from bailiwick.policies.approvals import ApprovalRequest, Approve
+from bailiwick.policies.answers import Approve
+from bailiwick.policies.approval_requests import ApprovalRequest
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.people.withdrawals import withdraw_all

@@ -11,7 +11,7 @@ import pytest
 from tests.graphs.cli.outcomes import Command, done, refused
 from tests.tools.asked import CALL, NEEDED, review
 
-from bailiwick.policies.approvals import ApprovalRequest
+from bailiwick.policies.approval_requests import ApprovalRequest
 from bailiwick.policies.calls import ToolUse
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.people.approvals import Approvals

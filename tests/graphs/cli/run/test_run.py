@@ -15,7 +15,7 @@ from tests.stories.people import MANAGER
 
 from bailiwick.graphs.approles import write_approles
 from bailiwick.graphs.surroundings import start_surroundings
-from bailiwick.policies.approvals import Approve
+from bailiwick.policies.answers import Approve
 from bailiwick.tools.loopback import serve
 from bailiwick.tools.people.approvals import Approvals
 from bailiwick.tools.people.deliveries import LAPSE

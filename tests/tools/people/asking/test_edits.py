@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ValidationError
 from tests.tools.governed import MANAGER, request
 from tests.tools.people.asking.desk import Desk, asked, edit
 
-from bailiwick.policies.approvals import Edit, EditedAction
+from bailiwick.policies.answers import Edit, EditedAction
 from bailiwick.tools.declared.scoped import scoped_tool
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.people.following import Next

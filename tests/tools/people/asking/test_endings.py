@@ -8,7 +8,7 @@ import pytest
 from tests.tools.governed import CLERK, MANAGER, pay_tool, request
 from tests.tools.people.asking.desk import MUCH, THREAD, Desk, asked, edit
 
-from bailiwick.policies.approvals import Approve, Edit, EditedAction
+from bailiwick.policies.answers import Approve, Edit, EditedAction
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.people.following import Next
 from bailiwick.tools.people.principals import acting_as
