@@ -16,6 +16,7 @@ from bailiwick.tools.secrets.leases import SWEEPER
 from bailiwick.tools.shop import Shop
 from bailiwick.tools.shop.store import ShopScope
 from bailiwick.tools.shop.tools import create_shop_tools
+from bailiwick.tools.vault.answers import is_loopback
 from bailiwick.tools.vault.methods import LoginMethod
 
 KEY_SCOPES: Mapping[str, ShopScope] = {
@@ -127,8 +128,7 @@ def _incomplete(settings: Settings) -> str:
 
 
 def _refuse_unencrypted(shop: str) -> None:
-    host = urlsplit(shop).hostname or ""
-    if shop.startswith("http://") and host not in {"localhost", "127.0.0.1", "::1"}:
+    if shop.startswith("http://") and not is_loopback(urlsplit(shop).hostname or ""):
         raise SettingsError(
             f"BAILIWICK_SHOP_URL is {shop!r}, which would carry keys unencrypted: use an https "
             "address in production"

@@ -153,14 +153,15 @@ def checked_address(address: str, *, production: bool) -> str:
         raise SettingsError(
             "the address of Vault is not of the form https://HOST:PORT: set VAULT_ADDR"
         )
-    if production and is_plain and not _is_loopback(host):
+    if production and is_plain and not is_loopback(host):
         raise SettingsError(
             f"{address!r} would carry secrets unencrypted: use an https address in production"
         )
     return address.rstrip("/")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether what is sent to a host does not leave the machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
