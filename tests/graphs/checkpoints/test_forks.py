@@ -52,7 +52,7 @@ sync() if way == "sync" else asyncio.run(on_a_loop())
 def test_a_fork_uses_none_of_its_parent_s(database_url: str, way: str) -> None:
     """It would read another's answers, or wait for a thread that it does not have."""
     run = subprocess.run(
-        [sys.executable, "-c", PROGRAM, database_url, way],
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROGRAM, database_url, way],
         capture_output=True,
         text=True,
         timeout=60,

@@ -75,7 +75,7 @@ def test_a_fork_uses_and_ends_nothing_of_its_parent_s(
     login = approles["billing"]
     given = [database_url, devvault.address, login.role_id, login.secret_id]
     run = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *given],
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROGRAM, *given],
         cwd=Path(__file__).parents[4],
         capture_output=True,
         text=True,
