@@ -96,7 +96,7 @@ def plain_record(record: Mapping[Any, object]) -> dict[str, Json]:
         ValueError: If two keys have the same plain form, so that one value would be lost; or a
             float is not finite.
     """
-    named = {_name(key): plain(value) for key, value in record.items()}
+    named = {plain_name(key): plain(value) for key, value in record.items()}
     if len(named) != len(record):
         raise ValueError("two keys of one mapping differ only in type or Unicode form: rename one")
     return named
@@ -134,7 +134,13 @@ def digest(value: Json) -> str:
     return hashlib.sha256(canonical(value)).hexdigest()
 
 
-def _name(key: object) -> str:
+def plain_name(key: object) -> str:
+    """Return how a key of a mapping is written.
+
+    Raises:
+        TypeError: If it has no plain form.
+        ValueError: If it is a float that is not finite.
+    """
     name = plain(key)
     return name if isinstance(name, str) else str(name)
 

@@ -6,12 +6,13 @@ from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
-from typing import TypeAlias
+from typing import TypeAlias, cast
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
-from bailiwick.policies.canonical import Json
+from bailiwick.policies.canonical import Json, plain_name
+from bailiwick.policies.field_names import named_parts
 from bailiwick.policies.schemas import RecordOf, Scalar, SetOf, Type
 
 Value: TypeAlias = "bool | int | str | list[Value] | dict[str, Value]"
@@ -37,7 +38,8 @@ class UnreadableArgumentError(ValueError):
 def project(args: Mapping[str, object], record: RecordOf) -> dict[str, Value]:
     """Return the declared arguments as Cedar values; what is not declared is left out.
 
-    Text is put into Unicode's form NFC, as in digests, so that calls of one digest read alike.
+    Text and names are put into the form that they have in digests, so that calls of one digest read
+    alike; a model's fields are read by their own names and by those that people are shown.
 
     Raises:
         UnreadableArgumentError: If one is missing or not of the declared type. The message names
@@ -86,31 +88,40 @@ def _sample(kind: Type) -> Value:
 
 def _record(path: str, values: Mapping[str, object], record: RecordOf) -> dict[str, Value]:
     projected: dict[str, Value] = {}
+    named = {plain_name(key): value for key, value in values.items()}
     for name, kind in record.required.items():
         at = f"{path}.{name}" if path else name
-        if values.get(name) is None:
+        if named.get(name) is None:
             raise UnreadableArgumentError(at, "is missing, but the schema requires it")
-        projected[name] = _value(at, values[name], kind)
+        projected[name] = _value(at, named[name], kind)
     for name, kind in record.optional.items():
-        if values.get(name) is not None:
-            projected[name] = _value(f"{path}.{name}" if path else name, values[name], kind)
+        if named.get(name) is not None:
+            projected[name] = _value(f"{path}.{name}" if path else name, named[name], kind)
     return projected
 
 
 def _value(path: str, value: object, kind: Type) -> Value:
     if isinstance(value, Enum):
         return _value(path, value.value, kind)
+    if isinstance(value, RootModel):
+        return _value(path, cast("RootModel[object]", value).root, kind)
     match kind, value:
         case SetOf(), list() | tuple() | AbstractSet():
             return _set(path, value, kind)
         case RecordOf(), BaseModel():
-            return _record(path, dict(value), kind)
+            return _record(path, _parts(value), kind)
         case RecordOf(), Mapping():
             return _record(path, value, kind)
         case SetOf() | RecordOf(), _:
             raise _mismatch(path, value, "Set" if isinstance(kind, SetOf) else "record")
         case _:
             return _scalar(path, value, kind)
+
+
+def _parts(model: BaseModel) -> dict[str, object]:
+    # What it does not know may have the name of a field that is read by another: the field counts.
+    fields = {name: getattr(model, name) for name in type(model).model_fields}
+    return {**named_parts(model), **fields}
 
 
 def _set(path: str, values: Iterable[object], kind: SetOf) -> list[Value]:

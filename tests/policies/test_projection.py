@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from bailiwick.policies.canonical import plain
 from bailiwick.policies.projection import (
@@ -25,6 +25,20 @@ class Size(Enum):
     """Name a size by its number."""
 
     LARGE = 3
+
+
+class Part(Enum):
+    """Name a part of an account."""
+
+    IBAN = "IBAN"
+
+
+class Account(BaseModel):
+    """Hold an account, read by another name than its own, with whatever else stands there."""
+
+    model_config = ConfigDict(extra="allow")
+
+    number: str = Field(alias="IBAN")
 
 
 class Line(BaseModel):
@@ -129,6 +143,30 @@ def test_an_optional_argument_is_checked_when_it_is_there() -> None:
     """Optional is no way around the type."""
     with pytest.raises(UnreadableArgumentError, match="'it' is str, not Long"):
         project({"it": "1"}, RecordOf({}, {"it": "Long"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("IBAN", RootModel[dict[str, str]]({"IBAN": "X"})),
+        ("IBAN", {Part.IBAN: "X"}),
+        ("IBAN", Account(IBAN="X")),
+        ("number", Account(IBAN="X")),
+        ("number", Account.model_validate({"IBAN": "X", "number": "Y"})),
+        ("Gr\u00f6\u00dfe", {"Gro\u0308\u00dfe": "X"}),
+    ],
+    ids=[
+        "a root model",
+        "an enum",
+        "an alias",
+        "a field",
+        "a field and an extra",
+        "a Unicode form",
+    ],
+)
+def test_an_optional_part_is_found_however_it_is_named(name: str, value: object) -> None:
+    """A rule about it is not passed by, as it would be if it were not there."""
+    assert only(RecordOf({}, {name: "String"}), value) == {name: "X"}
 
 
 @pytest.mark.parametrize("key", ["__entity", "__extn", "__expr"])
