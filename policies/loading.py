@@ -11,7 +11,13 @@ from bailiwick.policies.errors import PolicyError
 from bailiwick.policies.projection import Value, sample
 from bailiwick.policies.rules import Rule, read_rules
 from bailiwick.policies.rulesets import Request, RuleSet
-from bailiwick.policies.schemas import Declarations, RecordOf, read_declarations, type_name
+from bailiwick.policies.schemas import (
+    Declarations,
+    RecordOf,
+    read_declarations,
+    refuse_unfilled,
+    type_name,
+)
 from bailiwick.policies.sources import Source, line_of, read_folder, version
 
 _CONTEXT: Mapping[str, Value] = {"labels": [], "requester": "", "chain": []}
@@ -54,6 +60,7 @@ def _compile(folder: Path, sources: tuple[Source, ...], schema: Source) -> Compi
     loader = _Loader(folder=folder, schema=schema, declarations=declarations, rules=rules)
     loader.refuse_undeclared()
     delegation, tools = loader.delegation(), loader.tools()
+    refuse_unfilled(schema, declarations)
     loader.refuse_idle([delegation, *(ruleset for ruleset, _ in tools.values())])
     return Compiled(
         version=version([*sources, schema]),

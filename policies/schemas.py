@@ -20,6 +20,20 @@ _ANNOTATION = re.compile(r'^\s*@\w+(?:\("(?:\\.|[^"\\])*"\))?\s*', re.MULTILINE)
 _TYPE = re.compile(r"^type (\w+) = (.*?);\n", re.DOTALL | re.MULTILINE)
 _TOKEN = re.compile(r'"[^"]*"|\w+(?:::\w+)*|\S')
 _AGENTS = re.compile(r"^entity Agent enum (\[.*\]);$", re.MULTILINE)
+_ENTITY = re.compile(
+    r"^entity (Agent|Tool)((?: in \[.*?\])?)(?: = (\{\n.*?^\}))?((?: tags .*?)?);$",
+    re.DOTALL | re.MULTILINE,
+)
+_CONTEXT = re.compile(
+    r'^action "(call|delegate)" .*?^  context: (.*?)\n\};', re.DOTALL | re.MULTILINE
+)
+_FIELD = re.compile(r'^( +)("(?:\\.|[^"\\])*"|\w+)\??:', re.MULTILINE)
+_FILLED = {
+    "Agent": frozenset[str](),
+    "Tool": frozenset({"effect"}),
+    "call": frozenset({"args", "labels", "requester", "chain", "approvals"}),
+    "delegate": frozenset({"labels", "requester", "chain", "approvals"}),
+}
 _SYNTAX = "error parsing schema"
 
 
@@ -96,9 +110,38 @@ def read_declarations(source: Source) -> Declarations:
     )
 
 
+def refuse_unfilled(source: Source, declarations: Declarations) -> None:
+    """Refuse what no request ever holds: a rule that forbids by it would forbid nothing.
+
+    Raises:
+        PolicyError: If agents or tools are declared to have groups, tags or other attributes, or
+            the context more than it is given.
+    """
+    entities = _ENTITY.findall(declarations.frame)
+    contexts = _CONTEXT.findall(declarations.frame)
+    declared = [(name, body) for name, _, body, _ in entities]
+    declared += [(action, declarations.types.get(body, body)) for action, body in contexts]
+    unfilled = [(name, part) for name, body in declared for part in _fields(body) - _FILLED[name]]
+    for name, groups, _, tags in entities:
+        unfilled += [(name, said.strip()) for said in (groups, tags) if said]
+    for name, part in sorted(unfilled):
+        raise source.error(
+            _declared(source, name, "entity|action") or 1,
+            f"nothing ever fills {part!r} of {name!r}, so a rule that asks for it would not apply:"
+            " leave it out, and name agents and tools in the rules",
+        )
+
+
 def type_name(tool: str) -> str:
     """Return the name of the type that declares a tool: its own, as a Cedar identifier."""
     return re.sub(r"\W|^(?=\d)", "_", tool)
+
+
+def _fields(body: str) -> set[str]:
+    """Return the names of a record's own fields, without those of records in it."""
+    found = [(len(indent), name.strip('"')) for indent, name in _FIELD.findall(body)]
+    outermost = min((indent for indent, _ in found), default=0)
+    return {name for indent, name in found if indent == outermost}
 
 
 def _agents(frame: str) -> frozenset[str] | None:
@@ -183,8 +226,8 @@ def _line(source: Source, message: str) -> int:
     return 1 + (line_of(f"{message} `{named}`", source.text) or 0)
 
 
-def _declared(source: Source, name: str) -> int | None:
-    declared = re.search(rf"\btype\s+{name}\b", source.text)
+def _declared(source: Source, name: str, kind: str = "type") -> int | None:
+    declared = re.search(rf"\b(?:{kind})\s+\"?{name}\b", source.text)
     return source.line(declared.start()) if declared else None
 
 

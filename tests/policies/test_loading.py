@@ -238,6 +238,22 @@ def test_an_unscoped_rule_reads_only_what_every_tool_has(load: Load) -> None:
         ("requester: String,", "", 1, "requests that are decided"),
         ("labels: Set<String>", "labels: Set<Long>, more: Bool", 1, "requests that are decided"),
         ("action delegate", "action hand_over", 1, "requests that are decided"),
+        (
+            "entity Agent;",
+            "entity Team; entity Agent in [Team];",
+            1,
+            "fills 'in .Team.' of 'Agent'",
+        ),
+        ("entity Agent;", "entity Agent { x: { y: Bool } };", 1, "fills 'x' of 'Agent'"),
+        (
+            "entity Tool {",
+            "entity Group; entity Tool in Group {",
+            2,
+            "fills 'in .Group.' of 'Tool'",
+        ),
+        ("String };", "String, 'pii'?: Bool };".replace("'", '"'), 2, "fills 'pii' of 'Tool'"),
+        ("String };", "String } tags String;", 2, "fills 'tags .*String' of 'Tool'"),
+        ("approvals:", "region?: String, approvals:", 4, "fills 'region' of 'call'"),
     ],
 )
 def test_a_wrong_schema_is_refused_with_file_and_line(  # noqa: PLR0913, PLR0917 - a row of the table
