@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from bailiwick.policies.errors import PolicyError
 # A semicolon ends a statement unless it stands in a string or a comment, which are matched first.
 _TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n\r]*|;', re.DOTALL)
 _BLANK = re.compile(r"(?:\s|//[^\n\r]*)*")
+_ESCAPE = re.compile(r"\\(?:u\{([0-9A-Fa-f_]{1,9})\}|.)")
 _QUOTED = re.compile(r"`([^`]+)`")
 
 
@@ -100,6 +102,11 @@ def line_of(message: str, text: str) -> int | None:
     return None
 
 
+def _character(escape: re.Match[str]) -> str:
+    code = int(escape[1].replace("_", "") or "0", 16) if escape[1] else 0
+    return chr(code) if 0 < code <= sys.maxunicode else escape[0]
+
+
 def _read(path: Path) -> Source:
     try:
         # Of a pipe, reading would wait for ever.
@@ -116,7 +123,7 @@ def _read(path: Path) -> Source:
         line = content.count(b"\n", 0, error.start) + 1
         raise PolicyError(f"{path}:{line}: is not UTF-8: save it as UTF-8") from None
     for number, written in enumerate(text.split("\n"), start=1):
-        if not unicodedata.is_normalized("NFC", written):
+        if not unicodedata.is_normalized("NFC", _ESCAPE.sub(_character, written)):
             raise PolicyError(
                 f"{path}:{number}: is not in Unicode's form NFC, as everything is that rules are "
                 "compared with, so it would match nothing: save the file in that form"

@@ -70,10 +70,11 @@ def test_a_rule_file_is_read_however_its_ending_is_written(write: Write, schema:
     assert [rule.id for rule in Policy.from_path(folder).rules] == ["f", "p"]
 
 
-def test_a_rule_that_would_match_no_text_is_refused(write: Write, schema: str) -> None:
+@pytest.mark.parametrize("accent", ["\u0301", r"\u{301}"], ids=["itself", "an escape"])
+def test_a_rule_that_would_match_no_text_is_refused(write: Write, schema: str, accent: str) -> None:
     """Arguments are compared in one Unicode form, so a rule in another one never holds."""
     folder = write(main=PERMIT, schema=schema)
-    forbid = f'{FORBID} when {{ context.requester == "rene\u0301" }};'
+    forbid = f'{FORBID} when {{ context.requester == "rene{accent}" }};'
     (folder / "forbids.cedar").write_text(f'@id("f")\n{forbid}')
     with pytest.raises(PolicyError, match=r"forbids\.cedar:3: is not in Unicode's form NFC"):
         Policy.from_path(folder)
