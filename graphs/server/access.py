@@ -62,6 +62,7 @@ class Access:
     def __init__(self, settings: Settings, guard: Guard) -> None:
         self._settings = settings
         self._approvals = guard.approvals
+        self._requests = guard.requests
         self._approvers = frozenset(
             rule.requirement.role for rule in guard.policy.rules if rule.requirement
         )
@@ -120,6 +121,7 @@ class Access:
         try:
             request = admit(value)
             if request.resume is None and not _is_delivery(ctx):
+                await self._check_beginning(request.thread, ctx)
                 _own(value, ctx)
                 return _owned(ctx)
             await self._check(request, ctx)
@@ -164,6 +166,16 @@ class Access:
         )
         await to_its_end(lambda: refuse_answers(self._approvals, request, principal, error))
         raise error
+
+    async def _check_beginning(self, thread: str, ctx: Auth.types.AuthContext) -> None:
+        # Whoever takes the id of a deleted thread and says the same in it would ask in the name of
+        # the one who said it first.
+        first = await to_its_end(lambda: self._requests.first(thread))
+        if first not in {None, Principal(id=ctx.user.identity).id}:
+            raise Auth.exceptions.HTTPException(
+                status_code=404,
+                detail=f"thread {thread!r} not found; what had its id was another's: take a new id",
+            )
 
     def _is_approver(self, ctx: Auth.types.AuthContext) -> bool:
         return not self._approvers.isdisjoint(ctx.permissions)

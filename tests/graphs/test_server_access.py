@@ -137,6 +137,19 @@ def test_the_runs_of_others_do_not_exist(
     assert clerk.runs.get(waiting.thread, run["run_id"])["status"] == run["status"]
 
 
+def test_nobody_takes_the_id_of_a_deleted_thread(
+    server: Server, clerk: SyncLangGraphClient
+) -> None:
+    """What is said again in it would count as asked by whoever said it first."""
+    deleted = ask(clerk, ORDER)
+    (said, *_) = cast("Json", clerk.threads.get_state(deleted.thread)["values"])["messages"]
+    clerk.threads.delete(deleted.thread)
+    body = {"assistant_id": GRAPH, "input": {"messages": [said]}, "if_not_exists": "create"}
+    answer = server.post(f"/threads/{deleted.thread}/runs/wait", body, bearer(*MANAGER))
+    assert answer.status_code == 404, answer.text
+    assert "take a new id" in answer.text
+
+
 IDENTITIES: Mapping[str, Json] = {
     "user": {"langgraph_auth_user": {"identity": "manager", "permissions": ["manager"]}},
     "user id": {"langgraph_auth_user_id": "manager"},

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, select
 from bailiwick.policies.canonical import Json, digest
 from bailiwick.policies.principals import Principal
 from bailiwick.tools.locations import UNTHREADED
+from bailiwick.tools.people.askers import askers
 from bailiwick.tools.people.withdrawals import WENT_ON, withdraw_all
 from bailiwick.tools.records import tables
 from bailiwick.tools.records.ledger import Entry, Ledger
@@ -66,6 +67,15 @@ class Requests:
                 self._known.clear()
             self._known[thread, key] = known
         return known
+
+    def first(self, thread: str) -> str | None:
+        """Return who was the first to ask for anything in a thread, also in one deleted since.
+
+        Raises:
+            LedgerError: If the database fails, or a record of it cannot be read.
+        """
+        with self._ledger.reading() as connection:
+            return next(iter(askers(connection, thread)), None)
 
     def is_known(self, thread: str, key: str) -> bool:
         """Tell whether `requester` would answer without the database."""
