@@ -77,7 +77,7 @@ class Answer:
     @classmethod
     def parse(cls, status: int, address: str, to: str, content: bytes) -> Self:
         """Read an HTTP body; one that is no JSON object counts as empty."""
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             body = json.loads(content)
             if isinstance(body, dict):
                 return cls(status, address, to, cast("dict[str, object]", body))

@@ -56,6 +56,7 @@ ANSWERS: dict[str, tuple[dict[str, object], str]] = {
     "501": ({"status": 501}, "is not initialised: run `vault operator init`"),
     "503": ({"status": 503}, "unseal it"),
     "nonsense": ({"status": 200, "body": b"<html>"}, "check VAULT_ADDR"),
+    "without end": ({"status": 200, "body": b'{"auth":' * 100_000}, "check VAULT_ADDR"),
     "half": ({"status": 200, "body": b'{"auth": {}}'}, "check VAULT_ADDR"),
     "slow": ({"status": 500, "delay": 1.5}, "took too long to"),
     "lost": ({"loses": "request"}, "does not answer"),
