@@ -3,8 +3,9 @@
 import base64
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, quote_plus
 
 from bailiwick.policies.readings import Reading, readings
@@ -18,6 +19,7 @@ SHORTEST = 4
 # Across a line's end, more of ordinary words would look like one.
 SHORTEST_BROKEN = 8
 
+_NORMAL: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
 _PERCENT = re.compile("%[0-9A-F]{2}")
 _BREAK = re.compile(r"((?<![ \t>|])(?:[ \t>|]*(?:[\r\n]|\\[rn]|\\(?=[\r\n])))+[ \t>|]*)")
 _SCALARS = (type(None), bool, int, float)
@@ -26,7 +28,8 @@ _SCALARS = (type(None), bool, int, float)
 class Redactor:
     """Replace every occurrence of some secret values, in plain and in their usual encodings.
 
-    Found are the value itself, with and without the white space around it; hexadecimal; base64
+    Found are the value itself, with and without the white space around it, in each of Unicode's
+    canonical forms (text on record is in NFC, whatever the value was); hexadecimal; base64
     (standard and URL-safe alphabet, at each of the three alignments inside a longer text); each of
     them also broken over lines, however those are indented or quoted, and escaped as JSON, URLs,
     HTML, XML and the literals of programs do, whichever characters those leave as they are, up to
@@ -40,7 +43,10 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self.secrets = frozenset(secrets)
-        bare = {spelled for secret in self.secrets for spelled in (secret, secret.strip())}
+        normal = {
+            unicodedata.normalize(form, secret) for form in _NORMAL for secret in self.secrets
+        }
+        bare = {spelled for each in self.secrets | normal for spelled in (each, each.strip())}
         found = {form for secret in bare if len(secret) >= SHORTEST for form in _forms(secret)}
         self._forms = sorted(form for form in found if len(form) >= SHORTEST)
         joined = {_BREAK.sub("", form) for form in found}

@@ -67,6 +67,14 @@ def test_an_ordinary_spelling_is_masked(spell: Callable[[str], str], secret: str
     assert MASK in left
 
 
+@pytest.mark.parametrize(
+    ("held", "told"), [("p\u00e4ss", "pa\u0308ss"), ("pa\u0308ss", "p\u00e4ss")]
+)
+def test_a_secret_in_another_unicode_form_is_masked(held: str, told: str) -> None:
+    """What is written down is composed: passed over before, a secret would be spelled there."""
+    assert Redactor([held]).text(f"key={told} .") == f"key={MASK} ."
+
+
 SECRET = "p@ss w!rd(9)/é"
 URLS: dict[str, Callable[[], str]] = {
     "as given": lambda: str(httpx.URL(f"https://shop.example/v1?key={SECRET}")),
