@@ -67,7 +67,13 @@ class Leasing:
 
     def make_ahead(self, scope: Scope, *, agent: str, tool: str, meta: Mapping[str, str]) -> Lease:
         """Make a child that waits for a call; see `Vault.make_ahead`."""
-        return replace(self._make(scope, agent, tool, meta).child(scope), is_ahead=True)
+        lease = self._make(scope, agent, tool, meta).child(scope)
+        try:
+            _check_time(lease)
+        except VaultError:
+            self._is_ended(lease)
+            raise
+        return replace(lease, is_ahead=True)
 
     def open(self, child: Lease, scope: Scope) -> Lease | None:
         """Read a secret with a child that was made ahead; see `Vault.open`."""
@@ -106,6 +112,7 @@ class Leasing:
         return not answer.body.get("warnings")
 
     def _filled(self, lease: Lease, scope: Scope) -> Lease:
+        _check_time(lease)
         if scope.kind == "token":
             fields = {"token": lease.token}
             return replace(lease, credential=Credential(scope.label, fields))
@@ -206,6 +213,12 @@ class _Made:
             kind=scope.kind,
             parent=self.login.accessor,
         )
+
+
+def _check_time(lease: Lease) -> None:
+    # A role with a period gives that, whatever was asked: 0 is for ever.
+    if not 0 < lease.ttl <= lease.ttl_asked:
+        raise VaultError(refusals.lasting(lease.role, lease.ttl, lease.ttl_asked))
 
 
 def _holding(lease: Lease, scope: Scope, answer: Answer) -> Lease:

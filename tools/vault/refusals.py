@@ -57,6 +57,14 @@ def mint(agent: str, role: str) -> Refusals:
     }
 
 
+def lasting(role: str, seconds: int, asked: int) -> str:
+    """Say that a child token would outlive what its tool declares, and what a person agreed to."""
+    return (
+        f"the token role {role!r} gave a token for {seconds} s where {asked} s were asked for: "
+        "take its period away, or let `bailiwick vault setup` mend it"
+    )
+
+
 def read(role: str, scope: Scope) -> Refusals:
     """Return what a refused secret means."""
     path = secret_path(scope)

@@ -7,11 +7,19 @@ from tests.tools.vault.faults import TOKEN
 from tests.tools.vault.leasing import LOGIN, REFUND, RENEW, ROLE, SECRET, count, lease_refund
 
 from bailiwick.policies.errors import VaultError
+from bailiwick.policies.scopes import Scope
 from bailiwick.tools.devvault import DevelopmentVault, Fault
 from bailiwick.tools.provision import VaultOperator
+from bailiwick.tools.secrets.leases import Lease
 from bailiwick.tools.vault import Vault
 from bailiwick.tools.vault.methods import AppRole
 from bailiwick.tools.vault.renewal import Renewal
+
+
+def make_refund_ahead(vault: Vault) -> Lease:
+    """Make a child that waits for a call of the refund tool."""
+    scope = Scope(path="payments/refund", uses=1, ahead=1)
+    return vault.make_ahead(scope, agent="billing", tool="issue_refund", meta={})
 
 
 def test_a_child_dies_with_its_time_to_live(devvault: DevelopmentVault, vault: Vault) -> None:
@@ -27,6 +35,22 @@ def test_a_child_dies_with_its_time_to_live(devvault: DevelopmentVault, vault: V
         child.read("secret/data/payments/refund")
     child.close()
     vault.revoke(lease)
+
+
+def test_a_child_that_would_outlive_its_scope_is_not_used(
+    devvault: DevelopmentVault, vault: Vault, vault_operator: VaultOperator
+) -> None:
+    """A role with a period gives that, whatever is asked; somebody agreed to a minute."""
+    path = f"auth/token/roles/{ROLE}"
+    kept = vault_operator.read(path) or {}
+    vault_operator.write(path, **{**kept, "token_explicit_max_ttl": 0, "token_period": 3600})
+    try:
+        for make in (lease_refund, make_refund_ahead):
+            with pytest.raises(VaultError, match=r"3600 s where 60 s were asked for.*vault setup"):
+                make(vault)
+        assert devvault.live_tokens(role=ROLE) == []
+    finally:
+        vault_operator.write(path, **kept)
 
 
 def test_children_die_with_their_agents_login(
