@@ -138,8 +138,15 @@ class _Loader:
         return ruleset
 
     def refuse_undeclared(self) -> None:
+        spelled: dict[str, str] = {}
         for rule in self.rules:
             for tool in sorted(rule.tools):
+                if (other := spelled.setdefault(type_name(tool), tool)) != tool:
+                    raise self._error(
+                        rule,
+                        f'`Tool::"{tool}"` and `Tool::"{other}"` would be one in'
+                        f" {self.schema.path.name}: correct the name, or rename one of the tools",
+                    )
                 if type_name(tool) not in self.declarations.tools:
                     raise self._error(
                         rule,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bailiwick.policies import Decision, Policy, Requirement, ToolCall
+from bailiwick.policies.errors import PolicyError
 
 Write = Callable[..., Path]
 Load = Callable[[str], Policy]
@@ -180,6 +181,15 @@ def test_a_tool_whose_name_is_no_identifier_is_declared_with_underscores(
     folder = write(main=rules, schema=schema + "type web_search = { query: String };")
     search = call("web-search", args={"query": "tea"})
     assert Policy.from_path(folder).decide(search).verdict == "allow"
+
+
+def test_two_spellings_of_one_tool_are_refused(write: Write, schema: str) -> None:
+    """A forbid of the wrong one would forbid nothing."""
+    rules = """@id("a") permit (principal, action, resource == Tool::"web_search");
+    @id("b") forbid (principal, action, resource == Tool::"web-search");"""
+    folder = write(main=rules, schema=schema + "type web_search = { query: String };")
+    with pytest.raises(PolicyError, match=r"cedar:2: rule 'b': .*web-search.*web_search.*be one"):
+        Policy.from_path(folder)
 
 
 def test_handing_over_is_decided_by_its_own_rules(load: Load) -> None:
