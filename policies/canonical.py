@@ -3,7 +3,7 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from copy import deepcopy
@@ -11,9 +11,11 @@ from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache, partial
 from json import JSONEncoder
 from math import isfinite
 from pathlib import PurePath
+from types import NoneType
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -34,7 +36,8 @@ _encode = JSONEncoder(
 ).encode
 
 # What Python spells otherwise than ECMAScript does, which RFC 8785 follows: `1e-07`, and `1.0`.
-_OTHERWISE_SPELLED = re.compile(r"\d(?:\.0|e[-+]\d+)(?=[],}]|$)")
+# Text may end so as well, and is spelled right either way.
+_OTHERWISE_SPELLED = re.compile(r"(?:\.0|e[-+]\d+)(?=[],}]|$)")
 
 # From here on ECMAScript spells a number with an exponent.
 _LEAST_WITH_EXPONENT = 10**21
@@ -42,7 +45,7 @@ _LEAST_WITH_EXPONENT = 10**21
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
-def plain(value: object) -> Json:  # noqa: C901, PLR0911, PLR0912 - one case a kind of value
+def plain(value: object) -> Json:
     """Return `value` as JSON values that mean the same wherever they are read.
 
     Decimals and integers over 53 bits become strings in their shortest spelling, so that `40`,
@@ -55,37 +58,7 @@ def plain(value: object) -> Json:  # noqa: C901, PLR0911, PLR0912 - one case a k
         TypeError: If the value has no plain form.
         ValueError: If two keys of a mapping have the same plain form, or a float is not finite.
     """
-    match value:
-        case None | bool():
-            return value
-        case Enum():
-            return plain(value.value)
-        case str():
-            return unicodedata.normalize("NFC", value)
-        case int():
-            return value if abs(value) <= MAX_SAFE_INTEGER else _shortest(Decimal(value))
-        case float():
-            return _number(value)
-        case Decimal():
-            return _shortest(value)
-        case RootModel():
-            return plain(value.root)
-        case BaseModel():
-            return plain_record(named_parts(value))
-        case Mapping():
-            return plain_record(value)
-        case AbstractSet():
-            return sorted((plain(item) for item in value), key=canonical)
-        case bytes() | bytearray():
-            return value.hex()
-        case Sequence():
-            return [plain(item) for item in value]
-        case datetime() | date() | time():
-            return value.isoformat()
-        case UUID() | PurePath():
-            return str(value)
-        case _:
-            return _written(value)
+    return _form(type(value))(value)  # type: ignore[arg-type]  # mypy has a class hash its objects
 
 
 def plain_record(record: Mapping[Any, object]) -> dict[str, Json]:
@@ -106,7 +79,7 @@ def composed(value: Any) -> Any:  # noqa: ANN401 - JSON values, of the same type
     """Return a copy of JSON values whose text is in Unicode's form NFC, as `plain` writes it."""
     match value:
         case str():
-            return unicodedata.normalize("NFC", value)
+            return _composed(value)
         case Mapping():
             return {composed(name): composed(item) for name, item in value.items()}
         case list():
@@ -141,8 +114,7 @@ def plain_name(key: object) -> str:
         TypeError: If it has no plain form.
         ValueError: If it is a float that is not finite.
     """
-    name = plain(key)
-    return name if isinstance(name, str) else str(name)
+    return str(plain(key))
 
 
 def _written(value: object) -> Json:
@@ -189,3 +161,30 @@ def _shortest(number: Decimal) -> str:
     if abs(exponent) <= MAX_EXPONENT:
         text = format(Decimal(text), "f")
     return f"-{text}" if sign else text
+
+
+_composed = partial(unicodedata.normalize, "NFC")
+
+# Of a value that is of several of these kinds, the first says what it is.
+_FORMS: tuple[tuple[tuple[type, ...], Callable[[Any], Json]], ...] = (
+    ((NoneType, bool), lambda value: value),
+    ((Enum,), lambda value: plain(value.value)),
+    ((str,), _composed),
+    ((int,), lambda value: value if abs(value) <= MAX_SAFE_INTEGER else _shortest(Decimal(value))),
+    ((float,), _number),
+    ((Decimal,), _shortest),
+    ((RootModel,), lambda value: plain(value.root)),
+    ((BaseModel,), lambda value: plain_record(named_parts(value))),
+    ((Mapping,), plain_record),
+    ((AbstractSet,), lambda value: sorted(map(plain, value), key=canonical)),
+    ((bytes, bytearray), lambda value: value.hex()),
+    ((Sequence,), lambda value: [plain(item) for item in value]),
+    ((datetime, date, time), lambda value: value.isoformat()),
+    ((UUID, PurePath), str),
+)
+
+
+# To try all kinds takes longer than to write most values.
+@lru_cache(maxsize=512)
+def _form(kind: type) -> Callable[[Any], Json]:
+    return next((form for kinds, form in _FORMS if issubclass(kind, kinds)), _written)
