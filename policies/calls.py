@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from bailiwick.policies.canonical import Json, digest, plain_record
+
+if TYPE_CHECKING:
+    from bailiwick.policies.decisions import Decision
 
 Effect = Literal["read", "write", "destructive"]
 """What a tool does to the world: nothing, something that can be undone, something that cannot."""
@@ -79,6 +82,11 @@ class ToolCall:
         """
         written = self.plain_args if self.written is None else plain_record(self.written)
         return digest([self.thread, self.namespace, self.id, self.tool.name, written])
+
+    @cached_property
+    def decided(self) -> "dict[str, Decision]":
+        """What policies have said of exactly this call, given no approval, by their versions."""
+        return {}
 
     @cached_property
     def _digests(self) -> dict[str, str]:

@@ -82,7 +82,13 @@ class Policy:
             approvals: The roles whose approval of this exact call is on record, each with the
                 quorum that every requirement naming it asks for.
         """
-        return self._decide(lambda: self._call(call), approvals)
+        if approvals:
+            return self._decide(lambda: self._call(call), approvals)
+        # A call is decided where it arises, where people are asked, and where it runs.
+        if (known := call.decided.get(self.version)) is None:
+            known = self._decide(lambda: self._call(call), approvals)
+            call.decided[self.version] = known
+        return known
 
     def decide_handoff(  # noqa: PLR0913 - a hand-off has these parts
         self,

@@ -224,6 +224,16 @@ def test_handing_over_is_decided_by_its_own_rules(load: Load) -> None:
     assert verdict("lead", "clerk", labels=tainted, approvals=frozenset({"manager"})) == "allow"
 
 
+def test_each_policy_decides_a_call_by_itself(load: Load, call: MakeCall) -> None:
+    """What one policy has said of a call is remembered for that one, and for no approval."""
+    shipped, strict, paid = Policy.shipped(), load(CLERK_PAYS + NEEDS_A_MANAGER), call()
+    assert shipped.decide(paid).verdict == "deny"
+    assert strict.decide(paid).verdict == "review"
+    assert strict.decide(paid, frozenset({"manager"})).verdict == "allow"
+    assert strict.decide(paid) is strict.decide(paid)
+    assert shipped.decide(paid).verdict == "deny"
+
+
 def test_explaining_names_every_rule_that_a_call_meets(load: Load, call: MakeCall) -> None:
     """Permits under a forbid show too, and each forbid shows what would lift it."""
     policy = load(CLERK_PAYS + NEEDS_A_MANAGER + NEEDS_TWO_AUDITORS + NEVER_TO_ITSELF)
