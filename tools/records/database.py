@@ -48,7 +48,8 @@ class Database:
         self._opening = Opening(f"the ledger {self.name}", LedgerError)
         self._turn = threading.Lock()
         self._engine = engines.connect(address, wait=WAIT)
-        self._errors = (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error)
+        driver = self._engine.dialect.loaded_dbapi
+        self._errors = (SQLAlchemyError, driver.Error, UnicodeEncodeError)
         # What reads changes nothing, so PostgreSQL need not be told where it begins and ends.
         self._readers = (
             self._engine
@@ -75,13 +76,20 @@ class Database:
                 process is a fork of the one that opened it.
         """
         self._opening.check()
-        with self._in_turn(), self._plainly(), self._engine.connect() as connection:
-            connection.execution_options(bailiwick_writes="FULL" if flushes else "NORMAL")
-            connection.info["held"] = set()
-            connection.info["lock"] = _LOCK if flushes else _LOCK_UNHURRIED
-            with connection.begin():
-                connection.info["now"] = time.time() if self.is_sqlite else None
-                yield connection
+        if self.is_sqlite and not self._turn.acquire(timeout=WAIT):
+            raise LedgerError(f"the ledger {self.name} {database_errors.LOCKED}")
+        try:
+            with self._engine.connect() as connection:
+                connection.info["flushes"] = flushes
+                connection.info["held"] = set()
+                with connection.begin():
+                    connection.info["now"] = time.time() if self.is_sqlite else None
+                    yield connection
+        except self._errors as error:
+            raise self._told(error) from None
+        finally:
+            if self.is_sqlite:
+                self._turn.release()
 
     @contextmanager
     def reading(self) -> Generator[Connection]:
@@ -91,9 +99,12 @@ class Database:
             LedgerError: If the database fails, or this process is a fork of the one that opened it.
         """
         self._opening.check()
-        with self._plainly(), self._readers.connect() as connection:
-            connection.info["now"] = None
-            yield connection
+        try:
+            with self._readers.connect() as connection:
+                connection.info["now"] = connection.info["flushes"] = None
+                yield connection
+        except self._errors as error:
+            raise self._told(error) from None
 
     def lock(self, connection: Connection, thread: str) -> None:
         """Let nobody else write of `thread` until the transaction ends.
@@ -103,7 +114,7 @@ class Database:
         """
         held: set[str] = connection.info["held"]
         if not self.is_sqlite and thread not in held:
-            lock: Statement = connection.info["lock"]
+            lock = _LOCK if connection.info["flushes"] else _LOCK_UNHURRIED
             connection.info["now"] = lock.all(connection, {"thread": thread})[0]["now"]
             held.add(thread)
 
@@ -111,29 +122,13 @@ class Database:
         """Close every connection; a fork closes none of its parent's."""
         self._engine.dispose(close=self._opening.is_here)
 
-    @contextmanager
-    def _in_turn(self) -> Generator[None]:
-        if not self.is_sqlite:
-            yield
-            return
-        if not self._turn.acquire(timeout=WAIT):
-            raise LedgerError(f"the ledger {self.name} {database_errors.LOCKED}")
-        try:
-            yield
-        finally:
-            self._turn.release()
-
-    @contextmanager
-    def _plainly(self) -> Generator[None]:
-        try:
-            yield
-        except self._errors as error:
-            raise LedgerError(f"the ledger {self.name} {database_errors.sentence(error)}") from None
-        except UnicodeEncodeError:
-            raise LedgerError(
+    def _told(self, error: Exception) -> LedgerError:
+        if isinstance(error, UnicodeEncodeError):
+            return LedgerError(
                 f"the ledger {self.name} cannot keep half a character (a lone surrogate): "
                 "give the thread another id"
-            ) from None
+            )
+        return LedgerError(f"the ledger {self.name} {database_errors.sentence(error)}")
 
     def _prepare(self, *, creates: bool) -> None:
         with self.reading() as connection:

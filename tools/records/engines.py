@@ -155,11 +155,13 @@ def _sqlite(address: URL, wait: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        synchronous = connection.get_execution_options().get("bailiwick_writes")
+        flushes: bool | None = connection.info.get("flushes")
         driver: Any = connection.connection.driver_connection
-        if synchronous:
-            driver.execute(f"PRAGMA synchronous={synchronous}").close()
-        driver.execute("BEGIN IMMEDIATE" if synchronous else "BEGIN").close()
+        if flushes is None:
+            driver.execute("BEGIN").close()
+            return
+        driver.execute(f"PRAGMA synchronous={'FULL' if flushes else 'NORMAL'}").close()
+        driver.execute("BEGIN IMMEDIATE").close()
 
     return engine
 
