@@ -155,22 +155,19 @@ def of_call(connection: Connection, call: ToolCall) -> Proposal | None:
     return _of(connection, call.thread, call.id, call.tool.name)
 
 
-def reason(ledger: Ledger, call: ToolCall) -> str:
+def reason(connection: Connection, call: ToolCall) -> str:
     """Return why a call is proposed, in a sentence for who approves it; empty where it is not."""
-    if not call.thread.startswith(PREFIXES):
-        return ""
-    with ledger.reading() as connection:
-        match of_call(connection, call):
-            case Proposal(kind="retry", call=other, origin=thread):
-                return (
-                    f"It is another try of call {shortened(other)} in thread {thread}, whose "
-                    "outcome nobody knows: it may have taken effect."
-                )
-            case Proposal(kind="undo", call=other, origin=thread):
-                said = f"It undoes call {shortened(other)} in thread {thread}."
-                return " ".join([said, *_left_later(connection, thread, other)])
-            case _:
-                return ""
+    match of_call(connection, call):
+        case Proposal(kind="retry", call=other, origin=thread):
+            return (
+                f"It is another try of call {shortened(other)} in thread {thread}, whose "
+                "outcome nobody knows: it may have taken effect."
+            )
+        case Proposal(kind="undo", call=other, origin=thread):
+            said = f"It undoes call {shortened(other)} in thread {thread}."
+            return " ".join([said, *_left_later(connection, thread, other)])
+        case _:
+            return ""
 
 
 def _left_later(connection: Connection, thread: str, undone: str) -> list[str]:

@@ -13,6 +13,7 @@ from bailiwick.policies.entitlement import authorise
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.principals import Principal
 from bailiwick.policies.scopes import Scope
+from bailiwick.tools.effects import call_rows, proposal_rows
 from bailiwick.tools.people import approval_records, deliveries
 from bailiwick.tools.people import approval_rows as rows
 from bailiwick.tools.people.askers import askers
@@ -61,7 +62,8 @@ class Approvals(Inbox):
             call: The call that waits.
             decision: What the policy said of it: `review`, with its requirements.
             scope: What the call will lease.
-            description: What the tool's author says the call does.
+            description: What the tool's author says the call does. What is known besides follows
+                it: that the call is proposed, or that nobody knows what came of an equal one.
 
         Raises:
             ApprovalError: If the decision asks for no approval.
@@ -75,8 +77,15 @@ class Approvals(Inbox):
         # Should it be lost with the machine's power, the thread asks again, in the same words.
         with self._ledger.transaction(flushes=False) as connection:
             self._ledger.lock(connection, call.thread)
+            known = proposal_rows.reason(connection, call) or call_rows.open_one_alike(
+                connection, call
+            )
             request = ApprovalRequest.of(
-                call, decision, scope=scope, description=description, now=now(connection)
+                call,
+                decision,
+                scope=scope,
+                description=f"{description} {known}" if known else description,
+                now=now(connection),
             )
             request = replace(request, place=self._place, askers=askers(connection, call.thread))
             if refused := supersede(self._ledger, connection, call, decision.policy_version):

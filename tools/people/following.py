@@ -15,7 +15,6 @@ from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.decisions import Decision
 from bailiwick.policies.questions import spelled
 from bailiwick.tools.declared.scoped import ScopedTool
-from bailiwick.tools.effects import call_rows, proposal_rows
 from bailiwick.tools.people.edits import confirm
 from bailiwick.tools.results import ToolResult
 
@@ -65,8 +64,6 @@ def request_approval(
 ) -> Approval:
     """Write down what is asked about a call, in its tool's own words, or find what stands."""
     described = _described(call, tool)
-    if why := proposal_rows.reason(guard.ledger, call) or _doubt(guard, call):
-        described = f"{described} {why}"
     return guard.approvals.ask(call, decision, scope=tool.scope, description=described)
 
 
@@ -97,11 +94,6 @@ def _text(described: object) -> str:
         raise TypeError(f"describe must return a text, not {type(described).__name__!r}")
     # Half a character could be kept nowhere.
     return described.encode().decode()
-
-
-def _doubt(guard: "Guard", call: ToolCall) -> str:
-    with guard.ledger.reading() as connection:
-        return call_rows.open_one_alike(connection, call)
 
 
 def _follow_edit(

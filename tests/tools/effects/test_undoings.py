@@ -86,10 +86,11 @@ def test_whoever_approves_reads_what_came_later_and_stays(guard: Guard) -> None:
     """To undo what was called before it may be wrong then."""
     paid(guard, "a", "lost", "b")
     undoing = undo(guard)
-    newest, oldest = (
-        proposal_rows.reason(guard.ledger, undoing_call(each.thread, each.tool_call_id))
-        for each in undoing.made
-    )
+    with guard.ledger.reading() as connection:
+        newest, oldest = (
+            proposal_rows.reason(connection, undoing_call(each.thread, each.tool_call_id))
+            for each in undoing.made
+        )
     left = undoing.left[0].call.key[:12]
     assert f"Call {left} of pay came later there, and is not undone." in oldest
     assert "came later" not in newest
