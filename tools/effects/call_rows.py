@@ -284,9 +284,11 @@ def begins_with(prefix: str) -> Condition:
     return ids.begins_with(_c.key, prefix)
 
 
-def read(connection: Connection, *where: Condition, limit: int | None = None) -> list[CallRecord]:
+def read(
+    connection: Connection, *where: Condition, limit: int | None = None, skip: int = 0
+) -> list[CallRecord]:
     """Return the calls that meet all conditions, oldest first."""
-    found = connection.execute(_CALLS.where(*where).limit(limit))
+    found = connection.execute(_CALLS.where(*where).limit(limit).offset(skip))
     return [_record(dict(row)) for row in found.mappings().all()]
 
 

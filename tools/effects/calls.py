@@ -1,5 +1,6 @@
 """Owns the calls that change something: what was about to run, what came of it, who settled it."""
 
+from collections.abc import Iterable
 from typing import Literal, get_args
 
 from sqlalchemy import Connection
@@ -14,8 +15,10 @@ from bailiwick.tools.effects import call_rows as rows
 from bailiwick.tools.effects import proposal_rows
 from bailiwick.tools.effects.call_rows import CallRecord, Intent, State
 from bailiwick.tools.people import approval_rows
+from bailiwick.tools.records import tables
 from bailiwick.tools.records.ids import only
 from bailiwick.tools.records.ledger import Ledger
+from bailiwick.tools.records.statements import count
 from bailiwick.tools.results import ToolResult
 
 LASTS = 300.0
@@ -107,17 +110,29 @@ class Calls:
         """
         return rows.end(connection, key, state, result)
 
-    def list(self, *, thread: str | None = None, in_doubt: bool = False) -> tuple[CallRecord, ...]:
+    def list(
+        self, *, thread: str | None = None, in_doubt: bool = False, skip: int = 0
+    ) -> tuple[CallRecord, ...]:
         """Return calls, oldest first.
 
         Args:
             thread: Only those of this thread.
             in_doubt: Only those whose outcome nobody knows, and that run nowhere any more.
+            skip: How many of the oldest are left out.
 
         Raises:
             LedgerError: If the database fails.
         """
-        return self._read(thread, *((rows.is_in_doubt(),) if in_doubt else ()))
+        return self._read(_wanted(thread, in_doubt=in_doubt), skip)
+
+    def count(self, *, thread: str | None = None, in_doubt: bool = False) -> int:
+        """Count what `list` returns.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        with self._ledger.reading() as connection:
+            return count(connection, tables.calls, *_wanted(thread, in_doubt=in_doubt))
 
     def under_way(self, thread: str | None = None) -> tuple[CallRecord, ...]:
         """Return the calls that can still have their effect, oldest first; of one thread or of all.
@@ -125,7 +140,7 @@ class Calls:
         Raises:
             LedgerError: If the database fails.
         """
-        return self._read(thread, rows.is_under_way())
+        return self._read((*_wanted(thread), rows.is_under_way()))
 
     def find(self, beginning: str) -> CallRecord:
         """Return the one call whose key begins like this.
@@ -211,10 +226,14 @@ class Calls:
         entry = journal.settled(call, outcome, by=by, reason=reason, thread=thread)
         self._ledger.append(connection, call.thread, entry)
 
-    def _read(self, thread: str | None, *where: rows.Condition) -> tuple[CallRecord, ...]:
-        of_thread = () if thread is None else (rows.is_of(thread),)
+    def _read(self, where: Iterable[rows.Condition], skip: int = 0) -> tuple[CallRecord, ...]:
         with self._ledger.reading() as connection:
-            return tuple(rows.read(connection, *of_thread, *where))
+            return tuple(rows.read(connection, *where, skip=skip))
+
+
+def _wanted(thread: str | None, *, in_doubt: bool = False) -> tuple[rows.Condition, ...]:
+    of_thread = () if thread is None else (rows.is_of(thread),)
+    return (*of_thread, rows.is_in_doubt()) if in_doubt else of_thread
 
 
 def _found(call: CallRecord, outcome: Outcome, by: Principal, reason: str) -> ToolResult:

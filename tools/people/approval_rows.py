@@ -135,9 +135,11 @@ def find(connection: Connection, request_id: str) -> Approval | None:
     return None if row is None else _approval(row)
 
 
-def read(connection: Connection, *where: Condition, limit: int | None = None) -> list[Approval]:
+def read(
+    connection: Connection, *where: Condition, limit: int | None = None, skip: int = 0
+) -> list[Approval]:
     """Return the approvals that meet all conditions, with their grants, oldest first."""
-    found = connection.execute(_APPROVALS.where(*where).limit(limit))
+    found = connection.execute(_APPROVALS.where(*where).limit(limit).offset(skip))
     return [_approval(dict(row)) for row in found.mappings().all()]
 
 

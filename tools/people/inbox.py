@@ -7,8 +7,10 @@ from bailiwick.policies.approvals import Approval, State
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.tools.people import approval_rows as rows
+from bailiwick.tools.records import tables
 from bailiwick.tools.records.ids import LISTED, only
 from bailiwick.tools.records.ledger import Ledger
+from bailiwick.tools.records.statements import count
 
 
 class Inbox:
@@ -57,7 +59,12 @@ class Inbox:
         return only(by_id, beginning, "request", ApprovalError)
 
     def list(
-        self, *, state: State | None = None, thread: str | None = None, limit: int | None = None
+        self,
+        *,
+        state: State | None = None,
+        thread: str | None = None,
+        limit: int | None = None,
+        skip: int = 0,
     ) -> tuple[Approval, ...]:
         """Return requests, oldest first.
 
@@ -65,14 +72,22 @@ class Inbox:
             state: Only those that stand there now.
             thread: Only those of this thread.
             limit: At most so many.
+            skip: How many of the oldest are left out.
 
         Raises:
             LedgerError: If the database fails.
         """
-        in_state = () if state is None else (rows.is_now(state),)
-        of_thread = () if thread is None else (rows.is_of(thread),)
         with self._ledger.reading() as connection:
-            return tuple(rows.read(connection, *in_state, *of_thread, limit=limit))
+            return tuple(rows.read(connection, *_wanted(state, thread), limit=limit, skip=skip))
+
+    def count(self, *, state: State | None = None, thread: str | None = None) -> int:
+        """Count what `list` returns where it has no limit.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        with self._ledger.reading() as connection:
+            return count(connection, tables.approvals, *_wanted(state, thread))
 
     def asked(self, connection: Connection, call: ToolCall, policy_version: str) -> Approval | None:
         """Return where the request for exactly this call stands, if there is one.
@@ -101,3 +116,8 @@ class Inbox:
                 f"there is no request {request_id!r}: {LISTED['request']} lists those there are"
             )
         return approval
+
+
+def _wanted(state: State | None, thread: str | None) -> tuple[rows.Condition, ...]:
+    in_state = () if state is None else (rows.is_now(state),)
+    return in_state if thread is None else (*in_state, rows.is_of(thread))

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import ColumnElement, Connection, select, tuple_
 
 from bailiwick.policies.canonical import canonical, plain
 from bailiwick.policies.errors import LedgerError
@@ -13,6 +13,7 @@ from bailiwick.tools.records import chain, tables
 from bailiwick.tools.records.chain import Record, Verification
 from bailiwick.tools.records.chain_ends import Appended, ChainEnds
 from bailiwick.tools.records.database import Database
+from bailiwick.tools.records.statements import count
 from bailiwick.tools.threads import to_its_end
 
 Kind: TypeAlias = Literal[
@@ -144,6 +145,33 @@ class Ledger:
                 return
             place = (page[-1].thread, page[-1].seq)
 
+    def newest(self, limit: int, thread: str | None = None) -> list[Record]:
+        """Return the newest records, thread by thread; what happened last is in the last thread.
+
+        Args:
+            limit: At most so many.
+            thread: Only this thread's.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        record = tables.records.c
+        query = _RECORDS.where(*_of(thread)).order_by(None).limit(limit)
+        query = query.order_by(record.at.desc(), record.thread.desc(), record.seq.desc())
+        with self.reading() as connection:
+            found = [Record(**row) for row in connection.execute(query).mappings()][::-1]
+        last = {each.thread: place for place, each in enumerate(found)}
+        return sorted(found, key=lambda each: last[each.thread])
+
+    def count(self, thread: str | None = None) -> int:
+        """Count the records of one thread or of all.
+
+        Raises:
+            LedgerError: If the database fails.
+        """
+        with self.reading() as connection:
+            return count(connection, tables.records, *_of(thread))
+
     def has(self, thread: str) -> bool:
         """Tell whether a thread has records.
 
@@ -195,9 +223,8 @@ class Ledger:
 
     def _page(self, place: tuple[str, int], thread: str | None, kind: str | None) -> list[Record]:
         table = tables.records
-        query = _RECORDS.where(tuple_(table.c.thread, table.c.seq) > tuple_(*place)).limit(_PAGE)
-        if thread is not None:
-            query = query.where(table.c.thread == thread)
+        after = tuple_(table.c.thread, table.c.seq) > tuple_(*place)
+        query = _RECORDS.where(after, *_of(thread)).limit(_PAGE)
         if kind is not None:
             query = query.where(table.c.kind == kind)
         with self.reading() as connection:
@@ -211,6 +238,10 @@ def verify_export(lines: Iterable[str]) -> Verification:
         LedgerError: If a line is not exactly as it was exported.
     """
     return chain.verify(Record.from_line(line.rstrip("\r\n")) for line in lines)
+
+
+def _of(thread: str | None) -> tuple[ColumnElement[bool], ...]:
+    return () if thread is None else (tables.records.c.thread == thread,)
 
 
 def _text(entry: Entry) -> str:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, SelectBase, Table, UpdateBase
+from sqlalchemy import ColumnElement, Connection, SelectBase, Table, UpdateBase, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bailiwick.policies.errors import LedgerError
@@ -88,6 +88,12 @@ class Statement:
             if not bind.required
         }
         return str(compiled), fixed
+
+
+def count(connection: Connection, table: Table, *where: ColumnElement[bool]) -> int:
+    """Count the rows that meet all conditions."""
+    found = connection.execute(select(func.count()).select_from(table).where(*where))
+    return found.scalar_one()
 
 
 def insert_once(connection: Connection, table: Table, row: Mapping[str, object]) -> bool:

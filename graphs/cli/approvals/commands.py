@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from bailiwick.graphs.cli.limits import Limit
+
 approvals = typer.Typer(
     help="See what waits for a person, answer it, and let the threads go on.",
     no_args_is_help=True,
@@ -27,12 +29,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 def ls(
     every: Every = False,  # noqa: FBT002 - a flag
     thread: Annotated[str | None, typer.Option(help="Only this thread.")] = None,
+    limit: Limit = None,
     as_json: Json = False,  # noqa: FBT002 - as above
 ) -> None:
-    """List what waits for an answer: what is asked, by whom, why, and until when."""
+    """List what waits for an answer, newest last: what, by whom, why, and until when."""
     from bailiwick.graphs.cli.approvals.inbox import list_requests  # noqa: PLC0415 - --help must be quick
 
-    list_requests(every=every, thread=thread, as_json=as_json)
+    list_requests(every=every, thread=thread, limit=limit, as_json=as_json)
 
 
 @approvals.command("show")

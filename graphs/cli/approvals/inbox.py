@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from rich.text import Text
 
 from bailiwick.graphs.cli.ledgers import open_ledger
+from bailiwick.graphs.cli.limits import older, skipped
 from bailiwick.graphs.cli.terminal.console import print_json, quoted, terminal, visible
 from bailiwick.graphs.cli.terminal.facts import asked, facts, faults
 from bailiwick.graphs.cli.terminal.person import approver
@@ -17,7 +18,7 @@ from bailiwick.graphs.cli.terminal.records import ANSWERS
 from bailiwick.graphs.settings import read_settings
 from bailiwick.policies.answers import Answer, Approve, Edit, EditedAction, Reject, Respond
 from bailiwick.policies.approval_requests import ApprovalRequest
-from bailiwick.policies.approvals import Approval
+from bailiwick.policies.approvals import Approval, State
 from bailiwick.policies.canonical import plain_record
 from bailiwick.policies.errors import ApprovalError
 from bailiwick.policies.grants import missing
@@ -30,19 +31,23 @@ from bailiwick.tools.people.deliveries import PROPOSALS, SERVER, Deliveries, Del
 STYLES = {"pending": "yellow", "approved": "green", "consumed": "green", "rejected": "red"}
 
 
-def list_requests(*, every: bool, thread: str | None, as_json: bool) -> None:
-    """Print what waits for an answer, oldest first.
+def list_requests(*, every: bool, thread: str | None, limit: int | None, as_json: bool) -> None:
+    """Print what waits for an answer, newest last.
 
     Args:
         every: Whether to print those that were answered or have expired, too.
         thread: Only those of this thread.
+        limit: Only so many of the newest, 0 for all.
         as_json: Whether to print one JSON array.
 
     Raises:
         LedgerError: If the ledger cannot be read, or has no such thread.
     """
+    state: State | None = None if every else "pending"
     with _opened(thread) as (approvals, _, _):
-        found = approvals.list(state=None if every else "pending", thread=thread)
+        total = approvals.count(state=state, thread=thread)
+        skip = skipped(total, limit, as_json=as_json)
+        found = approvals.list(state=state, thread=thread, skip=skip)
     if as_json:
         print_json([_plain(approval) for approval in found])
         return
@@ -56,6 +61,8 @@ def list_requests(*, every: bool, thread: str | None, as_json: bool) -> None:
         )
     if not found:
         console.print("Nothing is on record." if every else "Nothing waits for an answer.")
+    if skip:
+        console.print(older(skip), style="dim")
 
 
 def show_request(beginning: str, *, as_json: bool) -> None:

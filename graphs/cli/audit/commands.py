@@ -5,17 +5,19 @@ from typing import Annotated
 
 import typer
 
+from bailiwick.graphs.cli.limits import Limit, RecordLimit
+
 audit = typer.Typer(help="Read, check, seal and export the ledger.", no_args_is_help=True)
 
 Thread = Annotated[str | None, typer.Option(help="Only this thread.")]
 
 
 @audit.command("show")
-def audit_show(thread: Thread = None) -> None:
+def audit_show(thread: Thread = None, limit: RecordLimit = None) -> None:
     """Print what happened, in order."""
     from bailiwick.graphs.cli.audit.reading import show  # noqa: PLC0415 - --help must be quick
 
-    show(thread)
+    show(thread, limit)
 
 
 @audit.command("verify")
@@ -45,6 +47,7 @@ def audit_leases(
     is_open: Annotated[  # noqa: FBT002 - a flag
         bool, typer.Option("--open", help="Only those whose end is not known.")
     ] = False,
+    limit: Limit = None,
     as_json: Annotated[  # noqa: FBT002 - a flag
         bool, typer.Option("--json", help="Lines of JSON, with what joins them to Vault's audit.")
     ] = False,
@@ -52,7 +55,7 @@ def audit_leases(
     """Print which agent held what, under whose authority, for how long; what is still alive."""
     from bailiwick.graphs.cli.audit.leases import show_leases  # noqa: PLC0415 - as above
 
-    show_leases(thread, is_open=is_open, as_json=as_json)
+    show_leases(thread, is_open=is_open, limit=limit, as_json=as_json)
 
 
 @audit.command("export")

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bailiwick.graphs.cli.ledgers import open_ledger
+from bailiwick.graphs.cli.limits import older, skipped
 from bailiwick.graphs.cli.terminal.console import quoted, terminal, visible
 from bailiwick.graphs.settings import read_settings
 from bailiwick.policies.errors import LedgerError
@@ -19,12 +20,13 @@ from bailiwick.tools.records.ledger import Ledger
 STYLES = {"alive": "yellow", "unconfirmed": "red", "unknown": "red"}
 
 
-def show_leases(thread: str | None, *, is_open: bool, as_json: bool) -> None:
+def show_leases(thread: str | None, *, is_open: bool, limit: int | None, as_json: bool) -> None:
     """Print the leases: who held what, under whose authority, for how long, and what is alive.
 
     Args:
         thread: Only this thread's.
         is_open: Only those whose end is not known.
+        limit: Only so many of the newest, 0 for all.
         as_json: Print each as a line of JSON, with all that joins it to Vault's audit.
 
     Raises:
@@ -32,17 +34,20 @@ def show_leases(thread: str | None, *, is_open: bool, as_json: bool) -> None:
     """
     with open_ledger(read_settings(), thread=thread) as ledger:
         leases = [each for each in read_leases(ledger, thread) if each.is_open or not is_open]
+    skip = skipped(len(leases), limit, as_json=as_json)
     if as_json:
-        for lease in leases:
+        for lease in leases[skip:]:
             # ASCII: nothing in it that a terminal would obey.
             sys.stdout.write(f"{json.dumps(asdict(lease))}\n")
         return
     console = terminal()
     if leases:
-        console.print(_table(leases))
+        console.print(_table(leases[skip:]))
     left = sum(lease.is_open for lease in leases)
     word = "lease" if len(leases) == 1 else "leases"
     console.print(f"{len(leases)} {word}, {left} of them without a known end")
+    if skip:
+        console.print(older(skip), style="dim")
 
 
 def read_leases(ledger: Ledger, thread: str | None = None) -> list[HeldLease]:
@@ -56,7 +61,7 @@ def read_leases(ledger: Ledger, thread: str | None = None) -> list[HeldLease]:
         LedgerError: If the ledger cannot be read.
     """
     try:
-        return list(lease_history(ledger, thread))
+        return sorted(lease_history(ledger, thread), key=lambda lease: lease.granted_at)
     except (ValueError, TypeError, KeyError):
         raise LedgerError(
             "a record of a lease was changed and cannot be read: `bailiwick audit verify` names it"

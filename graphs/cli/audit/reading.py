@@ -5,6 +5,7 @@ from itertools import groupby
 from pathlib import Path
 
 from bailiwick.graphs.cli.ledgers import open_ledger
+from bailiwick.graphs.cli.limits import RECORDS, older, skipped
 from bailiwick.graphs.cli.terminal.console import terminal
 from bailiwick.graphs.cli.terminal.records import record_table
 from bailiwick.graphs.settings import read_settings
@@ -15,19 +16,27 @@ from bailiwick.tools.records.ledger_seals import Sealed, verify_seals
 from bailiwick.tools.records.seals import PublicKeys, Seal, SealStatement, from_pem
 
 
-def show(thread: str | None) -> None:
+def show(thread: str | None, limit: int | None) -> None:
     """Print the records of one thread or of all.
+
+    Args:
+        thread: Only this thread's.
+        limit: Only so many of the newest, 0 for all.
 
     Raises:
         LedgerError: If the ledger cannot be read, or has no such thread.
     """
     console = terminal()
     with open_ledger(read_settings(), thread=thread) as ledger:
-        each = None
-        for each, records in groupby(ledger.records(thread), lambda record: record.thread):
+        total = ledger.count(thread)
+        skip = skipped(total, limit, shown=RECORDS)
+        shown = ledger.newest(total - skip, thread) if skip else ledger.records(thread)
+        for each, records in groupby(shown, lambda record: record.thread):
             console.print(record_table(each, records), end="\n\n")
-        if each is None:
-            console.print("Nothing is on record.")
+    if not total:
+        console.print("Nothing is on record.")
+    if skip:
+        console.print(older(skip), style="dim")
 
 
 def verify(

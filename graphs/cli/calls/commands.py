@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from bailiwick.graphs.cli.limits import Limit
+
 calls = typer.Typer(
     help="See the calls that change something, settle those in doubt, and undo.",
     no_args_is_help=True,
@@ -30,12 +32,13 @@ def ls(
     in_doubt: Annotated[  # noqa: FBT002 - a flag
         bool, typer.Option("--in-doubt", help="Only those whose outcome nobody knows.")
     ] = False,
+    limit: Limit = None,
     as_json: Json = False,  # noqa: FBT002 - as above
 ) -> None:
-    """List calls, oldest first: what was called, by whom, and what came of it."""
+    """List calls, newest last: what was called, by whom, and what came of it."""
     from bailiwick.graphs.cli.calls.listing import list_calls  # noqa: PLC0415 - --help must be quick
 
-    list_calls(thread=thread, in_doubt=in_doubt, as_json=as_json)
+    list_calls(thread=thread, in_doubt=in_doubt, limit=limit, as_json=as_json)
 
 
 @calls.command("show")

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bailiwick.graphs.cli.ledgers import open_ledger
+from bailiwick.graphs.cli.limits import older, skipped
 from bailiwick.graphs.cli.terminal.console import print_json, quoted, terminal, visible
 from bailiwick.graphs.cli.terminal.facts import facts
 from bailiwick.graphs.cli.terminal.person import approver
@@ -23,12 +24,13 @@ STYLES = {"succeeded": "green", "failed": "red", "in_doubt": "yellow", "retried"
 WORDS = {"under_way": "under way", "in_doubt": "in doubt", "retried": "tried again"}
 
 
-def list_calls(*, thread: str | None, in_doubt: bool, as_json: bool) -> None:
-    """Print calls, oldest first.
+def list_calls(*, thread: str | None, in_doubt: bool, limit: int | None, as_json: bool) -> None:
+    """Print calls, newest last.
 
     Args:
         thread: Only those of this thread.
         in_doubt: Only those whose outcome nobody knows.
+        limit: Only so many of the newest, 0 for all.
         as_json: Whether to print one JSON array.
 
     Raises:
@@ -36,7 +38,9 @@ def list_calls(*, thread: str | None, in_doubt: bool, as_json: bool) -> None:
     """
     with open_ledger(read_settings(), thread=thread) as ledger:
         calls = Calls(ledger)
-        found = calls.list(thread=thread, in_doubt=in_doubt)
+        total = calls.count(thread=thread, in_doubt=in_doubt)
+        skip = skipped(total, limit, as_json=as_json)
+        found = calls.list(thread=thread, in_doubt=in_doubt, skip=skip)
         under_way = calls.under_way(thread) if in_doubt else ()
     if as_json:
         print_json([_plain(call) for call in found])
@@ -46,6 +50,8 @@ def list_calls(*, thread: str | None, in_doubt: bool, as_json: bool) -> None:
         console.print(heading(shortened(call.key), call), facts(_outline(call)), "", sep="\n")
     if not found:
         console.print("No call is in doubt." if in_doubt else "No call is on record.")
+    if skip:
+        console.print(older(skip), style="dim")
     if in_doubt:
         _tell_what_to_do(console, found, under_way)
 
