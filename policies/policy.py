@@ -1,12 +1,14 @@
 """Owns the policy: the rules of one folder, and the decisions they make."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bailiwick.policies.calls import ToolCall
 from bailiwick.policies.decisions import Decision
 from bailiwick.policies.loading import Compiled, compile_folder
+from bailiwick.policies.misfits import misfits
 from bailiwick.policies.projection import (
     UnreadableArgumentError,
     Value,
@@ -73,6 +75,18 @@ class Policy:
     def shipped(cls) -> "Policy":
         """Load the refund desk's policy, which comes with this package."""
         return cls.from_path(Path(__file__).parent)
+
+    def misfits(self, tool: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return why calls of a tool would be denied, as far as its parameters tell.
+
+        Args:
+            tool: Its name; of one that the policy does not know nothing is told here.
+            parameters: What it takes, as JSON Schema without references.
+        """
+        if tool not in self._tools:
+            return ()
+        _, record = self._tools[tool]
+        return tuple(misfits(record, parameters))
 
     def decide(self, call: ToolCall, approvals: frozenset[str] = frozenset()) -> Decision:
         """Decide one tool call: allow, review or deny. Never raises: what goes wrong is a deny.

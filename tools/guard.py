@@ -31,6 +31,12 @@ from bailiwick.tools.vault import Vault
 
 logger = logging.getLogger(__name__)
 
+_UNKNOWN = " and denies whatever it is about: name it in the schema and in a rule"
+_MISFIT = (
+    "the policy denies calls of %r: its schema declares %s; declare the tool's parameters in "
+    "the type that is named like it"
+)
+
 
 class Guard:
     """Decide, lease, run, revoke and record every governed tool call.
@@ -77,7 +83,7 @@ class Guard:
         self.approvals = Approvals(ledger, place=place)
         self.calls = Calls(ledger)
         self.requests = Requests(ledger)
-        self._told: set[tuple[str, str]] = set()
+        self._told: set[tuple[str, ...]] = set()
 
     def run(self, call: ToolCall, tool: ScopedTool, branch: Branch = ANY) -> ToolResult:
         """Run one call, or say why it did not run; see `Execution` for its steps.
@@ -135,20 +141,20 @@ class Guard:
             self.ledger.append(connection, thread, entry)
         return None if decision.verdict == "allow" else decision.reason
 
-    def tell_unknown(self, *, agents: Iterable[str], tools: Iterable[str] = ()) -> None:
-        """Log, once each, which agents and tools the policy does not know: it denies them all."""
+    def tell_unknown(self, *, agents: Iterable[str], tools: Iterable[ScopedTool] = ()) -> None:
+        """Log, once each, which agents and tools the policy denies whatever they are about.
+
+        It does not know them, or its schema requires of a tool what that does not take.
+        """
         known = self.policy.agents
-        unknown = [("agent", agent) for agent in agents if known is not None and agent not in known]
-        unknown += [("tool", tool) for tool in tools if tool not in self.policy.tools]
-        for kind, name in unknown:
-            if (kind, name) not in self._told:
-                self._told.add((kind, name))
-                logger.warning(
-                    "the policy knows no %s named %r and denies whatever it is about: name it in "
-                    "the schema and in a rule",
-                    kind,
-                    name,
-                )
+        for agent in agents:
+            if known is not None and agent not in known:
+                self._tell_once("the policy knows no agent named %r" + _UNKNOWN, agent)
+        for tool in tools:
+            if tool.name not in self.policy.tools:
+                self._tell_once("the policy knows no tool named %r" + _UNKNOWN, tool.name)
+            for misfit in self.policy.misfits(tool.name, tool.args_check.json_schema):
+                self._tell_once(_MISFIT, tool.name, misfit)
 
     def sweep(self) -> None:
         """Have the leases ended that processes left behind when they died.
@@ -181,6 +187,11 @@ class Guard:
         if isinstance(given, BaseTool):
             raise TypeError(f"{given.name!r} comes alone: give a list, guard.bind([tool])")
         return [BoundTool.of(tool, self, agent) for tool in tools]
+
+    def _tell_once(self, sentence: str, *parts: str) -> None:
+        if (sentence, *parts) not in self._told:
+            self._told.add((sentence, *parts))
+            logger.warning(sentence, *parts)
 
     def governs(self, tool: object) -> bool:
         """Tell whether a tool is bound to this very guard."""

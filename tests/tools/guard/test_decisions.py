@@ -57,6 +57,27 @@ def test_what_the_policy_does_not_know_is_told_once(
     ]
 
 
+def test_parameters_that_the_schema_does_not_know_are_told_once(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Only the model read why its calls were denied, and only where they are certain to be."""
+    guard = Guard(policy=load_policy(), ledger=ledger)
+
+    @scoped_tool(effect="destructive")
+    def pay(recipient: str, amount: bool) -> str:  # noqa: FBT001 - that it is a mistake is tried
+        """Pay somebody."""
+        return f"{amount} to {recipient}"
+
+    for agent in ("billing", "supervisor"):
+        guard.bind([pay], agent=agent)
+    told = [record.getMessage() for record in caplog.records]
+    assert [each.partition(" declares ")[2].partition(";")[0] for each in told] == [
+        "argument 'to', which the tool has no parameter for (it takes recipient, amount)",
+        "argument 'amount' as Cents, and the tool takes boolean",
+    ]
+    assert all(each.startswith("the policy denies calls of 'pay': its schema") for each in told)
+
+
 def test_an_allowed_call_runs_and_is_recorded(guard: Guard, ledger: Ledger, run: Run) -> None:
     """Who, on whose behalf, which tool, which arguments, by which rules, with what outcome."""
     ran: list[Any] = []
