@@ -31,6 +31,7 @@ class Compiled:
         version: The SHA-256 over all file names and contents.
         rules: Every rule, in the order they are written.
         agents: The agents that the schema lists, or `None`.
+        parts: The types of the schema that others are made of.
         tools: The rule set and the argument record of each tool, by the tool's name.
         delegation: The rule set that decides hand-offs.
     """
@@ -38,6 +39,7 @@ class Compiled:
     version: str
     rules: tuple[Rule, ...]
     agents: frozenset[str] | None
+    parts: frozenset[str]
     tools: Mapping[str, tuple[RuleSet, RecordOf]]
     delegation: RuleSet
 
@@ -66,6 +68,7 @@ def _compile(folder: Path, sources: tuple[Source, ...], schema: Source) -> Compi
         version=version([*sources, schema]),
         rules=rules,
         agents=declarations.agents,
+        parts=declarations.parts,
         tools=tools,
         delegation=delegation,
     )

@@ -49,6 +49,7 @@ class Policy:
         version: The SHA-256 over all file names and contents, as 64 hex digits.
         rules: Every rule, in the order they are written.
         tools: The names of the tools that the schema and the rules know; others are denied.
+        parts: The types of the schema that others are made of: a tool may be named like one.
         agents: The agents that the schema lists, or `None` where it lists none and the rules alone
             tell them apart.
     """
@@ -57,6 +58,7 @@ class Policy:
         self.version = compiled.version
         self.rules = compiled.rules
         self.tools = frozenset(compiled.tools)
+        self.parts = compiled.parts
         self.agents = compiled.agents
         self._tools = compiled.tools
         self._delegation = compiled.delegation

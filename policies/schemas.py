@@ -19,6 +19,7 @@ Scalar = Literal["String", "Long", "Bool", "Cents"]
 _ANNOTATION = re.compile(r'^\s*@\w+(?:\("(?:\\.|[^"\\])*"\))?\s*', re.MULTILINE)
 _TYPE = re.compile(r"^type (\w+) = (.*?);\n", re.DOTALL | re.MULTILINE)
 _TOKEN = re.compile(r'"[^"]*"|\w+(?:::\w+)*|\S')
+_PART = re.compile(r"[:<]\s*(\w+)\s*[,>}]")
 _AGENTS = re.compile(r"^entity Agent enum (\[.*\]);$", re.MULTILINE)
 _ENTITY = re.compile(
     r"^entity (Agent|Tool)((?: in \[.*?\])?)(?: = (\{\n.*?^\}))?((?: tags .*?)?);$",
@@ -70,6 +71,12 @@ class Declarations:
     types: Mapping[str, str]
     tools: Mapping[str, RecordOf]
     agents: frozenset[str] | None
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """The types that others are made of: records that tools share, for the most part."""
+        named = frozenset[str]().union(*(_PART.findall(body) for body in self.types.values()))
+        return named & self.types.keys()
 
     def schema(self, tool: str | None) -> cedarpy.Schema:
         """Compile the schema with the arguments of one tool, by the name of its type, or of none.

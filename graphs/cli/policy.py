@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from bailiwick.graphs.cli.terminal.console import quoted, terminal
-from bailiwick.graphs.settings import read_settings
+from bailiwick.graphs.settings import Settings, read_settings
 from bailiwick.policies import Decision, Effect, Policy, Rule, SettingsError, ToolCall, ToolUse
+from bailiwick.policies.errors import BailiwickError
 from bailiwick.policies.written import shortened
 
 DESTRUCTIVE: Effect = "destructive"
@@ -25,13 +26,16 @@ def check(path: Path | None) -> None:
     Raises:
         PolicyError: If they cannot be used.
     """
-    policy = _load(path)
+    settings = read_settings()
+    policy = _load(path or settings.policy)
     console = terminal()
     _print_rules(console, policy.rules)
     counted = f"{len(policy.rules)} rules, {len(policy.tools)} tools"
     console.print(f"[green]valid[/]: {counted}, version {shortened(policy.version)}")
-    if unpermitted := [tool for tool in sorted(policy.tools) if not _is_permitted(policy, tool)]:
+    if unpermitted := [tool for tool in sorted(policy.tools) if _is_forgotten(policy, tool)]:
         console.print(f"no rule permits a call of {', '.join(unpermitted)}", markup=False)
+    if settings.registry is not None:
+        _compare(console, policy, settings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +57,7 @@ def explain(called: Called, approvals: frozenset[str], path: Path | None) -> Non
         PolicyError: If the rules cannot be used.
         SettingsError: If the arguments are no JSON object, or no tool has that effect.
     """
-    policy = _load(path)
+    policy = _load(path or read_settings().policy)
     call = ToolCall(
         id="explained",
         thread="explained",
@@ -75,13 +79,33 @@ def explain(called: Called, approvals: frozenset[str], path: Path | None) -> Non
         _print_rules(console, explanation.rules)
 
 
-def _is_permitted(policy: Policy, tool: str) -> bool:
-    permits = (rule for rule in policy.rules if rule.effect == "permit")
-    return any(rule.concerns("call", "Tool", tool) for rule in permits)
+def _is_forgotten(policy: Policy, tool: str) -> bool:
+    permits = [rule for rule in policy.rules if rule.effect == "permit"]
+    is_permitted = any(rule.concerns("call", "Tool", tool) for rule in permits)
+    is_part = tool in policy.parts and not any(tool in rule.tools for rule in policy.rules)
+    return not is_permitted and not is_part
 
 
-def _load(path: Path | None) -> Policy:
-    folder = path or read_settings().policy
+def _compare(console: Console, policy: Policy, settings: Settings) -> None:
+    """Name what the registry holds and the policy does not know, and so denies."""
+    from bailiwick.graphs.registries import find_registry  # noqa: PLC0415 - rules need no registry
+
+    try:
+        agents = find_registry(settings).agents
+    except BailiwickError as error:
+        console.print(quoted(f"not compared with the registry: {error}", "dim"))
+        return
+    known = policy.agents
+    unknown = {
+        "agent": {each.name for each in agents if known is not None and each.name not in known},
+        "tool": {scope.tool for each in agents for scope in each.tools} - policy.tools,
+    }
+    for kind, names in unknown.items():
+        for name in sorted(names):
+            console.print(quoted(f"the policy knows no {kind} {name!r}, which the registry holds"))
+
+
+def _load(folder: Path | None) -> Policy:
     return Policy.shipped() if folder is None else Policy.from_path(folder)
 
 

@@ -1,9 +1,10 @@
 """`bailiwick policy`: what an author of rules is told."""
 
+import sys
 from pathlib import Path
 
 import pytest
-from tests.graphs.cli.outcomes import Command
+from tests.graphs.cli.outcomes import Command, done
 
 import bailiwick.policies
 
@@ -38,6 +39,46 @@ def test_a_tool_that_nobody_may_call_is_named(bailiwick: Command, rules: Path) -
     outcome = bailiwick("policy", "check", "--path", str(rules))
     assert outcome.status == 0
     assert "no rule permits a call of exchange\n" in outcome.out
+
+
+def test_a_record_that_tools_share_is_no_tool(bailiwick: Command, rules: Path) -> None:
+    """Nobody calls an address; what is named like a parameter can be called all the same."""
+    with (rules / "schema.cedarschema").open("a") as schema:
+        schema.write("type Address = { street: String, zip: Zip };\n")
+        schema.write("type Zip = { code: String };\n")
+        schema.write("type ship = { to: Address, by: Set<Zip>, track: String };\n")
+        schema.write("type track = {};\n")
+    outcome = bailiwick("policy", "check", "--path", str(rules))
+    assert "no rule permits a call of ship, track\n" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        (
+            "AgentIdentity(name='clerk', tools=(ToolScope(tool='exchange', scope=SCOPE),))",
+            "agent 'clerk', which the registry holds the policy knows no tool 'exchange', which",
+        ),
+        ("AgentIdentity(name='orders')", ""),
+        ("1 / 0", "not compared with the registry: the registry 'desk:REGISTRY' cannot be"),
+    ],
+    ids=["unknown", "known", "broken"],
+)
+def test_what_the_registry_holds_and_the_policy_does_not_know_is_named(
+    bailiwick: Command, home: Path, monkeypatch: pytest.MonkeyPatch, module: str, said: str
+) -> None:
+    """It would be denied at the first call; rules that are sound are valid all the same."""
+    (home / "desk.py").write_text(
+        "from bailiwick.policies.scopes import Scope\n"
+        "from bailiwick.tools.provision import AgentIdentity, Registry, ToolScope\n"
+        "SCOPE = Scope(path='a')\n"
+        f"REGISTRY = Registry(agents=({module},))\n"
+    )
+    monkeypatch.setenv("BAILIWICK_REGISTRY", "desk:REGISTRY")
+    monkeypatch.delitem(sys.modules, "desk", raising=False)
+    told = done(bailiwick("policy", "check"))
+    assert said in told
+    assert ("registry" in told) is bool(said)
 
 
 def test_an_empty_folder_is_no_policy(bailiwick: Command, home: Path) -> None:
