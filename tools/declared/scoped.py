@@ -236,6 +236,7 @@ def scoped_tool(
     """
 
     def declare(function: Callable[..., Any] | BaseTool) -> ScopedTool:
+        tool_fields.check_words(declared, Declaration.__annotations__)
         tool_fields.check_effect(function, declared.get("effect"))
         return _declare(function, **declared)
 

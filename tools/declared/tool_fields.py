@@ -2,7 +2,8 @@
 
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any, get_args
 
 from langchain_core.tools import BaseTool
@@ -82,6 +83,18 @@ def _fields_of_tool(tool: BaseTool, name: str | None, scope: Scope | None) -> di
         "metadata": tool.metadata,
         "extras": tool.extras,
     }
+
+
+def check_words(given: Iterable[str], known: Collection[str]) -> None:
+    """Refuse a declaration that says something by a name that means nothing.
+
+    Raises:
+        ScopeError: If it does.
+    """
+    for word in sorted({*given} - {*known}):
+        close = get_close_matches(word, known, n=1)
+        meant = f"did you mean {close[0]!r}?" if close else f"it takes {', '.join(known)}"
+        raise ScopeError(f"scoped_tool takes no {word!r}: {meant}")
 
 
 def check_effect(declared: object, effect: object) -> None:

@@ -29,6 +29,21 @@ def test_a_tool_must_say_what_it_does_to_the_world() -> None:
         scoped_tool(ping, effect="harmless")  # type: ignore[call-overload]  # the mistake that is tried
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("efect", r"did you mean 'effect'\?"),
+        ("credentials", "'credential'"),
+        ("x", "it takes effect"),
+    ],
+)
+def test_a_misspelled_declaration_is_told_as_such(word: str, meant: str) -> None:
+    """By the name that comes nearest; that the right one is missing says less."""
+    misspelled: dict[str, Any] = {word: "read"}
+    with pytest.raises(ScopeError, match=f"scoped_tool takes no '{word}': .*{meant}"):
+        scoped_tool(ping, **misspelled)
+
+
 def test_a_decorated_function_is_a_scoped_tool() -> None:
     """It takes its name and description from the function, its scope from the decorator."""
 
