@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 LONGEST = 64 * 1024
 """Characters of an answer as JSON: people write it, and every list of answers is read whole."""
 
+_NO_ANSWER = (
+    'that is no answer: send {"type": "approve", "action_digest": ...}, with the action_digest of '
+    "the interrupt; the other types are edit, reject and respond"
+)
+
 
 class _Untrusted(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -91,7 +96,10 @@ def read_answer(value: object) -> Answer:
     Raises:
         ValueError: If it is none, or does not say which call it answers; a pydantic error is one.
     """
-    return ANSWERS.validate_python(as_answer(value))
+    given = as_answer(value)
+    if not isinstance(given, Mapping | BaseModel):
+        raise ValueError(_NO_ANSWER)  # noqa: TRY004 - pydantic reports only this one
+    return ANSWERS.validate_python(given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

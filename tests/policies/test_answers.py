@@ -77,8 +77,9 @@ JSON_LEAVES = (
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        pytest.param(None, "valid dictionary", id="nothing"),
-        pytest.param("approve", "valid dictionary", id="text"),
+        pytest.param(None, 'no answer: send {"type": "approve"', id="nothing"),
+        pytest.param(True, "other types are edit, reject and respond", id="true"),
+        pytest.param("approve", 'no answer: send {"type": "approve"', id="text"),
         pytest.param([{"type": "accept"}], "which call it answers", id="agent-inbox"),
         pytest.param({"decisions": [{"type": "approve"}]}, "which call it answers", id="batched"),
         pytest.param({}, "discriminator", id="empty"),
