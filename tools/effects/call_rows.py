@@ -4,24 +4,14 @@ import json
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    and_,
-    bindparam,
-    case,
-    func,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, or_, select, update
 
 from bailiwick.policies.calls import Effect, ToolCall
 from bailiwick.policies.canonical import Json
 from bailiwick.policies.written import shortened
 from bailiwick.tools.records import ids, tables
 from bailiwick.tools.records.database import now
-from bailiwick.tools.records.statements import Row, Statement, insert_once, readable
+from bailiwick.tools.records.statements import Row, Statement, check_times, insert_once, readable
 
 Condition: TypeAlias = ColumnElement[bool]
 
@@ -104,7 +94,8 @@ class CallRecord:
     @property
     def content(self) -> str:
         """What it returned, as text; empty where nothing is known."""
-        content = json.loads(self.result)["content"] if self.result else ""
+        with readable(f"the call {self.key!r}"):
+            content = json.loads(self.result)["content"] if self.result else ""
         return content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
 
 
@@ -292,8 +283,8 @@ def read(
     return [_record(dict(row)) for row in found.mappings().all()]
 
 
-def _record(row: Row) -> CallRecord:
-    fields = dict(row)
-    with readable(f"the call {row['key']!r}"):
+def _record(fields: Row) -> CallRecord:
+    with readable(f"the call {fields['key']!r}"):
+        check_times(fields, "started_at", "until", "ended_at")
         chain, args = json.loads(fields.pop("chain")), json.loads(fields.pop("args"))
         return CallRecord(**fields, chain=tuple(chain), args=args)

@@ -25,7 +25,7 @@ from bailiwick.policies.grants import Grant
 from bailiwick.policies.scopes import Scope
 from bailiwick.tools.records import ids, tables
 from bailiwick.tools.records.database import now
-from bailiwick.tools.records.statements import Row, Statement, insert_once, readable
+from bailiwick.tools.records.statements import Row, Statement, check_times, insert_once, readable
 
 Condition: TypeAlias = ColumnElement[bool]
 
@@ -230,6 +230,7 @@ def _request(row: Row) -> ApprovalRequest:
 
 def _approval(row: Row) -> Approval:
     with readable(f"the approval {row['id']!r}"):
+        check_times(row, "created_at", "expires_at", "decided_at")
         return Approval(
             request=_request(row),
             state=row["state"],

@@ -13,6 +13,8 @@ from bailiwick.policies.errors import LedgerError
 Row: TypeAlias = dict[str, Any]
 """One row that was found: its values by the names of their columns."""
 
+_YEAR_10000 = 253_402_300_800
+
 
 class Statement:
     """Run one statement with its values by name, again and again.
@@ -105,6 +107,17 @@ def insert_once(connection: Connection, table: Table, row: Mapping[str, object])
 def _insert_once(dialect: str, table: Table, columns: tuple[str, ...]) -> Statement:
     made = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
     return Statement(made.on_conflict_do_nothing(), columns=columns)
+
+
+def check_times(row: Row, *columns: str) -> None:
+    """Refuse what is no time: SQLite keeps in a column whatever others have put there.
+
+    Raises:
+        ValueError: If a column that is named, and is not empty, holds none.
+    """
+    for value in (row[column] for column in columns):
+        if value is not None and not (isinstance(value, int | float) and 0 <= value < _YEAR_10000):
+            raise ValueError("no time")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import text
 from tests.graphs.cli.called import CANCELLING, REFUND, REGISTERING, begin
 from tests.graphs.cli.outcomes import Command, flat
 
@@ -53,14 +54,26 @@ def test_what_is_in_doubt_is_listed_with_what_to_do(bailiwick: Command, ledger: 
     assert len(json.loads(bailiwick("calls", "ls", "--json").out)) == 2
 
 
-@pytest.mark.parametrize("damaged", ["no JSON", "[1", "5"])
+@pytest.mark.parametrize(
+    ("column", "damaged"),
+    [
+        ("chain", "'no JSON'"),
+        ("chain", "'[1'"),
+        ("chain", "'5'"),
+        ("result", "'no JSON'"),
+        ("result", "'[1]'"),
+        ("started_at", "'yesterday'"),
+        ("until", "9e999"),
+        ("ended_at", "'yesterday'"),
+    ],
+)
 def test_a_call_whose_row_was_changed_is_named(
-    bailiwick: Command, ledger: Ledger, damaged: str
+    bailiwick: Command, ledger: Ledger, column: str, damaged: str
 ) -> None:
     """Whoever puts it back has to know which one it is."""
     key = begin(ledger)
     with ledger.transaction() as connection:
-        connection.execute(tables.calls.update().values(chain=damaged))
+        connection.execute(tables.calls.update().values({column: text(damaged)}))
     said = bailiwick("calls", "ls")
     assert (said.status, said.out) == (1, "")
     assert f"the call {key!r} was changed in the ledger's database and cannot be" in said.err

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from tests.graphs.cli.outcomes import Command, done, refused
 from tests.tools.asked import CALL, NEEDED, review
 
@@ -95,7 +96,10 @@ def test_everything_is_shown_of_one(bailiwick: Command, approvals: Approvals) ->
         assert part in shown
 
 
-@pytest.mark.parametrize("field", ["request", "grants", "decided_roles", "answer"])
+@pytest.mark.parametrize(
+    "field",
+    ["request", "grants", "decided_roles", "answer", "created_at", "expires_at", "decided_at"],
+)
 def test_an_approval_whose_row_was_changed_is_named(
     bailiwick: Command, approvals: Approvals, home: Path, field: str
 ) -> None:
@@ -105,8 +109,8 @@ def test_an_approval_whose_row_was_changed_is_named(
         closing(Ledger(f"sqlite:///{home / 'bailiwick.db'}")) as ledger,
         ledger.transaction() as connection,
     ):
-        connection.execute(tables.approvals.update().values({field: "[1"}))
-    said = refused(bailiwick("approvals", "ls"))
+        connection.execute(tables.approvals.update().values({field: text("'[1'")}))
+    said = refused(bailiwick("approvals", "ls", "--all"))
     assert f"the approval {request.id!r} was changed in the ledger's database and cannot be" in said
 
 
