@@ -38,7 +38,7 @@ def find_registry(settings: Settings, name: str | None = None) -> Registry:
         found = getattr(importlib.import_module(module), attribute, None)
     except BailiwickError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         why = f"{type(error).__name__}: {error}"
         raise SettingsError(
             f"the registry {named!r} cannot be imported ({why}): write MODULE:NAME, or correct the "

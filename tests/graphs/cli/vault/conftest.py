@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.graphs.cli.vault.parcels import BROKEN, DESK
+from tests.graphs.cli.vault.parcels import BROKEN, DESK, GONE
 
 from bailiwick.tools.devvault import DevelopmentVault
 from bailiwick.tools.provision import VaultOperator
@@ -27,6 +27,7 @@ def devvault(
     monkeypatch.setenv("VAULT_TOKEN", running.root_token)
     (home / "parcel_desk.py").write_text(DESK, encoding="utf-8")
     (home / "broken_desk.py").write_text(BROKEN, encoding="utf-8")
+    (home / "gone_desk.py").write_text(GONE, encoding="utf-8")
     return running
 
 

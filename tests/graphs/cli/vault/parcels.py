@@ -18,4 +18,7 @@ BROKEN = """
 import os
 os.environ["NO_SUCH_VARIABLE"]
 """
+GONE = """
+raise SystemExit("no Vault to be seen")
+"""
 OWN = ("--registry", "parcel_desk:REGISTRY")

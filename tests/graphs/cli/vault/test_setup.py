@@ -174,6 +174,7 @@ def test_a_desk_of_ones_own_is_named_once(
     ("named", "words"),
     [
         ("broken_desk:REGISTRY", "cannot be imported (KeyError: 'NO_SUCH_VARIABLE')"),
+        ("gone_desk:REGISTRY", "cannot be imported (SystemExit: no Vault to be seen)"),
         ("parcel_desk:LOOSE", "'parcels/book' does not say what a tool may lease: write ToolScope"),
         ("parcel_desk:SHORT", "does not say what a tool may lease: write ToolScope(tool=..."),
         ("no_such_desk:REGISTRY", "cannot be imported (ModuleNotFoundError"),
