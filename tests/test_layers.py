@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,12 @@ def test_help_imports_no_heavy_library() -> None:
         f"except SystemExit as end:\n    print(end.code, {heavy!r} & {{*sys.modules}})\n"
     )
     assert run_python(code).endswith("\n0 set()\n")
+
+
+def test_the_version_is_told() -> None:
+    """Whoever reports something is asked for it first."""
+    code = "from bailiwick.graphs.cli import main; main(['--version'])"
+    assert run_python(code) == f"bailiwick {version('bailiwick')}\n"
 
 
 @pytest.mark.parametrize("command", ["approvals ls", "calls ls", "audit show", "audit leases"])

@@ -47,9 +47,21 @@ Folder = Annotated[
 ]
 
 
+def _tell_version(value: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if value:
+        from importlib.metadata import version  # noqa: PLC0415 - --help must be quick
+
+        typer.echo(f"bailiwick {version('bailiwick')}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: FBT002 - a flag
+    _version: Annotated[  # noqa: FBT002 - as above
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_tell_version, is_eager=True),
+    ] = False,
 ) -> None:
     """Take the options that go with every command."""
     from bailiwick.graphs.cli.logs import configure_logs  # noqa: PLC0415 - --help must be quick
