@@ -28,6 +28,8 @@ class OvertakenError(Exception):
 def terminal(*, stderr: bool = False) -> Console:
     """Return the console to print on, no wider than lines can be read."""
     console = Console(stderr=stderr, highlight=False)
+    # Some terminals do not know how wide they are; on no columns nothing would be printed.
+    console.width = console.width or WIDEST
     if console.is_terminal:
         console.width = min(console.width, WIDEST)
     return console

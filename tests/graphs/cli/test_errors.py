@@ -228,6 +228,14 @@ def test_what_libraries_warn_of_stays_out_of_the_terminal(
     assert ended.stderr.startswith("bailiwick: the checkpoints' database in PostgreSQL")
 
 
+def test_a_terminal_that_is_no_columns_wide_is_written_to(
+    bailiwick: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some do not tell how wide they are; the command would end well and say nothing."""
+    monkeypatch.setenv("COLUMNS", "0")
+    assert "valid: 10 rules" in bailiwick("policy", "check").out
+
+
 def test_a_broken_line_is_told_with_its_file(bailiwick: Command, home: Path) -> None:
     """The rest of the file counts."""
     (home / ".env").write_text("BAILIWICK_ENV=development\n'\n", encoding="utf-8")
