@@ -34,6 +34,13 @@ LONG = 32
 """Characters that a secret has at least which signs tokens."""
 
 
+def _sendable(key: SecretStr) -> SecretStr:
+    text = key.get_secret_value()
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("it holds a character that no key has: copy it anew")
+    return key
+
+
 def checked_address(text: str) -> str:
     """Return the address of a server without a slash at its end.
 
@@ -153,7 +160,9 @@ class Settings(BaseSettings):
     registry: str | None = None
     shop_url: Address | None = None
     model: str | None = None
-    openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
+    openai_api_key: Annotated[SecretStr, AfterValidator(_sendable)] | None = Field(
+        default=None, validation_alias="OPENAI_API_KEY"
+    )
     openai_base_url: Address | None = Field(
         default=None, validation_alias=AliasChoices("OPENAI_BASE_URL", "OPENAI_API_BASE")
     )
@@ -206,7 +215,8 @@ class Settings(BaseSettings):
         scheme, _, path = self.database_url.partition(":///")
         if scheme != "sqlite" or path in {"", ":memory:"}:
             return self.database_url
-        return f"sqlite:///{Path(path).with_suffix('.checkpoints.db')}"
+        beside = Path(path.partition("?")[0]).with_suffix(".checkpoints.db")
+        return f"sqlite:///{beside}"
 
 
 def read_settings() -> Settings:

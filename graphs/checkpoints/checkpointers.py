@@ -110,6 +110,11 @@ def _is_sqlite(url: str) -> bool:
 
 
 def _path(url: str) -> str:
+    if "?" in url:
+        raise SettingsError(
+            "the checkpoints' database would be a file named after what follows the '?' in its "
+            "URL, too: write sqlite:///PATH"
+        )
     return url.removeprefix("sqlite://").removeprefix("/") or ":memory:"
 
 

@@ -239,6 +239,7 @@ def test_a_file_that_is_no_text_is_told(home: Path) -> None:
     [
         ("sqlite:///ledger.db", "sqlite:///ledger.checkpoints.db"),
         ("sqlite:////var/lib/ledger", "sqlite:////var/lib/ledger.checkpoints.db"),
+        ("sqlite:///ledger.db?timeout=0.5", "sqlite:///ledger.checkpoints.db"),
         ("sqlite://", "sqlite://"),
         ("sqlite:///", "sqlite:///"),
         ("sqlite:///:memory:", "sqlite:///:memory:"),
