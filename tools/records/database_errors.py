@@ -20,6 +20,10 @@ _CANCELLED = (
     "broke off what was asked of it: see what limits its time there, such as statement_timeout, or "
     "who cancelled it"
 )
+_POOLED = (
+    "is asked through a pool that gives each transaction another connection: have it keep whole "
+    "sessions together (PgBouncer's pool_mode=session)"
+)
 
 _SQLITE_SENTENCES = {
     sqlite3.SQLITE_ERROR: _TABLES,
@@ -38,10 +42,12 @@ _POSTGRESQL_SENTENCES = {
     "08": _UNREACHABLE,
     "25006": _READ_ONLY,
     "25P03": _CANCELLED,
+    "26000": _POOLED,
     "28": "refuses the login: check the URL's user and password",
     "3D": "does not exist: create it, or correct the URL",
     "3F": "has no schema to keep tables in: create the one that search_path names, or correct that",
     "40": LOCKED,
+    "42P05": _POOLED,
     "42501": "may not be used by this user: grant it the right to create tables and write them",
     "42": _TABLES,
     "53100": _FULL,

@@ -107,14 +107,10 @@ def connect(address: URL, *, wait: float) -> Engine:
 
 
 def _postgresql(address: URL, wait: float) -> Engine:
-    options = f"{address.query.get('options', '')} -c lock_timeout={int(wait * 1000)}".strip()
     try:
         engine = create_engine(
-            address.difference_update_query(["options"]),
-            connect_args={
-                "options": options,
-                **connection_options(wait=wait, given=address.query),
-            },
+            address,
+            connect_args=connection_options(wait=wait, given=address.query),
             hide_parameters=True,
             isolation_level="READ COMMITTED",
             pool_timeout=wait,
@@ -125,6 +121,7 @@ def _postgresql(address: URL, wait: float) -> Engine:
             f"the ledger {name_of(address)} needs psycopg: "
             "install bailiwick with its extra 'postgres'"
         ) from None
+    _limit_waits(engine, wait)
     _try_connections(engine)
     return engine
 
@@ -169,6 +166,15 @@ def _sqlite(address: URL, wait: float) -> Engine:
 def _text(stored: bytes) -> str:
     # Bytes that somebody has overwritten must be readable, or the place could not be named.
     return stored.decode("utf-8", "surrogateescape")
+
+
+def _limit_waits(engine: Engine, wait: float) -> None:
+    """Wait for no lock longer than this; PgBouncer refuses to be told so with the connection."""
+
+    @event.listens_for(engine, "connect")
+    def limit(connection: Any, _: ConnectionPoolEntry) -> None:  # noqa: ANN401 - the driver's own
+        connection.execute(f"SET lock_timeout = {int(wait * 1000)}")
+        connection.commit()
 
 
 def _try_connections(engine: Engine) -> None:

@@ -73,6 +73,28 @@ def test_a_statement_that_took_too_long_is_told(postgres_url: str) -> None:
         connection.execute(text("SELECT pg_sleep(30)"))
 
 
+def test_waits_end_behind_a_pool_of_sessions_too(postgres_url: str) -> None:
+    """PgBouncer refuses a connection that is made with an option of PostgreSQL's."""
+    query = "SELECT setting, source FROM pg_settings WHERE name = 'lock_timeout'"
+    with closing(Ledger(postgres_url)) as ledger, ledger.reading() as connection:
+        assert connection.execute(text(query)).all() == [("5000", "session")]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["EXECUTE one", "PREPARE one AS SELECT 1; PREPARE one AS SELECT 1"],
+    ids=["another connection's", "left by another"],
+)
+def test_a_pool_of_transactions_is_told_as_such(postgres_url: str, statement: str) -> None:
+    """What was prepared on one connection is not there on the next, or there already."""
+    with (
+        pytest.raises(LedgerError, match="have it keep whole sessions together"),
+        closing(Ledger(postgres_url)) as ledger,
+        ledger.reading() as connection,
+    ):
+        connection.execute(text(statement))
+
+
 @pytest.mark.parametrize(
     "user_and_password",
     [
