@@ -18,6 +18,7 @@ from bailiwick.policies.projection import (
 from bailiwick.policies.rules import Rule
 from bailiwick.policies.rulesets import Request, RuleSet
 from bailiwick.policies.verdicts import UNDECIDED, deny, judge
+from bailiwick.policies.written import shortened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,10 @@ class Policy:
         self.agents = compiled.agents
         self._tools = compiled.tools
         self._delegation = compiled.delegation
+
+    def __repr__(self) -> str:
+        counted = f"{len(self.rules)} rules, {len(self.tools)} tools"
+        return f"<Policy {shortened(self.version)}: {counted}>"
 
     @classmethod
     def from_path(cls, path: str | Path) -> "Policy":

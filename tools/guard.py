@@ -85,6 +85,9 @@ class Guard:
         self.requests = Requests(ledger)
         self._told: set[tuple[str, ...]] = set()
 
+    def __repr__(self) -> str:
+        return f"<Guard policy={self.policy!r} ledger={self.ledger!r} vault={self.vault!r}>"
+
     def run(self, call: ToolCall, tool: ScopedTool, branch: Branch = ANY) -> ToolResult:
         """Run one call, or say why it did not run; see `Execution` for its steps.
 

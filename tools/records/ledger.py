@@ -77,6 +77,9 @@ class Ledger:
         self._database = Database(url, creates=creates)
         self._ends = ChainEnds()
 
+    def __repr__(self) -> str:
+        return f"<Ledger {self._database.name}>"
+
     def transaction(self, *, flushes: bool = True) -> AbstractContextManager[Connection]:
         """Hold one write transaction: committed at the end, rolled back on any error.
 

@@ -70,6 +70,9 @@ class Vault:
         self._can_sweep = SWEEPER in logins
         self._closables = WeakKeyDictionary[Closable, None]()
 
+    def __repr__(self) -> str:
+        return f"<Vault {self._wire.address!r}>"
+
     def lease(
         self,
         scope: Scope,

@@ -1,5 +1,7 @@
 """What a guard decides, and what it does not run."""
 
+import re
+from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -14,6 +16,7 @@ from bailiwick.tools.declared.scoped import scoped_tool
 from bailiwick.tools.guard import Guard
 from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.results import ToolResult
+from bailiwick.tools.vault import Vault
 
 
 def test_a_policy_that_permits_nothing_runs_nothing(ledger: Ledger, run: Run) -> None:
@@ -35,6 +38,19 @@ def test_a_path_is_no_policy(ledger: Ledger) -> None:
 
     with pytest.raises(TypeError, match=r"'policies' is no policy: load one with Policy\.from"):
         Guard(policy=path, ledger=ledger)
+
+
+def test_a_notebook_shows_what_a_guard_goes_by(database_url: str) -> None:
+    """Which rules, which database and which Vault; no password of theirs."""
+    url = database_url.replace("://postgres@", "://postgres:s3cret@")
+    with closing(Ledger(url)) as ledger, Vault("http://127.0.0.1:1", logins={}) as vault:
+        shown = repr(Guard(policy=load_policy(), ledger=ledger, vault=vault))
+    assert re.fullmatch(
+        r"<Guard policy=<Policy \w{12}: \d+ rules, \d+ tools> ledger=<Ledger '.*> "
+        r"vault=<Vault 'http://127\.0\.0\.1:1'>>",
+        shown,
+    )
+    assert "s3cret" not in shown
 
 
 def test_what_the_policy_does_not_know_is_told_once(
