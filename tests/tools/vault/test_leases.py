@@ -111,8 +111,11 @@ def test_a_login_too_short_for_the_lease_is_renewed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A child dies with its login, so the login must outlast the lease."""
-    # The thread that renews in time would do so as soon as it sees how late it is.
-    monkeypatch.setattr(Renewal, "watch", lambda *_: None)
+
+    def leave(*_: object) -> None:
+        """Start no thread: it would renew as soon as it sees how late it is."""
+
+    monkeypatch.setattr(Renewal, "watch", leave)
     now = [0.0]
     with Vault(devvault.address, logins=vault_approles, clock=lambda: now[0]) as vault:
         lease_refund(vault)
