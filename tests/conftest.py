@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.line(f"{trials} trials, {killed} workers killed")
 
 
-@dataclass(slots=True)
+@dataclass
 class Cluster:
     """Hold a PostgreSQL server of the tests' own, on a Unix socket."""
 
@@ -86,10 +87,14 @@ class Cluster:
     def create_database(self, encoding: str = "UTF8") -> str:
         """Create an empty database and return its URL."""
         name = f"test_{next(self.numbers)}"
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            create = SQL("CREATE DATABASE {} STRATEGY FILE_COPY TEMPLATE template0 ENCODING {}")
-            connection.execute(create.format(Identifier(name), Literal(encoding)))
+        create = SQL("CREATE DATABASE {} STRATEGY FILE_COPY TEMPLATE template0 ENCODING {}")
+        self.connection.execute(create.format(Identifier(name), Literal(encoding)))
         return self.url(name)
+
+    @cached_property
+    def connection(self) -> psycopg.Connection:
+        """A connection to the database that stands from the beginning."""
+        return psycopg.connect(self.url("postgres"), autocommit=True)
 
     def url(self, database: str) -> str:
         """Return the URL of one database."""
@@ -113,6 +118,7 @@ def postgres_cluster() -> Iterator[Cluster]:
         try:
             _await(cluster, server)
             yield cluster
+            cluster.connection.close()
         finally:
             # PostgreSQL's "immediate shutdown": it waits for no client, and writes nothing more.
             server.send_signal(signal.SIGQUIT)

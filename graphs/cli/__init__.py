@@ -1,5 +1,6 @@
 """Owns the command line: `bailiwick`. Each command is imported when it is called."""
 
+import atexit
 import gc
 import sys
 from collections.abc import Sequence
@@ -154,6 +155,8 @@ def main(args: Sequence[str] | None = None) -> None:
         args: The words after `bailiwick`; those of this process where left out.
     """
     gc.set_threshold(NEW_BEFORE_GARBAGE)
+    # A process that ends need not look through all its modules for garbage.
+    atexit.register(gc.freeze)
     _print_anything()
     words, is_debug = _without_debug(sys.argv[1:] if args is None else args)
     try:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from langchain_openai import ChatOpenAI
+from langchain_core.language_models import BaseChatModel
 from langgraph.errors import GraphRecursionError
 from pydantic import SecretStr
 from starlette.applications import Starlette
@@ -64,15 +64,23 @@ def service() -> Iterator[str]:
         yield address
 
 
-def ask(address: str, timeout: float = 30) -> Exception:
-    """Ask a model's service as we do, and return what is raised."""
-    model = ChatOpenAI(
+def model_of(address: str, timeout: float = 30) -> BaseChatModel:
+    """Give a model of a service, as we do."""
+    # It takes a second, and each process that runs tests collects this module.
+    from langchain_openai import ChatOpenAI
+
+    return ChatOpenAI(
         model="small",
         base_url=address,
         api_key=SecretStr("secret"),
         max_retries=0,
         timeout=timeout,
     )
+
+
+def ask(address: str, timeout: float = 30) -> Exception:
+    """Ask a model's service, and return what is raised."""
+    model = model_of(address, timeout)
     with pytest.raises(Exception) as caught:  # noqa: PT011 - of any class: it is what is told of it
         model.invoke("hello")
     return caught.value
@@ -114,7 +122,7 @@ def test_an_answer_that_is_no_completion_is_told(service: str, answer: str) -> N
 
 def test_a_question_that_cannot_be_sent_is_not_the_services_fault(service: str) -> None:
     """It was our mistake, and is told as one."""
-    model = ChatOpenAI(model="small", base_url=service, api_key=SecretStr("secret"))
+    model = model_of(service)
     with pytest.raises(TypeError) as caught:
         model.invoke("hello", unknown=object())
     assert "report it" in explain(caught.value)
