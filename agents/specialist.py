@@ -22,8 +22,6 @@ from bailiwick.tools.toolsets import Toolset
 
 Specialist = CompiledStateGraph[AgentState, None, AgentInput, AgentState]
 
-Model = Runnable[LanguageModelInput, AIMessage]
-
 _ENTRY = "branch:to:model"
 """The channel by which LangGraph has the node `model` run."""
 
@@ -79,7 +77,8 @@ def create_specialist(
     toolset = None if guard is None else Toolset(guard, tools, agent=name)
     schemas = _add_tools(graph, tools) if toolset is None else _add_governed_tools(graph, toolset)
     # Chat models say messages of this kind alone.
-    bound = cast("Model", bind_tools(model, schemas) if schemas else model)
+    said_by = bind_tools(model, schemas) if schemas else model
+    bound = cast("Runnable[LanguageModelInput, AIMessage]", said_by)
     system = SystemMessage(prompt) if isinstance(prompt, str) else prompt
     thinking = ModelNode(name, bound, system, toolset)
     ways = (*graph.nodes, END)

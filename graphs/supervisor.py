@@ -109,7 +109,7 @@ def create_supervisor(  # noqa: PLR0913 - the signature that callers know
     check_output_mode(output_mode)
     names = _names(agents, guard)
     if guard is not None:
-        guard.tell_unknown(agents=(supervisor_name, *names))
+        guard.strangers.tell(agents=(supervisor_name, *names))
     graph = _graph(state_schema, context, is_structured=response_format is not None)
     made = create_handoff_tools(
         names, handoff_tool_prefix, add_handoff_messages=add_handoff_messages

@@ -1,8 +1,7 @@
 """Owns the guard: the only place where a governed tool runs."""
 
 import asyncio
-import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from langchain_core.tools import BaseTool
 
@@ -26,16 +25,9 @@ from bailiwick.tools.people.principals import current_principal
 from bailiwick.tools.people.requests import Requests
 from bailiwick.tools.records.ledger import Ledger
 from bailiwick.tools.results import ToolResult
+from bailiwick.tools.strangers import Strangers
 from bailiwick.tools.threads import Kind, among_tools, tell_failure, to_its_end, unless_cancelled
 from bailiwick.tools.vault import Vault
-
-logger = logging.getLogger(__name__)
-
-_UNKNOWN = " and denies whatever it is about: name it in the schema and in a rule"
-_MISFIT = (
-    "the policy denies calls of %r: its schema declares %s; declare the tool's parameters in "
-    "the type that is named like it"
-)
 
 
 class Guard:
@@ -55,6 +47,7 @@ class Guard:
         approvals: What people are asked and answer.
         calls: The calls that change something, and which of them are in doubt.
         requests: Who asked for what goes on in each thread.
+        strangers: Tells the operator which agents and tools the policy does not know.
         leases: The credentials of calls; `None` without a vault.
         revocations: What ends leases behind their calls; `None` without a vault.
 
@@ -83,7 +76,7 @@ class Guard:
         self.approvals = Approvals(ledger, place=place)
         self.calls = Calls(ledger)
         self.requests = Requests(ledger)
-        self._told: set[tuple[str, ...]] = set()
+        self.strangers = Strangers(lambda: self.policy)
 
     def __repr__(self) -> str:
         return f"<Guard policy={self.policy!r} ledger={self.ledger!r} vault={self.vault!r}>"
@@ -144,21 +137,6 @@ class Guard:
             self.ledger.append(connection, thread, entry)
         return None if decision.verdict == "allow" else decision.reason
 
-    def tell_unknown(self, *, agents: Iterable[str], tools: Iterable[ScopedTool] = ()) -> None:
-        """Log, once each, which agents and tools the policy denies whatever they are about.
-
-        It does not know them, or its schema requires of a tool what that does not take.
-        """
-        known = self.policy.agents
-        for agent in agents:
-            if known is not None and agent not in known:
-                self._tell_once("the policy knows no agent named %r" + _UNKNOWN, agent)
-        for tool in tools:
-            if tool.name not in self.policy.tools:
-                self._tell_once("the policy knows no tool named %r" + _UNKNOWN, tool.name)
-            for misfit in self.policy.misfits(tool.name, tool.args_check.json_schema):
-                self._tell_once(_MISFIT, tool.name, misfit)
-
     def sweep(self) -> None:
         """Have the leases ended that processes left behind when they died.
 
@@ -190,11 +168,6 @@ class Guard:
         if isinstance(given, BaseTool):
             raise TypeError(f"{given.name!r} comes alone: give a list, guard.bind([tool])")
         return [BoundTool.of(tool, self, agent) for tool in tools]
-
-    def _tell_once(self, sentence: str, *parts: str) -> None:
-        if (sentence, *parts) not in self._told:
-            self._told.add((sentence, *parts))
-            logger.warning(sentence, *parts)
 
     def governs(self, tool: object) -> bool:
         """Tell whether a tool is bound to this very guard."""

@@ -71,7 +71,7 @@ class Toolset:
         self.agent = agent
         self.tools = _by_name(_scoped(tool, guard) for tool in tools)
         self.off_loop = guard.ledger.off_loop
-        guard.tell_unknown(agents=() if agent is None else (agent,), tools=self.tools.values())
+        guard.strangers.tell(agents=() if agent is None else (agent,), tools=self.tools.values())
 
     def prepare(
         self, requested: RequestedCall, config: RunnableConfig, origin: str, request: str = ""

@@ -28,8 +28,6 @@ _TURN = "SELECT pg_try_advisory_lock(%s) AS is_ours"
 _SEED = 0x6261696C69636B70
 """Keeps our advisory lock in PostgreSQL apart from others in the same database."""
 
-_SIZE: dict[str, Any] = {"min_size": 1, "max_size": POOL_SIZE, "timeout": WAIT, "open": False}
-
 
 def prepare(url: str) -> None:
     """Make LangGraph's tables where they are missing, one process at a time.
@@ -54,13 +52,8 @@ class Pool(ConnectionPool[Connection[DictRow]]):
 
     def __init__(self, url: str) -> None:
         self._opening = Opening(_WHAT, SettingsError)
-        super().__init__(
-            url,
-            kwargs=_connection_options(url),
-            connection_class=Connection[DictRow],
-            check=self._check,
-            **_SIZE,
-        )
+        connections = Connection[DictRow]
+        super().__init__(url, connection_class=connections, check=self._check, **_terms(url))
 
     def getconn(self, timeout: float | None = None) -> Connection[DictRow]:
         """Obtain a connection.
@@ -94,13 +87,8 @@ class AsyncPool(AsyncConnectionPool[AsyncConnection[DictRow]]):
 
     def __init__(self, url: str) -> None:
         self._opening = Opening(_WHAT, SettingsError)
-        super().__init__(
-            url,
-            kwargs=_connection_options(url),
-            connection_class=AsyncConnection[DictRow],
-            check=self._check,
-            **_SIZE,
-        )
+        connections = AsyncConnection[DictRow]
+        super().__init__(url, connection_class=connections, check=self._check, **_terms(url))
 
     async def getconn(
         self,
@@ -142,6 +130,11 @@ def _take_turn(connection: Connection[DictRow]) -> None:
                 f"for more than {PATIENCE} seconds: start again when that has ended"
             )
         time.sleep(_GLANCE)
+
+
+def _terms(url: str) -> dict[str, Any]:
+    size = {"min_size": 1, "max_size": POOL_SIZE, "timeout": WAIT, "open": False}
+    return {"kwargs": _connection_options(url), **size}
 
 
 def _connection_options(url: str) -> dict[str, Any]:

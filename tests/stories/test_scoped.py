@@ -45,6 +45,29 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
         yield Ground(surroundings=surroundings, approles=approles)
 
 
+@ONE_OF_EACH
+def test_a_role_that_gives_an_hour_where_somebody_agreed_to_a_minute(
+    desk: Desk, ground: Ground, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A role's period counts more than the time that is asked for: the child is ended unused."""
+    thread = billing(desk)
+    interrupt = thread.ask()
+    path = "auth/token/roles/bailiwick-issue_refund"
+    with operator(ground) as root:
+        kept = root.read(path) or {}
+        root.write(path, **{**kept, "token_explicit_max_ttl": 0, "token_period": 3600})
+        try:
+            thread.answer(interrupt)
+        finally:
+            root.write(path, **{**kept, "token_period": 0})
+
+    assert desk.refunded == []
+    assert thread.results() == [REFUSAL]
+    assert desk.live_children() == []
+    (told,) = operators_log(caplog)
+    assert f"3600 s where {TTL} s were asked for" in told
+
+
 @pytest.mark.parametrize("outage", OUTAGES.values(), ids=OUTAGES.keys())
 @ONE_OF_EACH
 def test_vault_fails_while_a_refund_is_approved(
